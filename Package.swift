@@ -1,0 +1,155 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+/// A library of ours: arrows between libraries go down only, and `Ops/check-imports` holds them to it.
+func library(
+    _ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil, exclude: [String] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: strict)
+}
+
+/// One stage of the pipeline: kebab-case, the same name everywhere.
+func program(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], resources: resources, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "finops",
+    products: [
+        .executable(name: "event-log", targets: ["event-log"]),
+        .executable(name: "projector", targets: ["projector"]),
+        .executable(name: "ingest-openai", targets: ["ingest-openai"]),
+        .executable(name: "attributor", targets: ["attributor"]),
+        .executable(name: "reporter", targets: ["reporter"]),
+        .executable(name: "finops", targets: ["finops"]),
+        .executable(name: "sandbox", targets: ["sandbox"]),
+        .executable(name: "benchmarks", targets: ["benchmarks"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        // C libraries of the system, and data compiled in as C
+        .systemLibrary(name: "CCurl"),
+        .systemLibrary(name: "COpenSSL"),
+        .systemLibrary(name: "CSQLite"),
+        .systemLibrary(name: "CZeroMQ"),
+        .target(name: "CSeedPrices", exclude: ["model-prices.json"]),
+
+        // Leaves
+        library("Digest", ["COpenSSL"]),
+        library("JSON"),
+        library("Secret"),
+
+        // The log and its wire
+        library("EventLog"),
+        library("Storage", ["CSQLite", "Digest", "EventLog"]),
+        library("ZeroMQ", ["CZeroMQ"]),
+        library("Messaging", ["Digest", "EventLog", "ZeroMQ"]),
+
+        // The domain
+        library("FinOps", ["CSeedPrices", "Digest", "EventLog", "JSON", protobuf], exclude: ["Schema"]),
+
+        // Edges
+        library("Transfer", ["CCurl", "Secret"]),
+        library("Vault", ["COpenSSL", "Digest", "JSON", "Secret"]),
+        library("Projections", ["Digest", "EventLog", "FinOps", "Storage", grdb]),
+        library("Providers", ["FinOps", "JSON", "Secret", "Transfer"]),
+        library("Stages", ["EventLog", "FinOps", "JSON", "Secret", logging]),
+        library(
+            "Runtime",
+            ["Digest", "EventLog", "JSON", "Messaging", "Secret", argumentParser, logging, serviceLifecycle, yams]),
+
+        // Programs
+        program(
+            "event-log",
+            [
+                "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Storage", argumentParser, logging,
+                serviceLifecycle,
+            ]),
+        program(
+            "projector",
+            [
+                "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Runtime", "Storage", argumentParser, logging,
+                serviceLifecycle,
+            ]),
+        program(
+            "ingest-openai",
+            [
+                "EventLog", "FinOps", "JSON", "Messaging", "Providers", "Runtime", "Secret", "Stages", "Storage",
+                "Transfer",
+                "Vault", argumentParser, logging, serviceLifecycle,
+            ]),
+        program(
+            "attributor",
+            [
+                "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Stages", "Storage", argumentParser, logging,
+                serviceLifecycle,
+            ]),
+        program("reporter", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", argumentParser]),
+        program(
+            "finops",
+            [
+                "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Secret", "Storage", "Vault",
+                argumentParser, logging,
+                subprocess, yams,
+            ]),
+        program(
+            "sandbox", ["CSandboxTrace", "JSON", "Runtime", argumentParser, hummingbird, logging]),
+        .target(name: "CSandboxTrace", exclude: ["azure-llm-conv-2023.csv"]),
+        program(
+            "benchmarks",
+            [
+                "CLimits", "CSQLite", "CZeroMQ", "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Storage",
+                "ZeroMQ",
+                argumentParser,
+            ]),
+        .target(name: "CLimits", dependencies: ["CSQLite", "CZeroMQ"]),
+
+        // Tests
+        library(
+            "TestSupport", ["Digest", "EventLog", "FinOps", "JSON", "Messaging", "Storage"], path: "Tests/TestSupport"),
+        tests("EventLogTests", ["EventLog", "Messaging", "Storage", "Digest"]),
+        tests("StorageTests", ["CSQLite", "Digest", "EventLog", "Storage"]),
+        tests("MessagingTests", ["EventLog", "Messaging", "Storage", "ZeroMQ"]),
+        tests(
+            "FinOpsTests", ["Digest", "EventLog", "FinOps", "JSON", protobuf],
+            resources: [.copy("Golden"), .copy("Fixtures")]),
+        tests("JSONTests", ["JSON"]),
+        tests("VaultTests", ["Digest", "Secret", "Vault"]),
+        tests("TransferTests", ["Secret", "Transfer"]),
+        tests("ProvidersTests", ["FinOps", "JSON", "Providers", "Secret", "Transfer"], resources: [.copy("Fixtures")]),
+        tests("ProjectionsTests", ["EventLog", "FinOps", "Projections", "Storage", grdb]),
+        tests("StagesTests", ["EventLog", "FinOps", "JSON", "Stages", logging]),
+        tests("RuntimeTests", ["EventLog", "JSON", "Runtime"]),
+        tests("EndToEndTests", ["EventLog", "FinOps", "JSON", "Runtime", "Storage"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

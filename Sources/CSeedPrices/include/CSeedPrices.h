@@ -1,0 +1,6 @@
+#pragma once
+#include <stddef.h>
+
+/// The seed of the price catalogue: the bytes of `model-prices.json`, compiled in so that a program needs no file beside it.
+extern const unsigned char finops_seed_prices[];
+extern const size_t finops_seed_prices_length;

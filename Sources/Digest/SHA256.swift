@@ -1,0 +1,48 @@
+import COpenSSL
+
+/// SHA-256 (FIPS 180-4) by OpenSSL, over pieces given one after another. Not for two threads at once.
+package struct SHA256: ~Copyable {
+    private let context: OpaquePointer
+
+    package init() {
+        guard let context = EVP_MD_CTX_new() else { preconditionFailure("out of memory for a digest") }
+        self.context = context
+        reset()
+    }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    /// Makes it ready for the next message without a new allocation.
+    package mutating func reset() {
+        precondition(EVP_DigestInit_ex(context, Self.algorithm, nil) == 1, "OpenSSL has SHA-256")
+    }
+
+    /// Fetched once: an implicit fetch per digest costs more than hashing a small message.
+    private nonisolated(unsafe) static let algorithm = EVP_MD_fetch(nil, "SHA256", nil)
+
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        precondition(EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1, "hashing memory does not fail")
+    }
+
+    package mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
+
+    /// The 32 bytes; afterwards call `reset` before the next message.
+    package mutating func finish() -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
+            precondition(EVP_DigestFinal_ex(context, buffer.baseAddress, nil) == 1, "a started digest finishes")
+            count = 32
+        }
+    }
+
+    package static func hash(_ bytes: [UInt8]) -> [UInt8] {
+        var hash = SHA256()
+        hash.update(bytes)
+        return hash.finish()
+    }
+}
+
+/// Lower-case hexadecimal.
+package func hexText(_ bytes: some Sequence<UInt8>) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+}

@@ -1,0 +1,18 @@
+/// The pattern of every stream: fold events into a state, turn a command into further events or a rejection.
+/// Pure: no clock, no randomness, no I/O; time and ids come in with the command.
+package protocol Decider {
+    associatedtype State: Sendable
+    associatedtype Event: Sendable
+    associatedtype Command: Sendable
+    associatedtype Rejection: Error
+
+    static var initialState: State { get }
+    static func evolve(_ state: inout State, _ event: Event)
+    static func decide(_ command: Command, _ state: State) throws(Rejection) -> [Event]
+}
+
+extension Decider {
+    package static func fold(_ events: some Sequence<Event>) -> State {
+        events.reduce(into: initialState) { evolve(&$0, $1) }
+    }
+}

@@ -1,0 +1,55 @@
+/// A fact about to be appended. The payload is Protocol Buffers; the log never looks into it.
+package struct NewEvent: Hashable, Sendable {
+    package var id: EventID
+    package var type: EventType
+    /// Version of the type's schema, from 1.
+    package var schema: UInt16
+    /// When it happened by the clock of whoever saw it; the log adds its own time when it records the event.
+    package var occurred: Timestamp
+    package var causation: EventID?
+    package var correlation: EventID?
+    /// An opaque id of the person or program that caused it; never a name or an address.
+    package var actor: String
+    package var payload: [UInt8]
+
+    package init(
+        id: EventID, type: EventType, schema: UInt16 = 1, occurred: Timestamp, causation: EventID? = nil,
+        correlation: EventID? = nil, actor: String = "", payload: [UInt8]
+    ) {
+        self.id = id
+        self.type = type
+        self.schema = schema
+        self.occurred = occurred
+        self.causation = causation
+        self.correlation = correlation
+        self.actor = actor
+        self.payload = payload
+    }
+}
+
+/// A fact in the log: the event with the place the log gave it.
+package struct RecordedEvent: Hashable, Sendable {
+    package var position: Position
+    package var stream: StreamName
+    package var version: StreamVersion
+    package var recorded: Timestamp
+    package var producer: ProducerName
+    package var producerSequence: UInt64
+    package var event: NewEvent
+
+    package init(
+        position: Position, stream: StreamName, version: StreamVersion, recorded: Timestamp, producer: ProducerName,
+        producerSequence: UInt64, event: NewEvent
+    ) {
+        self.position = position
+        self.stream = stream
+        self.version = version
+        self.recorded = recorded
+        self.producer = producer
+        self.producerSequence = producerSequence
+        self.event = event
+    }
+
+    package var type: EventType { event.type }
+    package var payload: [UInt8] { event.payload }
+}

@@ -1,0 +1,84 @@
+/// Reads of a log, bounded and resumable. Implementations: in memory, SQLite (the file itself, read-only), remote.
+package protocol EventReader: Sendable {
+    /// The last position; `.start` when the log is empty.
+    func head() async throws(StoreError) -> Position
+
+    /// Events after a position in log order, at most `limit` and about `EventLimits.readBytes`.
+    /// - Parameter types: only these are returned; nil for all.
+    func read(after position: Position, limit: Int, types: Set<EventType>?) async throws(StoreError) -> ReadPage
+
+    /// Events of one stream after a version, in order, at most `limit`.
+    func read(stream: StreamName, after version: StreamVersion, limit: Int) async throws(StoreError) -> [RecordedEvent]
+
+    /// Streams whose names begin with `prefix`, in the order of their names, after `name`.
+    func streams(prefix: String, after name: String?, limit: Int) async throws(StoreError) -> [StreamSummary]
+
+    /// The producer's last session, nil if the log has never heard of it. Opens nothing.
+    func session(of producer: ProducerName) async throws(StoreError) -> ProducerSession?
+}
+
+/// The log's one port. The laws of an implementation are the conformance suite `EventStoreConformance`.
+package protocol EventStore: EventReader {
+    /// Opens a session for a producer: its epoch is one more than the last one's, which is fenced from now on.
+    func openSession(_ producer: ProducerName) async throws(StoreError) -> ProducerSession
+
+    /// Writes a request wholly or not at all, and answers after the commit is on disk.
+    func append(_ request: AppendRequest) async throws(StoreError) -> AppendReceipt
+}
+
+/// A bounded answer to a read by position.
+package struct ReadPage: Hashable, Sendable {
+    package var events: [RecordedEvent]
+    /// Everything up to here has been looked at; where to go on, also when the filter let nothing through.
+    package var scannedThrough: Position
+    /// The log's head when it answered.
+    package var head: Position
+
+    package init(events: [RecordedEvent], scannedThrough: Position, head: Position) {
+        self.events = events
+        self.scannedThrough = scannedThrough
+        self.head = head
+    }
+}
+
+package struct StreamSummary: Hashable, Sendable {
+    package var stream: StreamName
+    package var version: StreamVersion
+
+    package init(stream: StreamName, version: StreamVersion) {
+        self.stream = stream
+        self.version = version
+    }
+}
+
+/// The bounds of every store, enforced before anything is written.
+package enum EventLimits {
+    package static let payloadBytes = 1 << 20
+    package static let requestEvents = 10_000
+    package static let requestBytes = 8 << 20
+    package static let nameBytes = 255
+    package static let readEvents = 10_000
+    package static let readBytes = 8 << 20
+}
+
+extension EventReader {
+    /// A whole stream, page by page.
+    package func readAll(stream: StreamName) async throws(StoreError) -> [RecordedEvent] {
+        var all: [RecordedEvent] = []
+        while true {
+            let page = try await read(stream: stream, after: all.last?.version ?? .none, limit: EventLimits.readEvents)
+            if page.isEmpty { return all }
+            all += page
+        }
+    }
+
+    /// Every stream of a prefix, page by page.
+    package func allStreams(prefix: String) async throws(StoreError) -> [StreamSummary] {
+        var all: [StreamSummary] = []
+        while true {
+            let page = try await streams(prefix: prefix, after: all.last?.stream.text, limit: EventLimits.readEvents)
+            if page.isEmpty { return all }
+            all += page
+        }
+    }
+}

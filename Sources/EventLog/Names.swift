@@ -1,0 +1,70 @@
+/// A place in the log: all events in one order, without gaps, from 1. `.start` is before the first.
+package struct Position: Hashable, Comparable, Sendable {
+    package let value: UInt64
+
+    package init(_ value: UInt64) { self.value = value }
+
+    package static let start = Position(0)
+    package var next: Position { Position(value + 1) }
+
+    package static func < (left: Position, right: Position) -> Bool { left.value < right.value }
+}
+
+extension Position: CustomStringConvertible {
+    package var description: String { String(value) }
+}
+
+/// How many events a stream has; its first event has version 1.
+package struct StreamVersion: Hashable, Comparable, Sendable {
+    package let value: UInt64
+
+    package init(_ value: UInt64) { self.value = value }
+
+    package static let none = StreamVersion(0)
+    package var next: StreamVersion { StreamVersion(value + 1) }
+
+    package static func < (left: StreamVersion, right: StreamVersion) -> Bool { left.value < right.value }
+}
+
+extension StreamVersion: CustomStringConvertible {
+    package var description: String { String(value) }
+}
+
+/// The name of one subject's events: a category, a hyphen, and what identifies the subject (`usage-acme-2026-11-20`).
+package struct StreamName: Hashable, Sendable {
+    package let text: String
+
+    package init(_ text: String) { self.text = text }
+
+    /// What stands before the first hyphen.
+    package var category: Substring { text.prefix { $0 != "-" } }
+}
+
+extension StreamName: ExpressibleByStringLiteral, CustomStringConvertible {
+    package init(stringLiteral value: String) { text = value }
+    package var description: String { text }
+}
+
+/// The wire name of an event's type, such as `usage.recorded`. Its schema version travels beside it.
+package struct EventType: Hashable, Sendable {
+    package let text: String
+
+    package init(_ text: String) { self.text = text }
+}
+
+extension EventType: ExpressibleByStringLiteral, CustomStringConvertible {
+    package init(stringLiteral value: String) { text = value }
+    package var description: String { text }
+}
+
+/// Who appends: the name under which the log keeps a sequence and an epoch.
+package struct ProducerName: Hashable, Sendable {
+    package let text: String
+
+    package init(_ text: String) { self.text = text }
+}
+
+extension ProducerName: ExpressibleByStringLiteral, CustomStringConvertible {
+    package init(stringLiteral value: String) { text = value }
+    package var description: String { text }
+}

@@ -1,0 +1,27 @@
+/// What to do with a published event. Pure, so that a seeded test can drop, repeat and reorder the wire.
+package struct SubscriptionCursor: Equatable, Sendable {
+    /// The last position handed on.
+    package private(set) var handled: Position
+
+    package enum Step: Equatable, Sendable {
+        case handle
+        case ignore
+        case catchUp(after: Position)
+    }
+
+    package init(after position: Position) { handled = position }
+
+    package func step(for arriving: Position) -> Step {
+        if arriving <= handled { return .ignore }
+        if arriving == handled.next { return .handle }
+        return .catchUp(after: handled)  // The missing events are in the log; the wire will not send them again.
+    }
+
+    /// Whether a head told by a heartbeat shows that something was missed.
+    package func isBehind(head: Position) -> Bool { handled < head }
+
+    package mutating func advance(to position: Position) {
+        precondition(position >= handled, "a cursor only moves forward")
+        handled = position
+    }
+}

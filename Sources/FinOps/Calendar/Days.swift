@@ -1,0 +1,122 @@
+package import EventLog
+package import Foundation
+
+/// A calendar day without a zone: `2026-11-20`.
+package struct Day: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// Days since 1970-01-01 in the proleptic Gregorian calendar.
+    package let number: Int
+
+    package init(number: Int) { self.number = number }
+
+    /// The UTC day an instant lies in.
+    package init(utc instant: Timestamp) {
+        let (quotient, remainder) = instant.seconds.quotientAndRemainder(dividingBy: 86_400)
+        number = Int(remainder < 0 ? quotient - 1 : quotient)
+    }
+
+    /// Reads `YYYY-MM-DD`; nil for anything else, such as a 30th of February.
+    package init?(_ text: some StringProtocol) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.map(\.utf8.count) == [4, 2, 2], let year = Int(parts[0]), let month = Int(parts[1]),
+            let day = Int(parts[2]),
+            (1...12).contains(month), (1...31).contains(day)
+        else { return nil }
+        let candidate = Day(year: year, month: month, day: day)
+        guard candidate.civil == (year, month, day) else { return nil }
+        self = candidate
+    }
+
+    /// Days from civil, after Howard Hinnant's "chrono-compatible low-level date algorithms".
+    package init(year: Int, month: Int, day: Int) {
+        let shifted = month <= 2 ? year - 1 : year
+        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
+        let yearOfEra = shifted - era * 400
+        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
+        number = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+    }
+
+    package var civil: (year: Int, month: Int, day: Int) {
+        let shifted = number + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthIndex = (5 * dayOfYear + 2) / 153
+        let month = monthIndex < 10 ? monthIndex + 3 : monthIndex - 9
+        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * monthIndex + 2) / 5 + 1)
+    }
+
+    /// 1 Monday … 7 Sunday.
+    package var weekday: Int { ((number + 3) % 7 + 7) % 7 + 1 }
+
+    /// The Monday of its week.
+    package var monday: Day { Day(number: number - weekday + 1) }
+
+    /// ISO 8601 week: `2026-W47`.
+    package var isoWeek: String {
+        let thursday = Day(number: monday.number + 3)
+        let year = thursday.civil.year
+        let week = (thursday.number - Day(year: year, month: 1, day: 1).number) / 7 + 1
+        return "\(year)-W" + (week < 10 ? "0\(week)" : "\(week)")
+    }
+
+    /// `2026-11`.
+    package var month: String { String(description.prefix(7)) }
+
+    package func advanced(by days: Int) -> Day { Day(number: number + days) }
+
+    /// The first instant of this day in UTC.
+    package var utcStart: Timestamp { Timestamp(seconds: Int64(number) * 86_400) }
+
+    package var description: String {
+        let (year, month, day) = civil
+        func padded(_ value: Int, _ width: Int) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: max(0, width - text.count)) + text
+        }
+        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
+    }
+
+    package static func < (left: Day, right: Day) -> Bool { left.number < right.number }
+}
+
+/// Days of a time zone: 23, 24 or 25 hours long, beginning where the zone says.
+package struct BusinessCalendar: Sendable {
+    package let zone: TimeZone
+
+    /// - Parameter identifier: an IANA name, such as `Asia/Seoul`; nil if the system does not know it.
+    package init?(_ identifier: String) {
+        guard let zone = TimeZone(identifier: identifier) else { return nil }
+        self.zone = zone
+    }
+
+    package static let seoul = BusinessCalendar("Asia/Seoul")!
+
+    package func offsetSeconds(at instant: Timestamp) -> Int {
+        zone.secondsFromGMT(for: Date(timeIntervalSince1970: TimeInterval(instant.seconds)))
+    }
+
+    /// The zone's day an instant lies in.
+    package func day(of instant: Timestamp) -> Day {
+        Day(utc: instant.advanced(bySeconds: Int64(offsetSeconds(at: instant))))
+    }
+
+    /// The first instant of a day: midnight, or the first moment after a gap that swallowed it.
+    package func start(of day: Day) -> Timestamp {
+        // Offsets lie between −12 and +14 hours, and change at most by a day (Apia); a binary search over instants finds
+        // the first one whose local day is not before `day`.
+        var low = day.utcStart.seconds - 36 * 3_600
+        var high = day.utcStart.seconds + 36 * 3_600
+        while low < high {
+            let middle = low + (high - low) / 2
+            if self.day(of: Timestamp(seconds: middle)) < day { low = middle + 1 } else { high = middle }
+        }
+        return Timestamp(seconds: low)
+    }
+
+    /// The half-open span of the days `first` … `last`.
+    package func span(from first: Day, through last: Day) -> Range<Timestamp> {
+        let start = start(of: first)
+        return start..<max(start, self.start(of: last.advanced(by: 1)))
+    }
+}

@@ -1,0 +1,161 @@
+package import EventLog
+package import SwiftProtobuf
+
+/// The one table that ties wire names and schema versions to the enum. Names are written out, so that renaming Swift is free.
+package enum EventCatalogue {
+    /// One line per type. `decode` reads every schema version ever written (upcasting, where a version needs it, happens here).
+    package struct Entry: Sendable {
+        package let type: EventType
+        package let schema: UInt16
+        package let decode: @Sendable ([UInt8]) throws -> FinOpsEvent
+    }
+
+    package static let entries: [Entry] = [
+        Entry(type: "usage.recorded", schema: 1) { .usageRecorded(try WireUsageRecorded(serializedBytes: $0)) },
+        Entry(type: "usage.restated", schema: 1) { .usageRestated(try WireUsageRestated(serializedBytes: $0)) },
+        Entry(type: "usage.repriced", schema: 1) { .usageRepriced(try WireUsageRepriced(serializedBytes: $0)) },
+        Entry(type: "model.unpriced", schema: 1) { .modelUnpriced(try WireModelUnpriced(serializedBytes: $0)) },
+        Entry(type: "bill.recorded", schema: 1) { .billRecorded(try WireBillRecorded(serializedBytes: $0)) },
+        Entry(type: "bill.restated", schema: 1) { .billRestated(try WireBillRestated(serializedBytes: $0)) },
+        Entry(type: "bill.allocated", schema: 1) { .billAllocated(try WireBillAllocated(serializedBytes: $0)) },
+        Entry(type: "bill.took-force", schema: 1) { .billTookForce(try WireBillTookForce(serializedBytes: $0)) },
+        Entry(type: "bill.left-force", schema: 1) { .billLeftForce(try WireBillLeftForce(serializedBytes: $0)) },
+        Entry(type: "team.added", schema: 1) { .teamAdded(try WireTeamAdded(serializedBytes: $0)) },
+        Entry(type: "project.added", schema: 1) { .projectAdded(try WireProjectAdded(serializedBytes: $0)) },
+        Entry(type: "project.moved", schema: 1) { .projectMoved(try WireProjectMoved(serializedBytes: $0)) },
+        Entry(type: "connection.made", schema: 1) { .connectionMade(try WireConnectionMade(serializedBytes: $0)) },
+        Entry(type: "connection.removed", schema: 1) {
+            .connectionRemoved(try WireConnectionRemoved(serializedBytes: $0))
+        },
+        Entry(type: "key.mapped", schema: 1) { .keyMapped(try WireKeyMapped(serializedBytes: $0)) },
+        Entry(type: "provider-project.mapped", schema: 1) {
+            .providerProjectMapped(try WireProviderProjectMapped(serializedBytes: $0))
+        },
+        Entry(type: "attribution.assigned", schema: 1) {
+            .attributionAssigned(try WireAttributionAssigned(serializedBytes: $0))
+        },
+        Entry(type: "price.changed", schema: 1) { .priceChanged(try WirePriceChanged(serializedBytes: $0)) },
+        Entry(type: "price.defaults-changed", schema: 1) {
+            .priceDefaultsChanged(try WirePriceDefaultsChanged(serializedBytes: $0))
+        },
+        Entry(type: "run.started", schema: 1) { .runStarted(try WireRunStarted(serializedBytes: $0)) },
+        Entry(type: "run.finished", schema: 1) { .runFinished(try WireRunFinished(serializedBytes: $0)) },
+        Entry(type: "run.failed", schema: 1) { .runFailed(try WireRunFailed(serializedBytes: $0)) },
+        Entry(type: "processing.failed", schema: 1) {
+            .processingFailed(try WireProcessingFailed(serializedBytes: $0))
+        },
+        Entry(type: "processing.retried", schema: 1) {
+            .processingRetried(try WireProcessingRetried(serializedBytes: $0))
+        },
+        Entry(type: "processing.skipped", schema: 1) {
+            .processingSkipped(try WireProcessingSkipped(serializedBytes: $0))
+        },
+        Entry(type: "stage.ready", schema: 1) { .stageReady(try WireStageReady(serializedBytes: $0)) },
+        Entry(type: "stage.exited", schema: 1) { .stageExited(try WireStageExited(serializedBytes: $0)) },
+    ]
+
+    /// What the log accepts.
+    package static let knownTypes = Set(entries.map(\.type))
+
+    private static let byType = Dictionary(uniqueKeysWithValues: entries.map { ($0.type, $0) })
+
+    /// - Returns: nil for a type or schema this program does not know: it is kept and reported, not guessed at.
+    /// - Throws: `UndecodableEvent` if the payload is not what its type says.
+    package static func decode(_ event: NewEvent) throws(UndecodableEvent) -> FinOpsEvent? {
+        guard let entry = byType[event.type], event.schema <= entry.schema else { return nil }
+        do { return try entry.decode(event.payload) } catch {
+            throw UndecodableEvent(type: event.type, schema: event.schema, reason: "\(error)")
+        }
+    }
+}
+
+/// A payload that is not what its type says.
+package struct UndecodableEvent: Error, Hashable, Sendable {
+    package let type: EventType
+    package let schema: UInt16
+    package let reason: String
+}
+
+extension FinOpsEvent {
+    /// The wire name.
+    package var type: EventType {
+        switch self {
+        case .usageRecorded: "usage.recorded"
+        case .usageRestated: "usage.restated"
+        case .usageRepriced: "usage.repriced"
+        case .modelUnpriced: "model.unpriced"
+        case .billRecorded: "bill.recorded"
+        case .billRestated: "bill.restated"
+        case .billAllocated: "bill.allocated"
+        case .billTookForce: "bill.took-force"
+        case .billLeftForce: "bill.left-force"
+        case .teamAdded: "team.added"
+        case .projectAdded: "project.added"
+        case .projectMoved: "project.moved"
+        case .connectionMade: "connection.made"
+        case .connectionRemoved: "connection.removed"
+        case .keyMapped: "key.mapped"
+        case .providerProjectMapped: "provider-project.mapped"
+        case .attributionAssigned: "attribution.assigned"
+        case .priceChanged: "price.changed"
+        case .priceDefaultsChanged: "price.defaults-changed"
+        case .runStarted: "run.started"
+        case .runFinished: "run.finished"
+        case .runFailed: "run.failed"
+        case .processingFailed: "processing.failed"
+        case .processingRetried: "processing.retried"
+        case .processingSkipped: "processing.skipped"
+        case .stageReady: "stage.ready"
+        case .stageExited: "stage.exited"
+        }
+    }
+
+    /// The Protocol Buffers message inside.
+    package var message: any Message {
+        switch self {
+        case .usageRecorded(let message): message
+        case .usageRestated(let message): message
+        case .usageRepriced(let message): message
+        case .modelUnpriced(let message): message
+        case .billRecorded(let message): message
+        case .billRestated(let message): message
+        case .billAllocated(let message): message
+        case .billTookForce(let message): message
+        case .billLeftForce(let message): message
+        case .teamAdded(let message): message
+        case .projectAdded(let message): message
+        case .projectMoved(let message): message
+        case .connectionMade(let message): message
+        case .connectionRemoved(let message): message
+        case .keyMapped(let message): message
+        case .providerProjectMapped(let message): message
+        case .attributionAssigned(let message): message
+        case .priceChanged(let message): message
+        case .priceDefaultsChanged(let message): message
+        case .runStarted(let message): message
+        case .runFinished(let message): message
+        case .runFailed(let message): message
+        case .processingFailed(let message): message
+        case .processingRetried(let message): message
+        case .processingSkipped(let message): message
+        case .stageReady(let message): message
+        case .stageExited(let message): message
+        }
+    }
+
+    /// The event as the log takes it.
+    package func newEvent(
+        id: EventID, occurred: Timestamp, causation: EventID? = nil, correlation: EventID? = nil, actor: String = ""
+    ) -> NewEvent {
+        NewEvent(
+            id: id, type: type, occurred: occurred, causation: causation, correlation: correlation, actor: actor,
+            payload: serialized)
+    }
+
+    /// Serialising fails only for required fields left out, and proto3 has none.
+    private var serialized: [UInt8] {
+        do { return try message.serializedBytes() } catch {
+            preconditionFailure("a proto3 message serialises: \(error)")
+        }
+    }
+}

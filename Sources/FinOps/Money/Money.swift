@@ -1,0 +1,60 @@
+/// An ISO 4217 code in upper case.
+package struct Currency: Hashable, Comparable, Sendable, CustomStringConvertible {
+    package let code: String
+
+    /// - Returns: nil unless it is three letters, in either case.
+    package init?(_ code: some StringProtocol) {
+        let upper = code.uppercased()
+        guard upper.utf8.count == 3, upper.utf8.allSatisfy({ $0 >= 0x41 && $0 <= 0x5A }) else { return nil }
+        self.code = upper
+    }
+
+    private init(known code: String) { self.code = code }
+
+    package static let usd = Currency(known: "USD")
+    package var description: String { code }
+    package static func < (left: Currency, right: Currency) -> Bool { left.code < right.code }
+}
+
+/// An exact amount: a count of nano-units (10⁻⁹) of its currency.
+package struct Money: Hashable, Sendable {
+    package var nanos: Int64
+    package var currency: Currency
+
+    package init(nanos: Int64, currency: Currency) {
+        self.nanos = nanos
+        self.currency = currency
+    }
+
+    package static func zero(in currency: Currency) -> Money { Money(nanos: 0, currency: currency) }
+}
+
+extension Money: CustomStringConvertible {
+    package var description: String { "\(NanoText.text(Int128(nanos))) \(currency)" }
+}
+
+/// A total: it cannot overflow, however many amounts go into it.
+package struct MoneySum: Hashable, Sendable {
+    package private(set) var nanos: Int128
+    package let currency: Currency
+
+    package init(in currency: Currency, nanos: Int128 = 0) {
+        self.nanos = nanos
+        self.currency = currency
+    }
+
+    /// Mixed currencies are rejected where data enters; here they are a broken invariant.
+    package mutating func add(_ money: Money) {
+        precondition(money.currency == currency, "a sum has one currency")
+        nanos += Int128(money.nanos)
+    }
+}
+
+/// The decimal text of nano-units: always nine decimals, a point, no grouping.
+package enum NanoText {
+    package static func text(_ nanos: Int128) -> String {
+        let (whole, fraction) = nanos.magnitude.quotientAndRemainder(dividingBy: 1_000_000_000)
+        let digits = String(fraction)
+        return (nanos < 0 ? "-" : "") + "\(whole)." + String(repeating: "0", count: 9 - digits.count) + digits
+    }
+}
