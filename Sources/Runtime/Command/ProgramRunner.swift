@@ -36,7 +36,7 @@ extension ParsableCommand {
 
     /// What ArgumentParser knows (help, usage, its own exit codes) it says itself; the rest goes by our table.
     private static func end(with error: any Error) -> Never {
-        if error is ExitCode || error is CleanExit || error is ValidationError { exit(withError: error) }
+        if error is ExitCode || exitCode(for: error) != .failure { exit(withError: error) }
         Output.message(error is CancellationError ? "cancelled" : "error: \(error)")
         Glibc.exit(ExitStatus.of(error).rawValue)
     }
