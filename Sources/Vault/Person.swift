@@ -7,15 +7,15 @@ package struct Person: Hashable, Sendable {
     package let id: String
     package let name: String
 
-    private static let purpose = "person"
-    private static func secretID(of id: String) -> String { "person-\(id)" }
+    private static let prefix = "person-"
+    private static func secretID(of id: String) -> String { prefix + id }
 
     /// Makes up an id and keeps the name.
     /// - Parameter now: Unix seconds.
     /// - Throws: what `SecretStore.put` throws.
     package static func add(name: String, to store: SecretStore, at now: Int64) async throws(VaultError) -> Person {
         let id = hexText(try randomBytes(16))
-        _ = try await store.put(Secret(Array(name.utf8)), id: secretID(of: id), purpose: purpose, at: now)
+        _ = try await store.put(Secret(Array(name.utf8)), id: secretID(of: id), purpose: SecretPurpose.person, at: now)
         return Person(id: id, name: name)
     }
 
@@ -23,7 +23,7 @@ package struct Person: Hashable, Sendable {
     /// - Throws: what `SecretStore.secret` throws.
     package static func find(id: String, in store: SecretStore) async throws(VaultError) -> Person? {
         do {
-            let name = try await store.secret(secretID(of: id), for: purpose)
+            let name = try await store.secret(secretID(of: id), for: SecretPurpose.person)
             return Person(id: id, name: name.withUTF8 { String(decoding: $0, as: UTF8.self) })
         } catch {
             if error.code == .notFound { return nil }
@@ -34,8 +34,8 @@ package struct Person: Hashable, Sendable {
     /// Everybody the vault knows, in the order of their ids.
     package static func all(in store: SecretStore) async throws(VaultError) -> [Person] {
         var people: [Person] = []
-        for entry in try store.entries() where entry.purpose == purpose {
-            if let person = try await find(id: String(entry.id.dropFirst("person-".count)), in: store) {
+        for entry in try store.entries() where entry.purpose == SecretPurpose.person && entry.id.hasPrefix(prefix) {
+            if let person = try await find(id: String(entry.id.dropFirst(prefix.count)), in: store) {
                 people.append(person)
             }
         }
@@ -51,13 +51,15 @@ package struct Person: Hashable, Sendable {
         // Which user is which person is in the vault as well, so that no other file ties a name to an id.
         let key = "operator-\(user)"
         do {
-            let id = try await store.secret(key, for: purpose).withUTF8 { String(decoding: $0, as: UTF8.self) }
+            let id = try await store.secret(key, for: SecretPurpose.person).withUTF8 {
+                String(decoding: $0, as: UTF8.self)
+            }
             if let person = try await find(id: id, in: store) { return person }
         } catch  where error.code == .notFound {
             // The first command of this user.
         }
         let person = try await add(name: name, to: store, at: now)
-        _ = try await store.put(Secret(Array(person.id.utf8)), id: key, purpose: purpose, at: now)
+        _ = try await store.put(Secret(Array(person.id.utf8)), id: key, purpose: SecretPurpose.person, at: now)
         return person
     }
 }

@@ -1,5 +1,6 @@
 package import Secret
 
+import Digest
 import Glibc
 
 /// What is known of a secret without decrypting it.
@@ -109,9 +110,8 @@ package struct SecretStore: Sendable {
             let name = withUnsafePointer(to: &item.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name.hasSuffix(Self.suffix), !name.hasPrefix(".") {
-                ids.append(String(name.dropLast(Self.suffix.count)))
-            }
+            guard name.hasSuffix(Self.suffix), !name.hasPrefix(".") else { continue }
+            if let id = Self.id(ofFile: name.dropLast(Self.suffix.count)) { ids.append(id) }
         }
         var entries: [SecretEntry] = []
         for id in ids.sorted() { if let entry = try envelope(id)?.entry { entries.append(entry) } }
@@ -126,7 +126,38 @@ package struct SecretStore: Sendable {
 
     private static let suffix = ".secret.json"
 
-    private func path(of id: String) -> String { "\(directory)/\(id)\(Self.suffix)" }
+    private func path(of id: String) -> String { "\(directory)/\(Self.fileName(of: id))\(Self.suffix)" }
+
+    /// What no file name should hold is written as `%XX`, a dot in front included.
+    private static func fileName(of id: String) -> String {
+        var name = ""
+        for byte in id.utf8 {
+            let isPlain = isalnum(Int32(byte)) != 0 && byte < 0x80
+            if isPlain || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+                || (byte == UInt8(ascii: ".") && !name.isEmpty)
+            {
+                name.append(Character(Unicode.Scalar(byte)))
+            } else {
+                name += "%" + hexText([byte])
+            }
+        }
+        return name
+    }
+
+    private static func id(ofFile name: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = name.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let escaped = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else { return nil }
+            bytes.append(escaped)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
 
     /// The id inside must be the file's name: else two files could be swapped unnoticed.
     private func envelope(_ id: String) throws(VaultError) -> Envelope? {
@@ -144,15 +175,24 @@ package struct SecretStore: Sendable {
         )
     }
 
-    /// Ids are file names, so they are made of few characters.
+    /// File names have 255 bytes, of which an escaped byte takes three.
     private static func check(name: String, field: String) throws(VaultError) {
-        let isAllowed = name.utf8.allSatisfy {
-            ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2D || $0 == 0x2E || $0 == 0x5F
-        }
-        guard isAllowed, (1...100).contains(name.utf8.count), !name.hasPrefix(".") else {
+        guard (1...64).contains(name.utf8.count),
+            !name.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F })
+        else {
             throw VaultError(
                 .malformedName,
-                "a secret's \(field) is 1 to 100 of a–z, 0–9, \"-\", \"_\" and \".\", and does not begin with a dot")
+                "a secret's \(field) has 1 to 64 bytes (a Hangul syllable has 3) and no control characters")
         }
     }
+}
+
+/// What secrets are for. A secret opens for its purpose only.
+package enum SecretPurpose {
+    /// A key with which a provider's account is read.
+    package static let providerCredential = "provider-credential"
+    /// Whatever a person put there by hand.
+    package static let general = "general"
+    /// A name, or which user is which person.
+    static let person = "person"
 }

@@ -140,8 +140,20 @@ import Vault
         }
     }
 
-    @Test(arguments: ["", "../keys/master", ".hidden", "Big", "a/b", "a b", String(repeating: "x", count: 101)])
-    func anIdThatIsNoFileNameOfOursIsRefused(id: String) async throws {
+    @Test(arguments: ["../keys/master", ".hidden", "Big", "a/b", "a b", "홍길동", "100%", "%41", "A"])
+    func anyNameIsAnId(id: String) async throws {
+        try await withTemporaryDirectory { directory in
+            let store = store(in: directory)
+            _ = try await store.put(key, id: id, purpose: "p", at: 1)
+            #expect(try await store.secret(id, for: "p") == key)
+            #expect(try store.entries().map(\.id) == [id])
+            #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["vault"])
+            #expect(try FileManager.default.contentsOfDirectory(atPath: directory + "/vault").count == 1)
+        }
+    }
+
+    @Test(arguments: ["", "a\nb", "\u{7F}", String(repeating: "x", count: 65)])
+    func anIdThatIsNoNameIsRefused(id: String) async throws {
         try await withTemporaryDirectory { directory in
             let error = await #expect(throws: VaultError.self) {
                 try await store(in: directory).put(key, id: id, purpose: "p", at: 1)
