@@ -14,6 +14,7 @@ let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hum
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
@@ -62,6 +63,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite"),
         .systemLibrary(name: "CZeroMQ"),
         .target(name: "CSeedPrices", exclude: ["model-prices.json"]),
+        .target(name: "CRuntime"),
 
         // Leaves
         library("Digest", ["COpenSSL"]),
@@ -85,7 +87,10 @@ let package = Package(
         library("Stages", ["EventLog", "FinOps", "JSON", "Secret", logging]),
         library(
             "Runtime",
-            ["Digest", "EventLog", "JSON", "Messaging", "Secret", argumentParser, logging, serviceLifecycle, yams]),
+            [
+                "CRuntime", "Digest", "EventLog", "JSON", "Messaging", "Secret", argumentParser, logging,
+                serviceLifecycle, unixSignals, yams,
+            ]),
 
         // Programs
         program(
