@@ -1,4 +1,6 @@
+import EventLog
 import Foundation
+import Runtime
 
 /// The time that decides what the provider has published by now: the real one, a fixed one, or the scaled clock of a
 /// running demo.
@@ -6,8 +8,8 @@ actor SandboxClock {
     enum Source: Sendable {
         case real
         case fixed(Int64)
-        /// `run/clock.json` of a state directory; the real time as long as there is none.
-        case file(String)
+        /// The clock of a state directory; the real time as long as there is none.
+        case pipeline(StateDirectory)
     }
 
     private var source: Source
@@ -18,11 +20,12 @@ actor SandboxClock {
 
     /// Unix seconds.
     var now: Int64 {
-        let real = Date().timeIntervalSince1970
         switch source {
-        case .real: return Int64(real)
+        case .real: return PipelineClock.real.now().seconds
         case .fixed(let time): return time
-        case .file(let path): return Int64(Self.scaled(path, real: real) ?? real)
+        case .pipeline(let directory):
+            // Not there yet, or being written: business has not begun.
+            return ((try? PipelineClock.load(from: directory)) ?? .real).now().seconds
         }
     }
 
@@ -30,6 +33,4 @@ actor SandboxClock {
         // A text that is no time is the caller's refusal to word, so the parser's own reason is not kept.
         (try? Date(text, strategy: .iso8601)).map { Int64($0.timeIntervalSince1970) }
     }
-
-    private static func scaled(_ path: String, real: Double) -> Double? { nil }
 }

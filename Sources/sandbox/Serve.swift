@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Hummingbird
 import Logging
+import Runtime
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Serves until SIGTERM, or until its lifeline ends.")
@@ -10,8 +11,7 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "The port on 127.0.0.1; 0 lets the system choose.") var port = 0
     @Option(help: ArgumentHelp("Write the address there when ready.", valueName: "file")) var portFile: String?
     @Option(help: ArgumentHelp("Read the admin key from there.", valueName: "file")) var keyFile: String?
-    @Option(help: ArgumentHelp("Follow the scaled clock of a demo, run/clock.json.", valueName: "file"))
-    var clock: String?
+    @Option(help: "Follow the clock of this state directory, as a demo runs it.") var dir: String?
     @Option(help: "Stand still at this RFC 3339 time.") var now: String?
     @Option(help: "KIND[,path=…][,times=N][,retry_after=SECONDS][,delay_ms=N]; may be given several times.")
     var fault: [Fault] = []
@@ -49,7 +49,7 @@ struct Serve: AsyncParsableCommand {
     }
 
     private func clockSource() throws -> SandboxClock.Source {
-        if let clock { return .file(clock) }
+        if let dir { return .pipeline(StateDirectory(path: dir)) }
         guard let now else { return .real }
         guard let time = SandboxClock.seconds(rfc3339: now) else { throw ValidationError("\(now) is not a time") }
         return .fixed(time)
