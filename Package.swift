@@ -127,7 +127,8 @@ let package = Package(
                 subprocess, yams,
             ]),
         program(
-            "sandbox", ["CSandboxTrace", "JSON", "Runtime", argumentParser, hummingbird, logging]),
+            "sandbox",
+            ["CSandboxTrace", "EventLog", "JSON", "Runtime", argumentParser, hummingbird, logging, serviceLifecycle]),
         .target(name: "CSandboxTrace", exclude: ["azure-llm-conv-2023.csv"]),
         program(
             "benchmarks",
