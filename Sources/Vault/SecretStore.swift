@@ -97,7 +97,10 @@ package struct SecretStore: Sendable {
 
     /// The ids of all secrets, in their order.
     /// - Throws: `VaultError.fileSystem`.
-    package func ids() throws(VaultError) -> [String] {
+    package func ids() throws(VaultError) -> [String] { try Self.ids(in: directory) }
+
+    /// The same, of a vault whose master key may be lost.
+    package static func ids(in directory: String) throws(VaultError) -> [String] {
         guard let stream = opendir(directory) else {
             if errno == ENOENT { return [] }
             throw PrivateFile.failure("read the directory \(directory)")
@@ -108,8 +111,8 @@ package struct SecretStore: Sendable {
             let name = withUnsafePointer(to: &item.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            guard name.hasSuffix(Self.suffix), !name.hasPrefix(".") else { continue }
-            if let id = Self.id(ofFile: name.dropLast(Self.suffix.count)) { ids.append(id) }
+            guard name.hasSuffix(suffix), !name.hasPrefix(".") else { continue }
+            if let id = id(ofFile: name.dropLast(suffix.count)) { ids.append(id) }
         }
         return ids.sorted()
     }
