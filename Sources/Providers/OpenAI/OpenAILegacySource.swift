@@ -1,0 +1,59 @@
+package import FinOps
+import JSON
+package import Secret
+package import Transfer
+
+/// An OpenAI account read through the older, undocumented `GET /v1/usage?date=`: one call a UTC day, no costs. It needs
+/// no admin key. Its transport should be slow: about one call in twelve seconds.
+package struct OpenAILegacySource: UsageSource {
+    /// Requests a second that the endpoint has been seen to bear.
+    package static let perSecond: Double = 1.0 / 12
+
+    private let account: String
+    private let endpoint: OpenAIEndpoint
+    private let secret: Secret
+    private let transport: PatientTransport
+    private let organization: String?
+
+    /// - Parameter organization: sent as `OpenAI-Organization`, for keys that belong to several.
+    package init(
+        account: String, endpoint: OpenAIEndpoint, secret: Secret, transport: PatientTransport,
+        organization: String? = nil
+    ) {
+        self.account = account
+        self.endpoint = endpoint
+        self.secret = secret
+        self.transport = transport
+        self.organization = organization
+    }
+
+    package var effort: SourceEffort {
+        get async {
+            let effort = await transport.effort
+            return SourceEffort(requests: effort.requests, retries: effort.retries)
+        }
+    }
+
+    package func usage(of days: ClosedRange<Day>, now: Int64) async throws(SourceFailure) -> UsageStatement {
+        var statement = UsageStatement(kinds: OpenAILegacyDay.kinds)
+        var day = days.lowerBound
+        while day <= days.upperBound, day.utcSeconds < now {
+            let url = endpoint.url(OpenAIQuestion.legacy.path, [("date", day.description)])
+            let headers = organization.map { [HTTPHeader("OpenAI-Organization", $0)] } ?? []
+            let answer = try await OpenAIQuestion.legacy.ask(url, headers: headers, secret: secret, over: transport)
+            let told = try OpenAILegacyDay(account: account, day: day).statement(answer)
+            statement.rows += told.rows
+            statement.kinds.formUnion(told.kinds)
+            statement.notes += told.notes
+            day = day.advanced(by: 1)
+        }
+        return statement
+    }
+
+    package func bills(of days: ClosedRange<Day>, now: Int64) async throws(SourceFailure) -> BillStatement? { nil }
+}
+
+extension Day {
+    /// Unix seconds of its beginning in UTC.
+    var utcSeconds: Int64 { Int64(number) * 86_400 }
+}
