@@ -1,0 +1,17 @@
+/// The bounds of a socket. libzmq's own defaults are unbounded or wait forever, so every socket gets all of these.
+package struct SocketLimits: Hashable, Sendable {
+    /// Messages that wait to be sent, per peer; a router or publisher drops beyond it.
+    package var sendHighWaterMessages: Int32 = 1_000
+    package var receiveHighWaterMessages: Int32 = 1_000
+    /// A peer that sends a larger message is disconnected.
+    package var messageBytes: Int64 = 32 << 20
+    /// How long closing waits for what is not sent yet.
+    package var lingerMilliseconds: Int32 = 1_000
+    package var heartbeatMilliseconds: Int32 = 2_000
+    package var heartbeatTimeoutMilliseconds: Int32 = 10_000
+    package var handshakeMilliseconds: Int32 = 5_000
+    package var reconnectMilliseconds: Int32 = 20
+    package var reconnectMaximumMilliseconds: Int32 = 1_000
+
+    package init() {}
+}
