@@ -1,4 +1,4 @@
-package import EventLog
+import EventLog
 package import FinOps
 
 /// A usage row of the account `acme` at `openai`, ready for a test to fill in.

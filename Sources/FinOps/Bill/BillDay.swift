@@ -64,7 +64,7 @@ package enum BillDay: Decider {
         return rows
     }
 
-    private static func row(of statement: BillStatement, _ observation: BillObservation) throws(BillRejection)
+    private static func row(of statement: BillLine, _ observation: BillObservation) throws(BillRejection)
         -> WireBillRow
     {
         func rejected(_ field: String, _ reason: String) -> BillRejection {
@@ -95,7 +95,7 @@ package enum BillDay: Decider {
         }
     }
 
-    private static func sum(_ earlier: WireBillRow, _ later: WireBillRow, _ statement: BillStatement)
+    private static func sum(_ earlier: WireBillRow, _ later: WireBillRow, _ statement: BillLine)
         throws(BillRejection) -> WireBillRow
     {
         guard earlier.amount.currency == later.amount.currency else {

@@ -1,7 +1,7 @@
 package import EventLog
 
 /// One cost row as the provider delivers it: the amount is still its text.
-package struct BillStatement: Hashable, Sendable {
+package struct BillLine: Hashable, Sendable {
     package var bucketStart: Int64
     package var bucketEnd: Int64
     package var projectID: String?
@@ -36,12 +36,12 @@ package struct BillObservation: Sendable {
     package let provider: String
     package let account: String
     package let observed: Timestamp
-    package let rows: [BillStatement]
+    package let rows: [BillLine]
     /// The UTC days the walk covered, empty ones included: only on these can a row be said to have vanished.
     package let covered: Set<Day>
 
     package init(
-        provider: String, account: String, observed: Timestamp, rows: [BillStatement], covered: Set<Day>
+        provider: String, account: String, observed: Timestamp, rows: [BillLine], covered: Set<Day>
     ) {
         self.provider = provider
         self.account = account
@@ -68,7 +68,7 @@ package struct BillObservation: Sendable {
 /// A cost row that cannot be taken as it is: which field of which row, and why.
 package struct BillRejection: Error, Hashable, Sendable, CustomStringConvertible {
     package let field: String
-    package let row: BillStatement
+    package let row: BillLine
     package let reason: String
 
     package var description: String {
@@ -91,7 +91,7 @@ package struct BillIdentity: Hashable, Sendable {
         apiKeyID = row.hasApiKeyID ? row.apiKeyID : nil
     }
 
-    init(_ row: BillStatement) {
+    init(_ row: BillLine) {
         bucketStart = row.bucketStart
         projectID = row.projectID
         lineItem = row.lineItem

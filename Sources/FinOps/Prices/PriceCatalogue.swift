@@ -29,13 +29,7 @@ package struct PriceCatalogue: Sendable {
     package static let empty = PriceCatalogue()
 
     /// The seed: what is known without any event.
-    package static let seed: PriceCatalogue = {
-        let bytes = UnsafeBufferPointer(
-            start: finops_seed_prices_start(), count: finops_seed_prices_length)
-        do { return PriceCatalogue(try PriceFile(bytes)) } catch {
-            preconditionFailure("the seed that is compiled in is a price file: \(error)")
-        }
-    }()
+    package static let seed = PriceCatalogue(PriceFile.seed)
 
     private init() {}
 

@@ -10,6 +10,15 @@ package struct PriceFile: Sendable {
     /// General rules by provider: `batch_multiplier`, `fallback_provider`, notes.
     package let defaults: [String: [String: String]]
 
+    /// The file that is compiled in; `finops init` puts it into the log.
+    package static let seed: PriceFile = {
+        let bytes = UnsafeBufferPointer(
+            start: finops_seed_prices_start(), count: finops_seed_prices_length)
+        do { return try PriceFile(bytes) } catch {
+            preconditionFailure("the seed that is compiled in is a price file: \(error)")
+        }
+    }()
+
     /// - Throws: `PriceFileError`, which names the place, the field and the remedy.
     package init(_ bytes: some Collection<UInt8>) throws(PriceFileError) {
         let document: JSONValue

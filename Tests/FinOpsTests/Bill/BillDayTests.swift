@@ -7,19 +7,19 @@ import Testing
     private func statement(
         _ amount: String, _ item: String? = "gpt-4o-mini, input", currency: String = "usd", key: String? = nil,
         quantity: String? = nil
-    ) -> BillStatement {
-        BillStatement(
+    ) -> BillLine {
+        BillLine(
             bucketStart: hour("2026-11-20", 0), bucketEnd: hour("2026-11-21", 0), projectID: "proj_a", lineItem: item,
             apiKeyID: key, amountText: amount, currency: currency, quantityText: quantity, quantityUnit: "tokens")
     }
 
-    private func observe(_ rows: [BillStatement], at seconds: Int64 = 1_000) -> BillObservation {
+    private func observe(_ rows: [BillLine], at seconds: Int64 = 1_000) -> BillObservation {
         BillObservation(
             provider: "openai", account: "acme", observed: Timestamp(seconds: seconds), rows: rows,
             covered: [day("2026-11-20")])
     }
 
-    private func events(_ rows: [BillStatement]) -> [FinOpsEvent] { given(BillDay.self).when(observe(rows)).events() }
+    private func events(_ rows: [BillLine]) -> [FinOpsEvent] { given(BillDay.self).when(observe(rows)).events() }
 
     private func recorded(_ event: FinOpsEvent?) -> WireBillRow? {
         if case .billRecorded(let event) = event { event.row } else { nil }
