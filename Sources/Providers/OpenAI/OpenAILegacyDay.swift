@@ -1,12 +1,19 @@
+import EventLog
 import FinOps
 import JSON
 
 /// Reads one day of the older usage endpoint: its lists are put into hours and into the kinds of the newer one.
 struct OpenAILegacyDay {
     /// A day speaks about these kinds even where it has no row of them.
-    static let kinds = Set(
-        [OpenAIUsageKind.completions, .embeddings, .moderations, .images, .audioTranscriptions, .audioSpeeches]
-            .map(\.rawValue))
+    static let kinds: [OpenAIUsageKind] = [
+        .completions, .embeddings, .moderations, .images, .audioTranscriptions, .audioSpeeches,
+    ]
+
+    struct Outcome {
+        var rows: [WireUsageRow] = []
+        var covered: Set<UsageBucket> = []
+        var notes: [String] = []
+    }
 
     let account: String
     let day: Day
@@ -14,24 +21,31 @@ struct OpenAILegacyDay {
     private typealias Reading = (AnswerReader, inout WireUsageRow) throws(SourceFailure) -> Void
 
     /// - Throws: malformed answer, naming list and row; also for a row that lies in another day.
-    func statement(_ answer: JSONValue) throws(SourceFailure) -> UsageStatement {
+    func read(_ answer: JSONValue) throws(SourceFailure) -> Outcome {
         guard answer["data"]?.array != nil else { throw reader(answer).malformed("data", "is missing or no list") }
-        var sums = UsageSums()
-        try add("data", time: "aggregation_timestamp", of: answer, to: &sums, tokens)
-        try add("dalle_api_data", of: answer, to: &sums, images)
-        try add("whisper_api_data", of: answer, to: &sums, transcriptions)
-        try add("tts_api_data", of: answer, to: &sums, speeches)
-        let rows = sums.rows.sorted(by: OpenAIUsageRows.precedes)
-        return UsageStatement(rows: rows, kinds: Set(rows.map(\.kind)), notes: try notes(on: answer))
+        var outcome = Outcome()
+        outcome.rows += try rows("data", time: "aggregation_timestamp", of: answer, tokens)
+        outcome.rows += try rows("dalle_api_data", of: answer, images)
+        outcome.rows += try rows("whisper_api_data", of: answer, transcriptions)
+        outcome.rows += try rows("tts_api_data", of: answer, speeches)
+        outcome.notes = try notes(on: answer)
+        let start = day.utcStart.seconds
+        for kind in Set(Self.kinds.map(\.rawValue)).union(outcome.rows.map(\.kind)) {
+            for hour in 0..<Int64(24) { outcome.covered.insert(UsageBucket(kind: kind, start: start + hour * 3_600)) }
+        }
+        return outcome
     }
 
-    private func add(
-        _ list: String, time: String = "timestamp", of answer: JSONValue, to sums: inout UsageSums, _ read: Reading
-    ) throws(SourceFailure) {
+    /// A list's rows in the hours of their times. Several of one hour are added by the domain.
+    private func rows(
+        _ list: String, time: String = "timestamp", of answer: JSONValue, _ read: Reading
+    ) throws(SourceFailure) -> [WireUsageRow] {
+        let start = day.utcStart.seconds
+        var rows: [WireUsageRow] = []
         for (index, value) in try reader(answer).list(list).enumerated() {
             let reader = reader(value, list: list, row: index)
             let moment = try reader.count(time, required: true)
-            guard (day.utcSeconds..<day.utcSeconds + 86_400).contains(moment) else {
+            guard (start..<start + 86_400).contains(moment) else {
                 throw reader.malformed(time, "\(UTCText.minute(moment)) does not lie in \(day)")
             }
             var row = WireUsageRow()
@@ -42,8 +56,9 @@ struct OpenAILegacyDay {
             if let text = try reader.text("project_id") { row.projectID = text }
             if let text = try reader.text("api_key_id") { row.apiKeyID = text }
             try read(reader, &row)
-            try sums.add(row, reader)
+            rows.append(row)
         }
+        return rows
     }
 
     private func tokens(_ reader: AnswerReader, _ row: inout WireUsageRow) throws(SourceFailure) {

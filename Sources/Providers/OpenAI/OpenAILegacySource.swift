@@ -1,3 +1,4 @@
+package import EventLog
 package import FinOps
 import JSON
 package import Secret
@@ -34,26 +35,27 @@ package struct OpenAILegacySource: UsageSource {
         }
     }
 
-    package func usage(of days: ClosedRange<Day>, now: Int64) async throws(SourceFailure) -> UsageStatement {
-        var statement = UsageStatement(kinds: OpenAILegacyDay.kinds)
+    package func usage(of days: ClosedRange<Day>, at now: Timestamp) async throws(SourceFailure) -> SourceAnswer<
+        UsageObservation
+    > {
+        var (rows, covered, notes): ([WireUsageRow], Set<UsageBucket>, [String]) = ([], [], [])
         var day = days.lowerBound
-        while day <= days.upperBound, day.utcSeconds < now {
+        while day <= days.upperBound, day.utcStart < now {
             let url = endpoint.url(OpenAIQuestion.legacy.path, [("date", day.description)])
             let headers = organization.map { [HTTPHeader("OpenAI-Organization", $0)] } ?? []
             let answer = try await OpenAIQuestion.legacy.ask(url, headers: headers, secret: secret, over: transport)
-            let told = try OpenAILegacyDay(account: account, day: day).statement(answer)
-            statement.rows += told.rows
-            statement.kinds.formUnion(told.kinds)
-            statement.notes += told.notes
+            let told = try OpenAILegacyDay(account: account, day: day).read(answer)
+            rows += told.rows
+            covered.formUnion(told.covered)
+            notes += told.notes
             day = day.advanced(by: 1)
         }
-        return statement
+        let observation = UsageObservation(
+            provider: OpenAIUsageSource.provider, account: account, observed: now, rows: rows, covered: covered)
+        return SourceAnswer(observation, notes: notes)
     }
 
-    package func bills(of days: ClosedRange<Day>, now: Int64) async throws(SourceFailure) -> BillStatement? { nil }
-}
-
-extension Day {
-    /// Unix seconds of its beginning in UTC.
-    var utcSeconds: Int64 { Int64(number) * 86_400 }
+    package func bills(of days: ClosedRange<Day>, at now: Timestamp) async throws(SourceFailure) -> SourceAnswer<
+        BillObservation
+    >? { nil }
 }
