@@ -82,7 +82,7 @@ let package = Package(
         // Edges
         library("Transfer", ["CCurl", "Secret"]),
         library("Vault", ["COpenSSL", "Digest", "JSON", "Secret"]),
-        library("Projections", ["Digest", "EventLog", "FinOps", "Storage", grdb]),
+        library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps", "Storage", grdb]),
         library("Providers", ["FinOps", "JSON", "Secret", "Transfer"]),
         library("Stages", ["EventLog", "FinOps", "JSON", "Secret", logging]),
         library(
@@ -152,7 +152,7 @@ let package = Package(
         tests("VaultTests", ["Digest", "Secret", "Vault"]),
         tests("TransferTests", ["Secret", "Transfer"]),
         tests("ProvidersTests", ["FinOps", "JSON", "Providers", "Secret", "Transfer"], resources: [.copy("Fixtures")]),
-        tests("ProjectionsTests", ["EventLog", "FinOps", "Projections", "Storage", grdb]),
+        tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf]),
         tests("StagesTests", ["EventLog", "FinOps", "JSON", "Stages", logging]),
         tests("RuntimeTests", ["EventLog", "JSON", "Runtime"]),
         tests("EndToEndTests", ["EventLog", "FinOps", "JSON", "Runtime", "Storage"]),
