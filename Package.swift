@@ -14,6 +14,7 @@ let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hum
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
@@ -62,6 +63,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite"),
         .systemLibrary(name: "CZeroMQ"),
         .target(name: "CSeedPrices", exclude: ["model-prices.json"]),
+        .target(name: "CRuntime"),
 
         // Leaves
         library("Digest", ["COpenSSL"]),
@@ -80,12 +82,15 @@ let package = Package(
         // Edges
         library("Transfer", ["CCurl", "Secret"]),
         library("Vault", ["COpenSSL", "Digest", "JSON", "Secret"]),
-        library("Projections", ["Digest", "EventLog", "FinOps", "Storage", grdb]),
-        library("Providers", ["FinOps", "JSON", "Secret", "Transfer"]),
+        library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps", "Storage", grdb]),
+        library("Providers", ["EventLog", "FinOps", "JSON", "Secret", "Transfer"]),
         library("Stages", ["EventLog", "FinOps", "JSON", "Secret", logging]),
         library(
             "Runtime",
-            ["Digest", "EventLog", "JSON", "Messaging", "Secret", argumentParser, logging, serviceLifecycle, yams]),
+            [
+                "CRuntime", "Digest", "EventLog", "JSON", "Messaging", "Secret", argumentParser, logging,
+                serviceLifecycle, unixSignals, yams,
+            ]),
 
         // Programs
         program(
@@ -122,7 +127,8 @@ let package = Package(
                 subprocess, yams,
             ]),
         program(
-            "sandbox", ["CSandboxTrace", "JSON", "Runtime", argumentParser, hummingbird, logging]),
+            "sandbox",
+            ["CSandboxTrace", "EventLog", "JSON", "Runtime", argumentParser, hummingbird, logging, serviceLifecycle]),
         .target(name: "CSandboxTrace", exclude: ["azure-llm-conv-2023.csv"]),
         program(
             "benchmarks",
@@ -145,8 +151,8 @@ let package = Package(
         tests("JSONTests", ["JSON"]),
         tests("VaultTests", ["Digest", "Secret", "Vault"]),
         tests("TransferTests", ["Secret", "Transfer"]),
-        tests("ProvidersTests", ["FinOps", "JSON", "Providers", "Secret", "Transfer"], resources: [.copy("Fixtures")]),
-        tests("ProjectionsTests", ["EventLog", "FinOps", "Projections", "Storage", grdb]),
+        tests("ProvidersTests", ["EventLog", "FinOps", "JSON", "Providers", "Secret", "Transfer"], resources: [.copy("Fixtures")]),
+        tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf]),
         tests("StagesTests", ["EventLog", "FinOps", "JSON", "Stages", logging]),
         tests("RuntimeTests", ["EventLog", "JSON", "Runtime"]),
         tests("EndToEndTests", ["EventLog", "FinOps", "JSON", "Runtime", "Storage"]),

@@ -34,6 +34,13 @@ package struct SHA256: ~Copyable {
         }
     }
 
+    /// Writes the 32 bytes where they are wanted, without an allocation.
+    package mutating func finish(into bytes: UnsafeMutableRawBufferPointer) {
+        precondition(bytes.count >= 32, "a SHA-256 has 32 bytes")
+        let start = bytes.assumingMemoryBound(to: UInt8.self).baseAddress
+        precondition(EVP_DigestFinal_ex(context, start, nil) == 1, "a started digest finishes")
+    }
+
     package static func hash(_ bytes: [UInt8]) -> [UInt8] {
         var hash = SHA256()
         hash.update(bytes)

@@ -3,7 +3,7 @@ package enum AppendRules {
     /// Checks form and bounds.
     /// - Parameter knownTypes: the types the program has told the log about; nil accepts all.
     package static func validate(_ request: AppendRequest, knownTypes: Set<EventType>?) throws(AppendRefusal) {
-        try validateName(request.producer.text, field: "producer")
+        try validate(producer: request.producer)
         guard request.sequence > 0 else {
             throw .malformed(field: "sequence", reason: "0 is reserved for \"nothing appended yet\"; begin with 1")
         }
@@ -21,6 +21,10 @@ package enum AppendRules {
         guard bytes <= EventLimits.requestBytes else {
             throw .tooLarge(what: "bytes of a request", size: bytes, limit: EventLimits.requestBytes)
         }
+    }
+
+    package static func validate(producer: ProducerName) throws(AppendRefusal) {
+        try validateName(producer.text, field: "producer")
     }
 
     private static func validate(_ event: NewEvent, knownTypes: Set<EventType>?) throws(AppendRefusal) {
@@ -49,11 +53,12 @@ package enum AppendRules {
     /// What a request's sequence means, given what the log holds of its producer.
     package enum Admission: Equatable { case write, repeatAnswer }
 
+    /// - Parameter epoch: of the producer's last session; 0 if it never opened one, which admits nothing.
     /// - Parameter sameContent: whether the request equals the one written under `last`; asked only for a repeat.
     package static func admit(
         _ request: AppendRequest, epoch: UInt64, last: UInt64, sameContent: () -> Bool
     ) throws(AppendRefusal) -> Admission {
-        guard request.epoch == epoch else {
+        guard epoch > 0, request.epoch == epoch else {
             throw .fenced(producer: request.producer, epoch: request.epoch, current: epoch)
         }
         if request.sequence > last { return .write }

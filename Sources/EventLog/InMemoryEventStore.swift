@@ -21,6 +21,7 @@ package actor InMemoryEventStore: EventStore {
     }
 
     package func openSession(_ producer: ProducerName) throws(StoreError) -> ProducerSession {
+        do throws(AppendRefusal) { try AppendRules.validate(producer: producer) } catch { throw .refused(error) }
         producers[producer, default: Producer(epoch: 0)].epoch += 1
         return sessionState(of: producer)!
     }
@@ -35,12 +36,13 @@ package actor InMemoryEventStore: EventStore {
         }
     }
 
+    @discardableResult
     package func append(_ request: AppendRequest) throws(StoreError) -> AppendReceipt {
         let known = producers[request.producer] ?? Producer(epoch: 0)
         do throws(AppendRefusal) {
             try AppendRules.validate(request, knownTypes: knownTypes)
             let admission = try AppendRules.admit(request, epoch: known.epoch, last: known.last?.sequence ?? 0) {
-                known.last == request
+                known.last?.streams == request.streams
             }
             if admission == .repeatAnswer, let receipt = known.receipt {
                 return AppendReceipt(first: receipt.first, count: receipt.count, repeated: true)

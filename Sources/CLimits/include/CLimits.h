@@ -1,1 +1,34 @@
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+// The limits our figures stand beside: plain C-API loops with no framework, run in the same process, on the same disk, in
+// the same minute. Every function returns seconds or a count per its comment, or a negative number on failure (errno or
+// the library's code, negated).
+
+/// Creates the textbook table (random-access id `BLOB UNIQUE`, `UNIQUE (stream, version)`, payload) in a new file.
+/// @param id_kind 0: no unique id; 1: UUIDv7 (ordered); 2: random.
+int limit_log_open(const char *path, int id_kind, void **log);
+
+/// Inserts `events` rows of `payload` bytes over `streams` streams in commits of `batch`, `synchronous=FULL`,
+/// 16,384-page checkpoints. @return seconds taken.
+double limit_log_append(void *log, int64_t events, int batch, int payload, int streams);
+
+void limit_log_close(void *log);
+
+/// Commits `count` single events one by one and stores each commit's seconds in `each`.
+int limit_log_commits(void *log, int count, int payload, double *each);
+
+/// `count` DEALER/ROUTER round trips of `size` bytes over `endpoint`, two threads; each one's seconds in `each`.
+int limit_round_trips(const char *endpoint, int count, int size, double *each);
+
+/// Sends `count` messages of `size` bytes from PUB to SUB with unlimited high-water marks. @return seconds until the last
+/// one has arrived.
+double limit_publish(const char *endpoint, int64_t count, int size);
+
+/// Steps over every row and reads every column of `sql` on a read-only connection. @return seconds; `rows` gets the count.
+double limit_scan(const char *path, const char *sql, int64_t *rows);
+
+/// Upserts `rows` cost rows of 16 columns into a table with `indexes` (0–3) secondary indexes, in commits of 10,000.
+/// @return seconds taken.
+double limit_upsert(const char *path, int64_t rows, int indexes);

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <stdint.h>
+
+/// Cells of a terminal that a code point takes by the locale in force; -1 for one that cannot be shown.
+/// wcwidth(3) is declared for X/Open programs only, which Swift's view of glibc is not.
+int runtime_cell_width(uint32_t code_point);
+
+/// Opens a new file without a name, for this process and those it hands it to; -1 and errno on failure.
+int runtime_open_unnamed(const char *directory);
+
+/// pipe(2) whose ends no child inherits by accident.
+int runtime_pipe(int ends[2]);

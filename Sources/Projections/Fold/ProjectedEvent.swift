@@ -1,0 +1,49 @@
+package import EventLog
+import FinOps
+
+/// One event, decoded off the writer's thread, ready for the folds.
+package struct ProjectedEvent: Sendable {
+    enum Content: Sendable {
+        /// Every statement about a usage row; `event` holds the whole message where it says more than the row.
+        case usage(UsageFact, event: FinOpsEvent?)
+        case other(FinOpsEvent)
+        /// A type this program does not know: counted, kept in the log, not guessed at.
+        case unknown
+        case undecodable(reason: String)
+    }
+
+    let position: UInt64
+    let recorded: Timestamp
+    let type: EventType
+    let actor: String
+    let content: Content
+
+    package init(_ event: RecordedEvent) {
+        position = event.position.value
+        recorded = event.recorded
+        type = event.type
+        actor = event.event.actor
+        content = Self.decode(event.event)
+    }
+
+    private static func decode(_ event: NewEvent) -> Content {
+        do {
+            if event.schema == 1, event.type.text == "usage.recorded" {
+                return .usage(try UsageFactReader.read(event.payload, as: .recorded), event: nil)
+            }
+            switch try EventCatalogue.decode(event) {
+            case .usageRestated(let message):
+                return .usage(try UsageFactReader.read(event.payload, as: .restated), event: .usageRestated(message))
+            case .usageRepriced: return .usage(try UsageFactReader.read(event.payload, as: .repriced), event: nil)
+            case .some(let other): return .other(other)
+            case nil: return .unknown
+            }
+        } catch let error as UsageFactReader.Malformed {
+            return .undecodable(reason: error.reason)
+        } catch let error as UndecodableEvent {
+            return .undecodable(reason: error.reason)
+        } catch {
+            return .undecodable(reason: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,177 @@
+import CSQLite
+import EventLog
+import FinOps
+
+/// The function from events to writes. One for each open generation; it lives inside the writer's transactions.
+/// An event that cannot be applied throws `Inapplicable` before anything of it is written.
+final class ProjectionFold {
+    let dimensions: Dimensions
+    let rollups: Rollups
+    let cells: CellTable
+    var days: BusinessDays
+    private(set) var unknownEvents: Int64 = 0
+    /// What was newest in each account's usage and bills: the freshness of what the provider has published.
+    var freshness: [Int64: (observed: Int64, bucketEnd: Int64)] = [:]
+    private var identities = IdentityCache()
+    private var currencies = LabelCache()
+    private var priceVersions = LabelCache()
+    private var reasons = LabelCache()
+    private let connection: OpaquePointer
+    private var statements: [String: Statement] = [:]
+
+    /// - Parameter connection: of a generation whose tables exist; it outlives the fold.
+    init(_ connection: OpaquePointer, calendar: BusinessCalendar, unknownEvents: Int64) throws(ProjectionFailure) {
+        self.connection = connection
+        self.unknownEvents = unknownEvents
+        dimensions = try Dimensions(connection)
+        rollups = try Rollups(connection, dimensions)
+        cells = try CellTable(connection)
+        days = BusinessDays(calendar: calendar)
+    }
+
+    /// - Throws: `Inapplicable`, or `ProjectionFailure` after which the generation must be opened anew.
+    func apply(_ event: ProjectedEvent) throws {
+        switch event.content {
+        case .usage(let fact, let message): try apply(fact, message, event)
+        case .other(let message): try apply(message, event)
+        case .unknown: unknownEvents += 1
+        case .undecodable(let reason): throw Inapplicable(reason)
+        }
+    }
+
+    /// Writes the sums that have gathered; called at the end of a transaction.
+    func flush() throws(ProjectionFailure) {
+        try rollups.flush()
+        for (account, newest) in freshness {
+            try run(
+                "UPDATE account SET observed = max(observed, ?), bucket_end = max(bucket_end, ?) WHERE id = ?",
+                .integer(newest.observed), .integer(newest.bucketEnd), .integer(account))
+        }
+        freshness.removeAll(keepingCapacity: true)
+    }
+
+    /// A statement by its text, prepared once.
+    func statement(_ sql: String) throws(ProjectionFailure) -> Statement {
+        if let known = statements[sql] { return known }
+        let statement = try Statement(connection, sql)
+        statements[sql] = statement
+        return statement
+    }
+
+    func run(_ sql: String, _ values: SQLValue...) throws(ProjectionFailure) {
+        let statement = try statement(sql)
+        statement.bind(all: values)
+        try statement.run()
+    }
+
+    private func apply(_ event: FinOpsEvent, _ context: ProjectedEvent) throws {
+        switch event {
+        case .usageRecorded, .usageRestated, .usageRepriced:
+            preconditionFailure("statements about usage come as facts")
+        case .modelUnpriced(let message): try apply(message, context)
+        case .billRecorded(let message): try apply(message, context)
+        case .billRestated(let message): try apply(message, context)
+        case .billAllocated(let message): try apply(message, context)
+        case .billTookForce(let message):
+            try setForce(true, message.provider, message.account, message.hasProjectID ? message.projectID : nil, message.day, context)
+        case .billLeftForce(let message):
+            try setForce(false, message.provider, message.account, message.hasProjectID ? message.projectID : nil, message.day, context)
+        case .teamAdded(let message): try apply(message, context)
+        case .projectAdded(let message): try apply(message, context)
+        case .projectMoved(let message): try apply(message, context)
+        case .connectionMade(let message): try apply(message, context)
+        case .connectionRemoved(let message): try apply(message, context)
+        case .keyMapped(let message): try apply(message, context)
+        case .providerProjectMapped(let message): try apply(message, context)
+        case .attributionAssigned(let message): try apply(message, context)
+        case .priceChanged(let message): try apply(message, context)
+        case .priceDefaultsChanged(let message): try apply(message, context)
+        case .runStarted(let message): try apply(message, context)
+        case .runFinished(let message): try apply(message, context)
+        case .runFailed(let message): try apply(message, context)
+        case .processingFailed(let message): try apply(message, context)
+        case .processingRetried(let message): try apply(message, context)
+        case .processingSkipped(let message): try apply(message, context)
+        case .stageReady(let message): try apply(message, context)
+        case .stageExited(let message): try apply(message, context)
+        }
+    }
+
+    // MARK: Cells
+
+    func key(of cell: Cell, series: Dimensions.Series) -> Rollups.Key {
+        let bucket = CellID.bucket(cell.id)
+        return Rollups.Key(
+            series: series.id, day: Int32(cell.day), utcDay: Int32(bucket / 86_400),
+            owner: Int32(series.timeline.owner(at: bucket)), currency: Int32(cell.currency))
+    }
+
+    func add(_ cell: Cell, sign: Int64 = 1, to series: Dimensions.Series) throws(ProjectionFailure) {
+        try rollups.add(cell.sums(basis: series.key.basis), sign: sign, to: key(of: cell, series: series))
+    }
+
+    private func apply(_ fact: UsageFact, _ message: FinOpsEvent?, _ event: ProjectedEvent) throws {
+        guard fact.bucketStart >= 0, fact.bucketEnd > fact.bucketStart, fact.bucketEnd < CellID.bucketLimit else {
+            throw Inapplicable("the bucket \(fact.bucketStart)..<\(fact.bucketEnd) is not one")
+        }
+        guard fact.quantities.isBelievable else { throw Inapplicable("a count is negative or above 2^50") }
+        let series = try dimensions.series[Int(series(of: fact, event) - 1)]
+        let cell = try cell(fact, series: series.id)
+        let details = CellTable.Details(
+            length: fact.bucketEnd - fact.bucketStart, cacheWriteTokens: fact.quantities.cacheWriteTokens,
+            priceVersion: try priceVersions.label(fact.payload, fact.priceVersion, orElse: dimensions.label),
+            unpricedReason: try reasons.label(fact.payload, fact.unpricedReason, orElse: dimensions.label),
+            flags: fact.flags, position: Int64(event.position), observed: fact.observed, rare: fact.quantities.rare)
+        let isNew = fact.statement == .recorded ? try cells.insert(cell, details) : false
+        if !isNew {
+            if let old = try cells.cell(cell.id) {
+                try add(old, sign: -1, to: series)
+                try cells.remove(cell.id)
+            }
+            _ = try cells.insert(cell, details)
+        }
+        try add(cell, to: series)
+        note(account: series.account, observed: fact.observed, bucketEnd: fact.bucketEnd)
+        if case .usageRestated(let restated) = message { try apply(restated, event) }
+    }
+
+    func note(account: Int64, observed: Int64, bucketEnd: Int64) {
+        let known = freshness[account] ?? (0, 0)
+        freshness[account] = (max(known.observed, observed), max(known.bucketEnd, bucketEnd))
+    }
+
+    private func cell(_ fact: UsageFact, series: Int64) throws -> Cell {
+        Cell(
+            id: CellID.make(bucket: fact.bucketStart, series: series), day: days.day(of: fact.bucketStart),
+            requests: fact.quantities.requests, inputTokens: fact.quantities.inputTokens,
+            cachedInputTokens: fact.quantities.cachedInputTokens, outputTokens: fact.quantities.outputTokens,
+            cost: fact.hasCost ? fact.costNanos : nil,
+            currency: fact.hasCost ? try currencies.label(fact.payload, fact.currency, orElse: dimensions.label) : 0)
+    }
+
+    private func series(of fact: UsageFact, _ event: ProjectedEvent) throws -> Int64 {
+        if let known = identities.series(of: fact) { return known }
+        let row = try row(of: fact, event)
+        guard !row.provider.isEmpty, !row.account.isEmpty else { throw Inapplicable("no provider or account") }
+        let account = try dimensions.account(provider: row.provider, name: row.account)
+        let scope = try dimensions.scope(account: account, providerProject: row.hasProjectID ? row.projectID : nil)
+        let id = try dimensions.series(SeriesKey(metered: row, scope: scope))
+        identities.remember(fact, series: id)
+        return id
+    }
+
+    /// The whole message by the generated code, which also refuses texts that are not UTF-8.
+    private func row(of fact: UsageFact, _ event: ProjectedEvent) throws -> WireUsageRow {
+        let envelope = NewEvent(id: .none, type: event.type, occurred: event.recorded, payload: fact.payload)
+        do {
+            switch try EventCatalogue.decode(envelope) {
+            case .usageRecorded(let message): return message.row
+            case .usageRestated(let message): return message.row
+            case .usageRepriced(let message): return message.row
+            default: throw Inapplicable("it is not about usage")
+            }
+        } catch let error as UndecodableEvent {
+            throw Inapplicable(error.reason)
+        }
+    }
+}

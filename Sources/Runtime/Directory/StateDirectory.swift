@@ -1,0 +1,119 @@
+import Digest
+import FoundationEssentials
+import Glibc
+
+/// Where everything of one pipeline lies: nobody else spells a path.
+package struct StateDirectory: Hashable, Sendable {
+    /// Absolute, without a trailing slash.
+    package let path: String
+
+    /// - Parameter path: absolute, or relative to the current directory.
+    package init(path: String) {
+        let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+        self.path = URL(filePath: absolute).standardizedFileURL.path.trimmingSlashes
+    }
+
+    package var configuration: String { path + "/config.yaml" }
+    package var pipeline: String { path + "/pipeline.yaml" }
+
+    package var logDirectory: String { path + "/log" }
+    package var logDatabase: String { logDirectory + "/events.db" }
+    /// Held (flock) by the one `event-log` of this directory.
+    package var logLock: String { logDirectory + "/lock" }
+    package var logWitness: String { logDirectory + "/witness" }
+
+    package var projectionsDirectory: String { path + "/projections" }
+    package var currentProjection: String { projectionsDirectory + "/current.db" }
+    package func projection(generation: String) -> String { projectionsDirectory + "/\(generation).db" }
+
+    package var vault: String { path + "/vault" }
+    package var keys: String { path + "/keys" }
+    package var masterKey: String { keys + "/master.key" }
+
+    package var run: String { path + "/run" }
+    package var clock: String { run + "/clock.json" }
+    /// Held (flock) by the one `finops up` of this directory.
+    package var supervisorLock: String { run + "/up.lock" }
+    package var processBoard: String { run + "/processes.json" }
+    package var spool: String { path + "/spool" }
+
+    /// All directories, parents first; each is made with mode 0700.
+    package var directories: [String] {
+        [path, logDirectory, projectionsDirectory, vault, keys, run, spool]
+    }
+}
+
+extension StateDirectory {
+    /// Makes what is missing and closes what is open to others. Doing it again changes nothing.
+    /// - Throws: `SystemError`.
+    package func prepare() throws {
+        for directory in directories { try makePrivateDirectory(directory) }
+    }
+
+    /// - Throws: `CommandFailure` if the directory was never initialised, or if its secrets are open to others.
+    package func checkInitialised() throws {
+        guard isDirectory(path), isDirectory(logDirectory) else {
+            throw CommandFailure(
+                .failure, "\(path) is not a FinOps state directory", hint: "make one with: finops init --dir \(path)")
+        }
+        let open = permissionProblems()
+        guard open.isEmpty else {
+            throw CommandFailure(
+                .failure, open.joined(separator: "\n"), hint: "mend it with: finops init --dir \(path)")
+        }
+    }
+
+    /// What of this directory is open to others or belongs to somebody else, as sentences.
+    package func permissionProblems() -> [String] {
+        var problems: [String] = []
+        for (path, allowed) in directories.map({ ($0, mode_t(0o700)) }) + [(masterKey, mode_t(0o600))] {
+            var status = stat()
+            guard lstat(path, &status) == 0 else { continue }
+            if status.st_uid != geteuid() { problems.append("\(path) belongs to another user") }
+            let mode = status.st_mode & 0o777
+            if mode & ~allowed != 0 {
+                problems.append("\(path) has mode \(String(mode, radix: 8)), more than \(String(allowed, radix: 8))")
+            }
+        }
+        return problems
+    }
+}
+
+/// Makes a directory that only its owner may enter, with its parents; one that is there is closed to others.
+/// - Throws: `SystemError`.
+package func makePrivateDirectory(_ path: String) throws {
+    if mkdir(path, 0o700) == 0 { return }
+    switch errno {
+    case EEXIST where isDirectory(path):
+        guard chmod(path, 0o700) == 0 else { throw SystemError("close \(path) to others") }
+    case ENOENT:
+        let parent = path.split(separator: "/").dropLast().joined(separator: "/")
+        guard !parent.isEmpty else { throw SystemError("make the directory \(path)", errno: ENOENT) }
+        try makeParent("/" + parent)
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw SystemError("make the directory \(path)") }
+    case let number: throw SystemError("make the directory \(path)", errno: number)
+    }
+}
+
+/// Parents above the state directory are the user's own: they get the usual mode.
+private func makeParent(_ path: String) throws {
+    if mkdir(path, 0o755) == 0 || errno == EEXIST { return }
+    guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
+        throw SystemError("make the directory \(path)")
+    }
+    try makeParent(String(path[..<slash]))
+    guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw SystemError("make the directory \(path)") }
+}
+
+func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}
+
+extension String {
+    fileprivate var trimmingSlashes: String {
+        var text = self[...]
+        while text.count > 1, text.hasSuffix("/") { text.removeLast() }
+        return String(text)
+    }
+}

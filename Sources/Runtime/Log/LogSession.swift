@@ -1,0 +1,56 @@
+package import EventLog
+
+/// A one-shot command's way to the log: the running `event-log` of a directory, or one started for the occasion.
+package enum LogSession {
+    /// Runs `body` with the log of a directory. If nobody serves the log, `event-log` runs as a child meanwhile, and what
+    /// was appended is attributed and projected before it is stopped, so that a report is fresh without `finops up`.
+    /// - Parameters:
+    ///   - catchesUp: false for the programs that do the catching up themselves.
+    ///   - programs: where the programs lie; beside the running one unless a test says otherwise.
+    ///   - connector: how the log is reached.
+    /// - Throws: what `body` throws; `CommandFailure` if the log cannot be reached or started.
+    package static func withLog<Result: Sendable>(
+        _ directory: StateDirectory, catchesUp: Bool = true, programs: ProgramLocator? = nil,
+        connector: LogConnector, _ body: @escaping @Sendable (any EventStore) async throws -> Result
+    ) async throws -> Result {
+        let keeper = try LogKeeper(directory: directory, programs: try programs ?? .beside())
+        do {
+            try await keeper.ensureServing()
+            let connection = try await connector.connect(directory)
+            let outcome = await watched(by: keeper) { try await body(connection.store) }
+            // Also after a failure: what was appended before it is in the log.
+            if catchesUp, await keeper.hasStarted {
+                try await keeper.ensureServing()
+                try await keeper.catchUp("attributor")
+                try await keeper.catchUp("projector")
+            }
+            await connection.close()
+            await keeper.stop()
+            return try outcome.get()
+        } catch {
+            await keeper.stop()
+            throw error
+        }
+    }
+
+    /// Runs `body` while the keeper looks after the log.
+    private static func watched<Result: Sendable>(
+        by keeper: LogKeeper, _ body: @escaping @Sendable () async throws -> Result
+    ) async -> Swift.Result<Result, any Error> {
+        await withTaskGroup(of: Swift.Result<Result, any Error>?.self) { group in
+            group.addTask {
+                await keeper.watch()
+                return nil
+            }
+            group.addTask {
+                do { return .success(try await body()) } catch { return .failure(error) }
+            }
+            while let ended = await group.next() {
+                guard let outcome = ended else { continue }
+                group.cancelAll()
+                return outcome
+            }
+            return .failure(CancellationError())
+        }
+    }
+}

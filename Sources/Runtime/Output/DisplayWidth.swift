@@ -1,0 +1,33 @@
+import CRuntime
+import Glibc
+
+extension StringProtocol {
+    /// How many cells of a terminal this takes: Hangul and emoji take two, combining marks none.
+    package var displayWidth: Int {
+        // wcwidth answers by the locale in force; C.UTF-8 is part of glibc.
+        _ = DisplayLocale.isSet
+        var width = 0
+        for character in self {
+            // A cluster is as wide as its widest part: joined emoji are drawn as one.
+            width += character.unicodeScalars.map { Swift.max(0, Int(runtime_cell_width($0.value))) }.max() ?? 0
+        }
+        return width
+    }
+
+    /// The text with control characters made visible, so that data cannot move the cursor or recolour a terminal.
+    package var withoutControls: String {
+        var text = ""
+        for scalar in unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .format where scalar.value == 0x200D: text.unicodeScalars.append(scalar)  // It joins emoji.
+            case .control, .format, .lineSeparator, .paragraphSeparator: text += "\u{FFFD}"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
+    }
+}
+
+private enum DisplayLocale {
+    static let isSet: Bool = setlocale(LC_CTYPE, "C.UTF-8") != nil
+}

@@ -1,0 +1,40 @@
+package import EventLog
+
+/// Reads the log's file directly, beside its writer or without one.
+package actor SQLiteEventReader: EventReader {
+    private let executor = QueueExecutor(label: "log-reader")
+    private let files: LogFiles
+    private var scanner: SQLiteLogScanner?
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// Opens nothing yet: the first call does, and each one after it until there is a log (`log-missing`).
+    package init(files: LogFiles) { self.files = files }
+
+    private func opened() throws(StoreError) -> SQLiteLogScanner {
+        if let scanner { return scanner }
+        let opened = try SQLiteLogScanner(files: files)
+        scanner = opened
+        return opened
+    }
+
+    package func head() throws(StoreError) -> Position { try opened().head() }
+
+    package func read(after position: Position, limit: Int, types: Set<EventType>?) throws(StoreError) -> ReadPage {
+        try opened().read(after: position, limit: limit, types: types)
+    }
+
+    package func read(stream: StreamName, after version: StreamVersion, limit: Int) throws(StoreError)
+        -> [RecordedEvent]
+    {
+        try opened().read(stream: stream, after: version, limit: limit)
+    }
+
+    package func streams(prefix: String, after name: String?, limit: Int) throws(StoreError) -> [StreamSummary] {
+        try opened().streams(prefix: prefix, after: name, limit: limit)
+    }
+
+    package func session(of producer: ProducerName) throws(StoreError) -> ProducerSession? {
+        try opened().session(of: producer)
+    }
+}

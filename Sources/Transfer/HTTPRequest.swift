@@ -1,0 +1,69 @@
+package import Secret
+
+/// One request, complete in itself. The secret of its authorisation is kept apart from the plain headers, so that a
+/// request can be described without it.
+package struct HTTPRequest: Sendable {
+    package var method: String
+    package var url: String
+    package var headers: [HTTPHeader]
+    package var authorization: Authorization?
+    package var body: [UInt8]?
+
+    package init(
+        method: String = "GET", url: String, headers: [HTTPHeader] = [], authorization: Authorization? = nil,
+        body: [UInt8]? = nil
+    ) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.authorization = authorization
+        self.body = body
+    }
+
+    /// A header whose value ends in a secret: `Authorization: Bearer …`.
+    package struct Authorization: Sendable {
+        package let header: String
+        package let prefix: String
+        package let secret: Secret
+
+        package init(header: String = "Authorization", prefix: String = "Bearer ", secret: Secret) {
+            self.header = header
+            self.prefix = prefix
+            self.secret = secret
+        }
+    }
+}
+
+package struct HTTPHeader: Hashable, Sendable {
+    package let name: String
+    package let value: String
+
+    package init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// What came back, whatever its status: a 500 is an answer, a broken connection is a `TransferFailure`.
+package struct HTTPResponse: Sendable {
+    package let status: Int
+    package let headers: [HTTPHeader]
+    package let body: [UInt8]
+
+    package init(status: Int, headers: [HTTPHeader] = [], body: [UInt8] = []) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    /// The last header of that name, in any case.
+    package func header(_ name: String) -> String? {
+        let wanted = name.lowercased()
+        return headers.last { $0.name.lowercased() == wanted }?.value
+    }
+}
+
+/// Sends one request and waits for its answer. libcurl in programs, a script in tests.
+package protocol HTTPTransport: Sendable {
+    func send(_ request: HTTPRequest) async throws(TransferFailure) -> HTTPResponse
+}

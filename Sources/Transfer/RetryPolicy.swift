@@ -1,0 +1,29 @@
+/// When a failed request is tried again. A value: it decides, somebody else waits.
+package struct RetryPolicy: Hashable, Sendable {
+    /// Pauses before the second, third … attempt, in seconds.
+    package var pauses: [Double] = [1, 2, 4]
+    /// Each pause varies by this share in both directions, so that many clients do not come back together.
+    package var jitter = 0.2
+    /// A server's own wish is obeyed up to here, in seconds.
+    package var longestRetryAfter: Double = 60
+
+    package init() {}
+
+    package enum Decision: Hashable, Sendable {
+        case retry(afterSeconds: Double)
+        case giveUp
+        /// The server asks for a longer pause than a run waits: come back later.
+        case comeBackLater(afterSeconds: Double)
+    }
+
+    /// - Parameters:
+    ///   - failures: how many attempts have failed, from 1.
+    ///   - retryAfter: what the server asked for, in seconds.
+    ///   - random: evenly in 0 ..< 1.
+    package func decision(failures: Int, retryAfter: Double?, random: Double) -> Decision {
+        if let retryAfter, retryAfter > longestRetryAfter { return .comeBackLater(afterSeconds: retryAfter) }
+        guard failures <= pauses.count else { return .giveUp }
+        if let retryAfter { return .retry(afterSeconds: max(0, retryAfter)) }
+        return .retry(afterSeconds: pauses[failures - 1] * (1 + jitter * (2 * random - 1)))
+    }
+}

@@ -1,0 +1,39 @@
+/// Why no answer came. The kind says what a person can do about it; nothing in it is secret.
+package struct TransferFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Kind: String, Hashable, Sendable {
+        case cannotResolve = "cannot-resolve"
+        case cannotConnect = "cannot-connect"
+        case timedOut = "timed-out"
+        case tlsFailed = "tls-failed"
+        /// The connection ended inside the answer.
+        case truncated
+        case tooLarge = "too-large"
+        case invalidRequest = "invalid-request"
+        case cancelled
+        case other = "transfer-failed"
+    }
+
+    package let kind: Kind
+    /// libcurl's code; 0 where libcurl was not asked.
+    package let curlCode: Int
+    /// What happened and with which host, for people.
+    package let message: String
+
+    package init(_ kind: Kind, curlCode: Int = 0, message: String) {
+        self.kind = kind
+        self.curlCode = curlCode
+        self.message = message
+    }
+
+    package var code: String { kind.rawValue }
+
+    /// Whether the same request may succeed later without a change.
+    package var isRetriable: Bool {
+        switch kind {
+        case .cannotResolve, .cannotConnect, .timedOut, .truncated, .other: true
+        case .tlsFailed, .tooLarge, .invalidRequest, .cancelled: false
+        }
+    }
+
+    package var description: String { "\(message) (\(code))" }
+}

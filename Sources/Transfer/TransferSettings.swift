@@ -1,0 +1,18 @@
+/// Bounds and routes of a transport. Times are real seconds: a scaled clock does not make sockets faster.
+package struct TransferSettings: Hashable, Sendable {
+    package var connectSeconds = 10
+    package var totalSeconds = 120
+    /// An answer slower than this for `lowSpeedSeconds` is given up.
+    package var lowSpeedBytesPerSecond = 100
+    package var lowSpeedSeconds = 30
+    /// A body beyond this is refused while it arrives, decompressed size counted.
+    package var responseBytes = 64 << 20
+    package var headerBytes = 256 << 10
+    /// A PEM file instead of the system's certificates.
+    package var caBundle: String?
+    /// Instead of the environment's `https_proxy` and the like. Loopback addresses never go through a proxy.
+    package var proxy: String?
+    package var userAgent = "finops"
+
+    package init() {}
+}

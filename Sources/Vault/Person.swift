@@ -1,0 +1,65 @@
+import Digest
+import Secret
+
+/// A person as events know them: a random id. The name is a secret of its own in the vault; removing it forgets them.
+package struct Person: Hashable, Sendable {
+    /// 32 hexadecimal digits.
+    package let id: String
+    package let name: String
+
+    private static let prefix = "person-"
+    private static func secretID(of id: String) -> String { prefix + id }
+
+    /// Makes up an id and keeps the name.
+    /// - Parameter now: Unix seconds.
+    /// - Throws: what `SecretStore.put` throws.
+    package static func add(name: String, to store: SecretStore, at now: Int64) async throws(VaultError) -> Person {
+        let id = hexText(try randomBytes(16))
+        _ = try await store.put(Secret(Array(name.utf8)), id: secretID(of: id), purpose: SecretPurpose.person, at: now)
+        return Person(id: id, name: name)
+    }
+
+    /// - Returns: nil if the vault never knew the person, or has forgotten them.
+    /// - Throws: what `SecretStore.secret` throws.
+    package static func find(id: String, in store: SecretStore) async throws(VaultError) -> Person? {
+        do {
+            let name = try await store.secret(secretID(of: id), for: SecretPurpose.person)
+            return Person(id: id, name: name.withUTF8 { String(decoding: $0, as: UTF8.self) })
+        } catch {
+            if error.code == .notFound { return nil }
+            throw error
+        }
+    }
+
+    /// Everybody the vault knows, in the order of their ids.
+    package static func all(in store: SecretStore) async throws(VaultError) -> [Person] {
+        var people: [Person] = []
+        for entry in try store.entries() where entry.purpose == SecretPurpose.person && entry.id.hasPrefix(prefix) {
+            if let person = try await find(id: String(entry.id.dropFirst(prefix.count)), in: store) {
+                people.append(person)
+            }
+        }
+        return people
+    }
+
+    /// The person as whom a user of this machine acts. One who was never seen is added under `name`.
+    /// - Parameter user: the system's user id.
+    /// - Parameter now: Unix seconds.
+    package static func acting(
+        user: UInt32, name: String, in store: SecretStore, at now: Int64
+    ) async throws(VaultError) -> Person {
+        // Which user is which person is in the vault as well, so that no other file ties a name to an id.
+        let key = "operator-\(user)"
+        do {
+            let id = try await store.secret(key, for: SecretPurpose.person).withUTF8 {
+                String(decoding: $0, as: UTF8.self)
+            }
+            if let person = try await find(id: id, in: store) { return person }
+        } catch  where error.code == .notFound {
+            // The first command of this user.
+        }
+        let person = try await add(name: name, to: store, at: now)
+        _ = try await store.put(Secret(Array(person.id.utf8)), id: key, purpose: SecretPurpose.person, at: now)
+        return person
+    }
+}
