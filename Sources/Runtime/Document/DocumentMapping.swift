@@ -7,7 +7,7 @@ struct DocumentMapping {
     /// How the mapping is called in messages, such as `processes[2]`; empty for the document itself.
     let name: String
     let line: Int?
-    private let members: [(key: String, line: Int?, value: Node)]
+    let members: [(key: String, line: Int?, value: Node)]
     private(set) var asked: [String] = []
     private(set) var problems: [DocumentProblem] = []
 
