@@ -23,6 +23,7 @@ package protocol EventStore: EventReader {
     func openSession(_ producer: ProducerName) async throws(StoreError) -> ProducerSession
 
     /// Writes a request wholly or not at all, and answers after the commit is on disk.
+    @discardableResult
     func append(_ request: AppendRequest) async throws(StoreError) -> AppendReceipt
 }
 

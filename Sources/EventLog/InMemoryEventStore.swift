@@ -36,6 +36,7 @@ package actor InMemoryEventStore: EventStore {
         }
     }
 
+    @discardableResult
     package func append(_ request: AppendRequest) throws(StoreError) -> AppendReceipt {
         let known = producers[request.producer] ?? Producer(epoch: 0)
         do throws(AppendRefusal) {

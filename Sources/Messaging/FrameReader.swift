@@ -69,11 +69,6 @@ struct FrameReader {
         return events
     }
 
-    /// The bytes up to the end, as they are.
-    mutating func remainingBytes() -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: cursor.bytes[cursor.offset...])
-    }
-
     func requireEnd() throws(MalformedFrame) {
         guard isAtEnd else { throw MalformedFrame(reason: "goes on after its end", at: cursor.offset) }
     }
@@ -92,4 +87,11 @@ extension [UInt8] {
     }
 
     mutating func append(flag: Bool) { append(flag ? 1 : 0) }
+
+    /// Decodes a frame kept as bytes.
+    func decoded<Value>(
+        _ decode: (UnsafeRawBufferPointer) throws(MalformedFrame) -> Value
+    ) throws(MalformedFrame) -> Value {
+        try withUnsafeBytes { bytes in Result { () throws(MalformedFrame) in try decode(bytes) } }.get()
+    }
 }

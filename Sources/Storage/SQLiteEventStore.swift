@@ -23,6 +23,7 @@ package actor SQLiteEventStore: EventStore {
         try log.openSession(producer)
     }
 
+    @discardableResult
     package func append(_ request: AppendRequest) throws(StoreError) -> AppendReceipt {
         try log.append(group: [request]).results[0].get()
     }

@@ -25,8 +25,8 @@ package struct Waiting: Sendable {
 }
 
 /// What a service makes of an answer. It alone knows which failures pass by themselves.
-package enum Verdict<Failure: Error & Sendable>: Sendable {
-    case accept
+package enum Verdict<Value: Sendable, Failure: Error & Sendable>: Sendable {
+    case accept(Value)
     case retry(Failure)
     case refuse(Failure)
 }
@@ -71,9 +71,10 @@ package actor PatientTransport {
     }
 
     /// Sends until an answer is accepted or refused, or patience ends.
-    package func send<Failure: Error & Sendable>(
-        _ request: HTTPRequest, judge: @Sendable (HTTPResponse) -> Verdict<Failure>
-    ) async throws(PatienceExhausted<Failure>) -> HTTPResponse {
+    /// - Parameter judge: reads an answer, or says what is wrong with it.
+    package func send<Value: Sendable, Failure: Error & Sendable>(
+        _ request: HTTPRequest, judge: @Sendable (HTTPResponse) -> Verdict<Value, Failure>
+    ) async throws(PatienceExhausted<Failure>) -> Value {
         await enter()
         defer { leave() }
         var failures = 0
@@ -82,7 +83,7 @@ package actor PatientTransport {
             switch await attempt(request) {
             case .success(let response):
                 switch judge(response) {
-                case .accept: return response
+                case .accept(let value): return value
                 case .refuse(let reason): throw .judged(reason)
                 case .retry(let reason):
                     (failure, retryAfter) = (.judged(reason), RetryAfter.seconds(in: response, now: waiting.now()))

@@ -66,9 +66,7 @@ package struct SecretStore: Sendable {
     /// - Throws: `VaultError`: `.notFound`, `.wrongPurpose`, `.tampered`, `.masterKeyDiffers`, or a key service's.
     package func secret(_ id: String, for purpose: String) async throws(VaultError) -> Secret {
         try Self.check(name: id, field: "id")
-        guard let envelope = try envelope(id) else {
-            throw VaultError(.notFound, "the vault holds no secret \"\(id)\": `finops vault list` shows what it holds")
-        }
+        guard let envelope = try envelope(id) else { throw notFound(id) }
         return try await open(envelope, for: purpose)
     }
 
@@ -97,9 +95,12 @@ package struct SecretStore: Sendable {
         return secret
     }
 
-    /// All entries in the order of their ids.
-    /// - Throws: `VaultError.tampered` for the first file that is no envelope of ours; `.fileSystem`.
-    package func entries() throws(VaultError) -> [SecretEntry] {
+    /// The ids of all secrets, in their order.
+    /// - Throws: `VaultError.fileSystem`.
+    package func ids() throws(VaultError) -> [String] { try Self.ids(in: directory) }
+
+    /// The same, of a vault whose master key may be lost.
+    package static func ids(in directory: String) throws(VaultError) -> [String] {
         guard let stream = opendir(directory) else {
             if errno == ENOENT { return [] }
             throw PrivateFile.failure("read the directory \(directory)")
@@ -110,11 +111,24 @@ package struct SecretStore: Sendable {
             let name = withUnsafePointer(to: &item.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            guard name.hasSuffix(Self.suffix), !name.hasPrefix(".") else { continue }
-            if let id = Self.id(ofFile: name.dropLast(Self.suffix.count)) { ids.append(id) }
+            guard name.hasSuffix(suffix), !name.hasPrefix(".") else { continue }
+            if let id = id(ofFile: name.dropLast(suffix.count)) { ids.append(id) }
         }
+        return ids.sorted()
+    }
+
+    /// What is known of a secret without opening it.
+    /// - Throws: `VaultError`: `.notFound`; `.tampered` for a file that is no envelope of ours.
+    package func entry(_ id: String) throws(VaultError) -> SecretEntry {
+        guard let envelope = try envelope(id) else { throw notFound(id) }
+        return envelope.entry
+    }
+
+    /// All entries in the order of their ids.
+    /// - Throws: `VaultError.tampered` for the first file that is no envelope of ours; `.fileSystem`.
+    package func entries() throws(VaultError) -> [SecretEntry] {
         var entries: [SecretEntry] = []
-        for id in ids.sorted() { if let entry = try envelope(id)?.entry { entries.append(entry) } }
+        for id in try ids() { if let entry = try envelope(id)?.entry { entries.append(entry) } }
         return entries
     }
 
@@ -166,6 +180,10 @@ package struct SecretStore: Sendable {
             throw damaged(id)
         }
         return envelope
+    }
+
+    private func notFound(_ id: String) -> VaultError {
+        VaultError(.notFound, "the vault holds no secret \"\(id)\": `finops vault list` shows what it holds")
     }
 
     private func damaged(_ id: String) -> VaultError {

@@ -1,5 +1,5 @@
 /// Answers libzmq's question "may this key connect?" (ZAP, RFC 27) for all CURVE sockets of a context.
-package struct ZapHandler: ~Copyable {
+package final class ZapHandler {
     package let socket: Socket
 
     /// Bind it before any socket that requires CURVE.

@@ -6,7 +6,7 @@ import Runtime
     static let configuration = CommandConfiguration(
         commandName: "finops",
         abstract: "Sets up, runs and looks after a cost pipeline.",
-        subcommands: [])
+        subcommands: administrationCommands)
 
     static func main() async { await runProgram() }
 }

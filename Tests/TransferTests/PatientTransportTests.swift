@@ -43,9 +43,9 @@ private final class FakeTime: Sendable {
 
 private struct Refusal: Error, Hashable { let status: Int }
 
-private let judge: @Sendable (HTTPResponse) -> Verdict<Refusal> = { response in
+private let judge: @Sendable (HTTPResponse) -> Verdict<HTTPResponse, Refusal> = { response in
     switch response.status {
-    case 200: .accept
+    case 200: .accept(response)
     case 429, 500...: .retry(Refusal(status: response.status))
     default: .refuse(Refusal(status: response.status))
     }

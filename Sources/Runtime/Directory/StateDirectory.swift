@@ -34,6 +34,7 @@ package struct StateDirectory: Hashable, Sendable {
     package var clock: String { run + "/clock.json" }
     /// Held (flock) by the one `finops up` of this directory.
     package var supervisorLock: String { run + "/up.lock" }
+    package var processBoard: String { run + "/processes.json" }
     package var spool: String { path + "/spool" }
 
     /// All directories, parents first; each is made with mode 0700.

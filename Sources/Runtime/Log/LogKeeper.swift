@@ -10,7 +10,7 @@ actor LogKeeper {
 
     private let directory: StateDirectory
     private let programs: ProgramLocator
-    private let endpoints: LogEndpoints
+    private let health: String
     private var child: (process: ChildProcess, messages: ChildMessages)?
     /// Whether any `event-log` was started by us, so that nobody else follows up on what we appended.
     private(set) var hasStarted = false
@@ -18,17 +18,19 @@ actor LogKeeper {
     init(directory: StateDirectory, programs: ProgramLocator) throws {
         self.directory = directory
         self.programs = programs
-        endpoints = try directory.endpoints()
+        health = try directory.healthSocket(stage: "event-log")
     }
 
-    /// Returns when somebody listens for requests. Two commands may come here at once: one child gets the lock, the other
+    /// Whether an `event-log` of this directory takes requests.
+    private var isServed: Bool { HealthClient.get("/readyz", socket: health)?.status == 200 }
+
+    /// Returns when a log takes requests. Two commands may come here at once: one child gets the lock, the other
     /// ends with "try again", and its parent connects to the first; when that one goes away, it starts its own after all.
     /// - Throws: `CommandFailure` if no log can be started or none answers in time.
-    func ensureListening() async throws {
+    func ensureServing() async throws {
         let deadline = ContinuousClock.now + Self.startLimit
         var pause = Duration.milliseconds(2)
-        let socket = String(endpoints.requests.dropFirst("ipc://".count))
-        while !isListening(unixSocket: socket) {
+        while !isServed {
             guard ContinuousClock.now < deadline else {
                 throw CommandFailure(.tryAgain, "the log of \(directory.path) does not answer" + messages())
             }
@@ -39,7 +41,7 @@ actor LogKeeper {
                 child = nil
                 try await Task.sleep(for: .milliseconds(20))
             }
-            if child == nil { try start() }
+            if child == nil, HealthClient.get("/livez", socket: health) == nil { try start() }
             try await Task.sleep(for: pause)
             pause = min(pause * 2, .milliseconds(50))
         }
@@ -58,8 +60,21 @@ actor LogKeeper {
         hasStarted = true
     }
 
-    /// Whether our own child is serving.
-    var isServing: Bool { child.map { $0.process.exit == nil } ?? false }
+    /// Starts the log again whenever it vanishes: it may have been the child of another command that has ended. Calls that
+    /// wait for an answer are repeated by the connection meanwhile. Ends when it is cancelled.
+    func watch() async {
+        while !Task.isCancelled {
+            do {
+                try await Task.sleep(for: .milliseconds(250))
+                try await ensureServing()
+            } catch is CancellationError {
+                return
+            } catch {
+                // The call that waits says so too, when its deadline has passed.
+                Output.message("warning: \(error)")
+            }
+        }
+    }
 
     /// Stops our child, if there is one.
     func stop() async {

@@ -20,9 +20,13 @@ struct SQLiteFailure: Error {
     /// No room on the disk, now: nothing is damaged, and a later attempt may find room. The shared-memory file and a
     /// quota report it in their own ways.
     var isDiskFull: Bool {
-        if primary == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE_CODE { return true }
-        return code == SQLITE_IOERR_WRITE_CODE && (systemError == ENOSPC || systemError == EDQUOT)
+        if primary == SQLITE_FULL || code == Self.sharedMemorySize { return true }
+        return code == Self.write && (systemError == ENOSPC || systemError == EDQUOT)
     }
+
+    // The extended codes are macros with arithmetic, which Swift does not import.
+    private static let write = SQLITE_IOERR | (3 << 8)
+    private static let sharedMemorySize = SQLITE_IOERR | (19 << 8)
 
     var isBusy: Bool { primary == SQLITE_BUSY || primary == SQLITE_LOCKED }
     var isCorruption: Bool { primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB }
@@ -32,10 +36,6 @@ struct SQLiteFailure: Error {
             code: "sqlite-\(code)", message: "could not \(doing): \(message)", isRetriable: isBusy || isDiskFull)
     }
 }
-
-// The extended codes are macros with arithmetic, which Swift does not import.
-private let SQLITE_IOERR_WRITE_CODE = SQLITE_IOERR | (3 << 8)
-private let SQLITE_IOERR_SHMSIZE_CODE = SQLITE_IOERR | (19 << 8)
 
 extension SQLiteFailure {
     /// The file can be read but does not say what it must.

@@ -1,0 +1,53 @@
+internal import Foundation
+
+/// What stands before `/organization/…` in a provider's addresses, as in the official client: an empty path gets `/v1`.
+package struct ProviderAddress: Hashable, Sendable, CustomStringConvertible {
+    package let text: String
+    /// Whether what is sent there can be read on the way: neither TLS nor this machine.
+    package let isExposed: Bool
+
+    package static let openAI = ProviderAddress(known: "https://api.openai.com/v1")
+
+    private init(known text: String) {
+        self.text = text
+        isExposed = false
+    }
+
+    /// - Throws: `MalformedAddress`. Its text does not repeat the address, which may hold a password.
+    package init(_ text: String) throws(MalformedAddress) {
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), let parts = URLComponents(string: text) else {
+            throw MalformedAddress(reason: "is not a URL")
+        }
+        let scheme = parts.scheme?.lowercased() ?? ""
+        guard ["http", "https"].contains(scheme) else {
+            throw MalformedAddress(reason: "does not begin with https:// or http://")
+        }
+        guard let host = parts.host?.lowercased(), !host.isEmpty else {
+            throw MalformedAddress(reason: "names no host")
+        }
+        guard parts.user == nil, parts.password == nil else {
+            throw MalformedAddress(reason: "holds a user or a password; the key goes into --key-file")
+        }
+        guard parts.query == nil, parts.fragment == nil else {
+            throw MalformedAddress(reason: "has a part after ? or #; leave it out")
+        }
+        if let port = parts.port, !(1...65_535).contains(port) { throw MalformedAddress(reason: "has no valid port") }
+        let port = parts.port.map { ":\($0)" } ?? ""
+        let path = parts.percentEncodedPath.split(separator: "/").joined(separator: "/")
+        self.text = "\(scheme)://\(host)\(port)/" + (path.isEmpty ? "v1" : path)
+        isExposed = scheme == "http" && !Self.isThisMachine(host)
+    }
+
+    package var description: String { text }
+
+    private static func isThisMachine(_ host: String) -> Bool {
+        host == "localhost" || host == "::1" || host == "[::1]" || host.hasPrefix("127.")
+    }
+}
+
+/// Why a text is not a provider's address.
+package struct MalformedAddress: Error, Hashable, Sendable, CustomStringConvertible {
+    package let reason: String
+
+    package var description: String { "it \(reason); write it like https://api.openai.com/v1" }
+}

@@ -1,0 +1,77 @@
+package import EventLog
+
+/// The names of the domain's streams, spelled in one place.
+extension StreamName {
+    /// Usage of an account on one UTC day.
+    package static func usage(account: String, day: Day) -> StreamName { StreamName("usage-\(account)-\(day)") }
+    /// The provider's bill of an account for one UTC day.
+    package static func bill(account: String, day: Day) -> StreamName { StreamName("bill-\(account)-\(day)") }
+    /// How that bill is spread, and whether it is in force.
+    package static func allocation(account: String, day: Day) -> StreamName {
+        StreamName("allocation-\(account)-\(day)")
+    }
+    package static func prices(provider: String) -> StreamName { StreamName("prices-\(provider)") }
+    /// Where rows of a model without a price were met. A model's name comes from outside: it is cut and escaped to fit.
+    package static func unpriced(provider: String, model: String) -> StreamName {
+        let prefix = "unpriced-\(provider)-"
+        let room = max(0, EventLimits.nameBytes - prefix.utf8.count)
+        return StreamName(prefix + NameText.fitting(model, bytes: room))
+    }
+    package static let teams: StreamName = "directory-teams"
+    package static let projects: StreamName = "directory-projects"
+    package static func connection(provider: String, account: String) -> StreamName {
+        StreamName("connection-\(provider)-\(account)")
+    }
+    package static func mapping(provider: String) -> StreamName { StreamName("mapping-\(provider)") }
+    package static func assignment(provider: String, account: String) -> StreamName {
+        StreamName("assignment-\(provider)-\(account)")
+    }
+    package static func run(account: String, firstDay: Day) -> StreamName { StreamName("run-\(account)-\(firstDay)") }
+    package static func failures(stage: String) -> StreamName { StreamName("failures-\(stage)") }
+    package static func stage(_ name: String) -> StreamName { StreamName("stage-\(name)") }
+
+    /// Account and UTC day of a stream of the form `<category>-<account>-<day>`; nil for any other.
+    package var accountDay: AccountDay? {
+        let bytes = text.utf8
+        let categoryEnd = category.endIndex
+        guard bytes.count > 12, categoryEnd != text.endIndex,
+            let dayStart = text.utf8.index(text.endIndex, offsetBy: -10, limitedBy: text.startIndex),
+            text.utf8.index(after: categoryEnd) < dayStart
+        else { return nil }
+        let hyphen = text.utf8.index(before: dayStart)
+        let accountStart = text.utf8.index(after: categoryEnd)
+        guard text.utf8[hyphen] == UInt8(ascii: "-"), accountStart < hyphen, let day = Day(text[dayStart...]) else {
+            return nil
+        }
+        return AccountDay(account: String(text[accountStart..<hyphen]), day: day)
+    }
+}
+
+/// One account's UTC day: the unit of collection, billing and allocation.
+package struct AccountDay: Hashable, Sendable {
+    package let account: String
+    package let day: Day
+
+    package init(account: String, day: Day) {
+        self.account = account
+        self.day = day
+    }
+}
+
+/// Text from outside made fit for a name in the log.
+enum NameText {
+    /// Control characters become `%XX`; what is longer than `bytes` is cut at a whole character.
+    static func fitting(_ text: String, bytes: Int) -> String {
+        var out = ""
+        var size = 0
+        for scalar in text.unicodeScalars {
+            let control = scalar.value < 0x20 || scalar.value == 0x7F
+            let hex = String(scalar.value, radix: 16, uppercase: true)
+            let piece = control ? "%" + (hex.count < 2 ? "0" : "") + hex : String(scalar)
+            guard size + piece.utf8.count <= bytes else { break }
+            size += piece.utf8.count
+            out += piece
+        }
+        return out
+    }
+}

@@ -1,0 +1,75 @@
+package import EventLog
+
+/// A provider account as the collection sees it: statements about whole UTC days, always the newest ones.
+package protocol UsageSource: Sendable {
+    /// What was metered on these UTC days, as far as they have begun.
+    /// - Parameter now: nothing later is asked for; it is also when the statement was observed.
+    func usage(of days: ClosedRange<Day>, at now: Timestamp) async throws(SourceFailure) -> SourceAnswer<
+        UsageObservation
+    >
+
+    /// What was billed for these UTC days; nil from an account whose interface tells no costs.
+    func bills(of days: ClosedRange<Day>, at now: Timestamp) async throws(SourceFailure) -> SourceAnswer<
+        BillObservation
+    >?
+
+    /// What has been asked so far.
+    var effort: SourceEffort { get async }
+}
+
+/// A source's answer, and what a person should know about it: endpoints that do not exist there, data that was not
+/// understood.
+package struct SourceAnswer<Observation: Sendable>: Sendable {
+    package var observation: Observation
+    package var notes: [String]
+
+    package init(_ observation: Observation, notes: [String] = []) {
+        self.observation = observation
+        self.notes = notes
+    }
+}
+
+/// How much a source had to ask for its statements.
+package struct SourceEffort: Hashable, Sendable {
+    package var requests: Int
+    package var retries: Int
+
+    package init(requests: Int = 0, retries: Int = 0) {
+        self.requests = requests
+        self.retries = retries
+    }
+}
+
+/// Why a provider gave no statement. Nothing in it is secret.
+package struct SourceFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Kind: String, Hashable, Sendable {
+        case notAuthorised = "not-authorised"
+        case throttled
+        case unreachable
+        /// The provider answers with an error of its own, or its endpoint is away for now.
+        case unavailable
+        case malformedAnswer = "malformed-answer"
+        case misconfigured
+        /// It says no, for a reason that is neither the credential nor passing.
+        case refused
+        /// The endpoint or object does not exist there.
+        case notFound = "not-found"
+        case answerTooLarge = "answer-too-large"
+        case cancelled
+    }
+
+    package let kind: Kind
+    package let message: String
+    /// Whether the same question may be answered later without a change on our side.
+    package let isRetriable: Bool
+
+    package init(_ kind: Kind, _ message: String, isRetriable: Bool? = nil) {
+        self.kind = kind
+        self.message = message
+        self.isRetriable =
+            isRetriable ?? (kind == .throttled || kind == .unreachable || kind == .unavailable || kind == .cancelled)
+    }
+
+    package var code: String { kind.rawValue }
+    package var description: String { "\(message) (\(code))" }
+}

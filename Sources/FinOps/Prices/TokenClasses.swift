@@ -1,0 +1,91 @@
+/// A row's tokens, each in exactly one class, so that none is charged twice.
+///
+/// The provider's counts overlap: `input` holds everything read, cached and cache-write tokens included; the cached count
+/// holds its audio and image shares; the audio and image input counts are parts of what was neither cached nor written;
+/// `output` holds its audio and image shares.
+struct TokenClasses: Hashable, Sendable {
+    private(set) var counts: [TokenClass: Int64] = [:]
+    /// Cached audio or image tokens had to be inferred: older answers count them in the audio share without saying how many.
+    private(set) var isInferred = false
+
+    /// Counts that contradict each other. Any charge for them would be invented, so there is none.
+    struct Inconsistent: Error, Hashable { let reason: String }
+
+    init(_ quantities: WireQuantities, inputOnly: Bool) throws(Inconsistent) {
+        if inputOnly {
+            counts[.input] = try Self.whole(quantities.inputTokens, "input tokens")
+            return
+        }
+        try takeOutput(quantities)
+        try takeInput(quantities)
+    }
+
+    private mutating func takeOutput(_ quantities: WireQuantities) throws(Inconsistent) {
+        let output = try Self.whole(quantities.outputTokens, "output tokens")
+        let audio = try Self.whole(quantities.audioOutputTokens, "audio output tokens")
+        let image = try Self.whole(quantities.imageOutputTokens, "image output tokens")
+        counts[.audioOutput] = audio
+        counts[.imageOutput] = image
+        counts[.output] = try Self.rest(of: output, "output", without: [(audio, "audio"), (image, "image")])
+    }
+
+    private mutating func takeInput(_ quantities: WireQuantities) throws(Inconsistent) {
+        let input = try Self.whole(quantities.inputTokens, "input tokens")
+        let cached = try Self.whole(quantities.cachedInputTokens, "cached tokens")
+        let written = try Self.whole(quantities.cacheWriteTokens, "cache-write tokens")
+        var audio = try Self.whole(quantities.audioInputTokens, "audio input tokens")
+        var image = try Self.whole(quantities.imageInputTokens, "image input tokens")
+        var cachedAudio = try Self.whole(quantities.cachedAudioInputTokens, "cached audio tokens")
+        var cachedImage = try Self.whole(quantities.cachedImageInputTokens, "cached image tokens")
+        let fresh = try Self.rest(of: input, "input", without: [(cached, "cached"), (written, "cache-write")])
+
+        // Older answers count cached audio (image) in the audio (image) share: what the fresh input cannot hold is cached.
+        let known = try Self.rest(of: cached, "cached", without: [(cachedAudio, "audio"), (cachedImage, "image")])
+        var excess = try Self.sum([(audio, "audio"), (image, "image")]) - fresh
+        if excess > 0 {
+            guard excess <= known else {
+                throw Inconsistent(reason: "audio and image tokens exceed the input tokens")
+            }
+            let moved = min(excess, audio)
+            audio -= moved
+            cachedAudio += moved
+            excess -= moved
+            image -= excess
+            cachedImage += excess
+            isInferred = true
+        }
+        counts[.audioInput] = audio
+        counts[.imageInput] = image
+        counts[.input] = fresh - audio - image
+        counts[.cacheWrite] = written
+        counts[.cachedAudioInput] = cachedAudio
+        counts[.cachedImageInput] = cachedImage
+        counts[.cachedInput] = cached - cachedAudio - cachedImage
+    }
+
+    private static func whole(_ count: Int64, _ name: String) throws(Inconsistent) -> Int64 {
+        guard count >= 0 else { throw Inconsistent(reason: "\(name) are negative (\(count))") }
+        return count
+    }
+
+    private static func sum(_ parts: [(count: Int64, name: String)]) throws(Inconsistent) -> Int64 {
+        var sum: Int64 = 0
+        for part in parts {
+            let (next, overflow) = sum.addingReportingOverflow(part.count)
+            guard !overflow else { throw Inconsistent(reason: "\(part.name) tokens are out of range") }
+            sum = next
+        }
+        return sum
+    }
+
+    private static func rest(of whole: Int64, _ name: String, without parts: [(count: Int64, name: String)])
+        throws(Inconsistent) -> Int64
+    {
+        let taken = try sum(parts)
+        guard taken <= whole else {
+            let shares = parts.filter { $0.count > 0 }.map { "\($0.name) \($0.count)" }.joined(separator: " + ")
+            throw Inconsistent(reason: "\(shares) exceeds \(name) \(whole)")
+        }
+        return whole - taken
+    }
+}

@@ -1,0 +1,164 @@
+import EventLog
+
+/// What the price list says about one row.
+package enum PricedUsage: Hashable, Sendable {
+    case priced(Price)
+    /// Never zero: the quantities are kept, the reason is shown, and a later price list may price it.
+    case unpriced(reason: String)
+
+    package struct Price: Hashable, Sendable {
+        package var cost: Money
+        /// `2026-10-19+1a2b3c4d/o3@2025-06-10`: the list's day and digest, the entry, and its period if it is dated.
+        package var version: String
+        /// Derived rather than listed: a dropped suffix, another provider's list, a multiplier, an assumed tier.
+        package var isEstimated: Bool
+        /// The row's input is more than the long-context bound of its model, so single requests may have cost more.
+        /// Hourly rows never use long-context prices: a row does not say how long its requests were.
+        package var longContextPossible: Bool
+    }
+}
+
+/// Prices rows with one catalogue. It remembers what it looked up, so it belongs to one owner.
+package struct UsagePricing {
+    package let catalogue: PriceCatalogue
+    private var quotes: [QuoteKey: Quote?] = [:]
+
+    package init(_ catalogue: PriceCatalogue) { self.catalogue = catalogue }
+
+    private struct QuoteKey: Hashable {
+        let provider: String
+        let model: String
+        let day: Day
+        let tier: PriceTier
+    }
+
+    /// All that a row of one model, day and tier needs.
+    private struct Quote {
+        let entry: ModelPrice
+        let period: PricePeriod?
+        let rates: [TokenClass: TokenRate]
+        let version: String
+        let isEstimated: Bool
+    }
+
+    /// The day of a price is the UTC day in which the row's bucket begins.
+    package mutating func price(_ row: WireUsageRow) -> PricedUsage {
+        let quantities = row.quantities
+        if quantities == WireQuantities() {
+            return .priced(
+                .init(cost: .zero(in: .usd), version: "", isEstimated: false, longContextPossible: false))
+        }
+        guard row.hasModel, !row.model.isEmpty else { return .unpriced(reason: "no model named") }
+        let (tier, isAssumed) = PriceTier.of(row)
+        guard let quote = quote(row, tier: tier) else {
+            return .unpriced(reason: "no price for model \(row.model)")
+        }
+        var cost = ExactCost()
+        var isEstimated = quote.isEstimated || isAssumed
+        do throws(Unpriceable) {
+            isEstimated = try addTokens(of: row, quote, to: &cost) || isEstimated
+            try addOther(of: row, quote, to: &cost)
+        } catch {
+            return .unpriced(reason: error.reason)
+        }
+        guard let nanos = cost.nanos else { return .unpriced(reason: "the cost is out of range") }
+        let above = quote.period?.longContextAbove ?? 0
+        return .priced(
+            .init(
+                cost: Money(nanos: nanos, currency: .usd), version: quote.version, isEstimated: isEstimated,
+                longContextPossible: above > 0 && quantities.inputTokens > above))
+    }
+
+    private struct Unpriceable: Error { let reason: String }
+
+    private mutating func quote(_ row: WireUsageRow, tier: PriceTier) -> Quote? {
+        let day = Day(utc: .init(seconds: row.bucketStart))
+        let key = QuoteKey(provider: row.provider, model: row.model, day: day, tier: tier)
+        if let known = quotes[key] { return known }
+        let quote = makeQuote(key)
+        quotes[key] = .some(quote)
+        return quote
+    }
+
+    private func makeQuote(_ key: QuoteKey) -> Quote? {
+        guard let match = catalogue.match(provider: key.provider, model: key.model) else { return nil }
+        let entry = match.entry
+        let period = entry.periods.last { $0.covers(key.day) }
+        let multiplier = catalogue.batchMultiplier(of: entry.provider)
+        var rates: [TokenClass: TokenRate] = [:]
+        for token in TokenClass.allCases {
+            rates[token] = period?.rate(token, tier: key.tier, batchMultiplier: multiplier)
+        }
+        let dated = period?.from.map { "@\($0)" } ?? ""
+        return Quote(
+            entry: entry, period: period, rates: rates, version: "\(entry.version)/\(entry.model)\(dated)",
+            isEstimated: match.isEstimated)
+    }
+
+    /// - Returns: whether a rate that was used, or a share, is only derived.
+    private func addTokens(of row: WireUsageRow, _ quote: Quote, to cost: inout ExactCost) throws(Unpriceable) -> Bool {
+        let inputOnly = row.kind.hasSuffix("embeddings") || row.kind.hasSuffix("moderations")
+        let classes: TokenClasses
+        do { classes = try TokenClasses(row.quantities, inputOnly: inputOnly) } catch {
+            throw Unpriceable(reason: "inconsistent counts: \(error.reason)")
+        }
+        var isEstimated = classes.isInferred
+        for token in TokenClass.allCases {
+            guard let count = classes.counts[token], count > 0 else { continue }
+            guard let rate = quote.rates[token] else {
+                let name = token.rawValue.replacing("_", with: " ")
+                throw Unpriceable(
+                    reason: quote.period == nil && !quote.entry.periods.isEmpty
+                        ? "model \(quote.entry.model) has no price for that day"
+                        : "model \(quote.entry.model) has no price for \(name) tokens")
+            }
+            cost.add(count, at: rate.price, per: .million)
+            isEstimated = isEstimated || rate.isEstimated
+        }
+        return isEstimated
+    }
+
+    /// What is not counted in tokens. A quantity that the entry does not price makes the whole row unpriced.
+    private func addOther(of row: WireUsageRow, _ quote: Quote, to cost: inout ExactCost) throws(Unpriceable) {
+        let quantities = row.quantities
+        let calls = row.kind.hasSuffix("file_search_calls") ? "file_search_per_1000" : "web_search_per_1000"
+        let charges: [(count: Int64, name: String?, unit: ExactCost.Unit, noun: String)] = [
+            (quantities.calls, calls, .thousand, "calls"),
+            (quantities.seconds, "per_audio_hour", .hour, "seconds of audio"),
+            (quantities.characters, "per_million_characters", .million, "characters"),
+            (quantities.images, nil, .million, "images"),
+            (quantities.sessions, nil, .million, "sessions"),
+            (quantities.usageBytes, nil, .million, "stored bytes"),
+        ]
+        for charge in charges where charge.count != 0 {
+            guard charge.count > 0 else {
+                throw Unpriceable(reason: "inconsistent counts: \(charge.noun) are negative")
+            }
+            guard let price = charge.name.flatMap({ quote.entry.other[$0] }) else {
+                throw Unpriceable(reason: "model \(quote.entry.model) has no price for \(charge.noun)")
+            }
+            cost.add(charge.count, at: price, per: charge.unit)
+        }
+    }
+}
+
+extension WireUsageRow {
+    /// The row with the price list's answer in place of whatever it held.
+    package func priced(by pricing: inout UsagePricing) -> WireUsageRow {
+        var row = self
+        row.clearCost()
+        row.priceVersion = ""
+        row.priceEstimated = false
+        row.unpricedReason = ""
+        row.longContextPossible = false
+        switch pricing.price(row) {
+        case .priced(let price):
+            row.cost = price.cost.wire
+            row.priceVersion = price.version
+            row.priceEstimated = price.isEstimated
+            row.longContextPossible = price.longContextPossible
+        case .unpriced(let reason): row.unpricedReason = reason
+        }
+        return row
+    }
+}

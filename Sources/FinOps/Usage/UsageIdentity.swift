@@ -1,0 +1,66 @@
+/// What makes a usage row the same row in a later statement: kind, bucket and every grouping value; null is a value.
+/// Provider and account come with the stream.
+package struct UsageIdentity: Hashable, Sendable {
+    package let kind: String
+    package let bucketStart: Int64
+    package let projectID: String?
+    package let apiKeyID: String?
+    package let model: String?
+    package let batch: Bool?
+    package let serviceTier: String?
+    package let size: String?
+    package let source: String?
+    package let vectorStoreID: String?
+    package let contextLevel: String?
+
+    package init(_ row: WireUsageRow) {
+        kind = row.kind
+        bucketStart = row.bucketStart
+        projectID = row.hasProjectID ? row.projectID : nil
+        apiKeyID = row.hasApiKeyID ? row.apiKeyID : nil
+        model = row.hasModel ? row.model : nil
+        batch = row.hasBatch ? row.batch : nil
+        serviceTier = row.hasServiceTier ? row.serviceTier : nil
+        size = row.hasSize ? row.size : nil
+        source = row.hasSource ? row.source : nil
+        vectorStoreID = row.hasVectorStoreID ? row.vectorStoreID : nil
+        contextLevel = row.hasContextLevel ? row.contextLevel : nil
+    }
+}
+
+/// A bucket of one kind of usage: what a walk covers or leaves out.
+package struct UsageBucket: Hashable, Sendable {
+    package let kind: String
+    package let start: Int64
+
+    package init(kind: String, start: Int64) {
+        self.kind = kind
+        self.start = start
+    }
+
+    package init(_ row: WireUsageRow) { self.init(kind: row.kind, start: row.bucketStart) }
+}
+
+extension WireQuantities {
+    /// The sum, count by count; nil where one of them leaves `Int64`.
+    package func adding(_ other: WireQuantities) -> WireQuantities? {
+        var sum = self
+        for path in Self.counts {
+            let (value, overflow) = self[keyPath: path].addingReportingOverflow(other[keyPath: path])
+            if overflow { return nil }
+            sum[keyPath: path] = value
+        }
+        return sum
+    }
+
+    package var isZero: Bool { Self.counts.allSatisfy { self[keyPath: $0] == 0 } }
+
+    /// Every count there is: a new one belongs here.
+    private static var counts: [WritableKeyPath<WireQuantities, Int64>] {
+        [
+            \.requests, \.inputTokens, \.cachedInputTokens, \.cacheWriteTokens, \.outputTokens, \.audioInputTokens,
+            \.cachedAudioInputTokens, \.audioOutputTokens, \.imageInputTokens, \.cachedImageInputTokens,
+            \.imageOutputTokens, \.images, \.characters, \.seconds, \.usageBytes, \.sessions, \.calls,
+        ]
+    }
+}

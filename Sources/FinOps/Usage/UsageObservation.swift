@@ -1,0 +1,54 @@
+package import EventLog
+
+/// What one walk through a provider's usage saw of one account, in rows as delivered (their price fields are ignored).
+package struct UsageObservation: Sendable {
+    package let provider: String
+    package let account: String
+    /// When it was fetched.
+    package let observed: Timestamp
+    package let rows: [WireUsageRow]
+    /// The buckets the walk covered, empty ones included: only in these can a row be said to have vanished.
+    package let covered: Set<UsageBucket>
+
+    package init(
+        provider: String, account: String, observed: Timestamp, rows: [WireUsageRow], covered: Set<UsageBucket>
+    ) {
+        self.provider = provider
+        self.account = account
+        self.observed = observed
+        self.rows = rows
+        self.covered = covered
+    }
+
+    /// The same by UTC day: one stream each.
+    package var days: [Day: UsageObservation] {
+        func day(_ start: Int64) -> Day { Day(utc: Timestamp(seconds: start)) }
+        let rows = Dictionary(grouping: rows) { day($0.bucketStart) }
+        let covered = Dictionary(grouping: covered) { day($0.start) }
+        return Dictionary(
+            uniqueKeysWithValues: Set(rows.keys).union(covered.keys).map { day in
+                (
+                    day,
+                    UsageObservation(
+                        provider: provider, account: account, observed: observed, rows: rows[day] ?? [],
+                        covered: Set(covered[day] ?? []))
+                )
+            })
+    }
+}
+
+/// A row that cannot be taken as it is.
+package enum UsageRejection: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Rows of one identity add up to more than a count can hold.
+    case outOfRange(UsageIdentity)
+    /// A row of another provider or account than the observation's.
+    case foreignRow(provider: String, account: String)
+
+    package var description: String {
+        switch self {
+        case .outOfRange(let row):
+            "rows of \(row.kind) at \(row.bucketStart) (model \(row.model ?? "null")) add up beyond 2^63"
+        case .foreignRow(let provider, let account): "a row of \(provider)/\(account) does not belong here"
+        }
+    }
+}

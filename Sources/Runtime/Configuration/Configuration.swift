@@ -1,0 +1,150 @@
+import FoundationEssentials
+
+/// What `config.yaml` says, under what the environment and the command line say. Every value is checked when it is made.
+package struct Configuration: Sendable {
+    /// Where a value comes from.
+    package enum Origin: Hashable, Sendable, CustomStringConvertible {
+        case flag
+        case environment(String)
+        case file(line: Int?)
+        case fallback
+
+        package var description: String {
+            switch self {
+            case .flag: "command line"
+            case .environment(let name): "environment \(name)"
+            case .file(let line): "config.yaml" + (line.map { ":\($0)" } ?? "")
+            case .fallback: "default"
+            }
+        }
+    }
+
+    package struct Value: Hashable, Sendable {
+        package var text: String
+        package var origin: Origin
+    }
+
+    /// A dated rate of exchange: from `day` (`YYYY-MM-DD`) on, one unit of `currency` is worth `rate` of the reporting
+    /// currency.
+    package struct Rate: Hashable, Sendable {
+        package var currency: String
+        package var from: String
+        /// Decimal text, never a floating-point number.
+        package var rate: String
+    }
+
+    package let values: [String: Value]
+    package let rates: [Rate]
+
+    init(values: [String: Value], rates: [Rate]) {
+        self.values = values
+        self.rates = rates
+    }
+
+    package subscript(_ key: String) -> Value {
+        guard let value = values[key] else { preconditionFailure("no setting is called \(key)") }
+        return value
+    }
+
+    package var zone: String { self["zone"].text }
+    package var currency: String { self["currency"].text }
+    package var billedAfterSeconds: Int64 { seconds("billed_after") }
+    package var trailingDays: Int { checked(Int(self["trailing_days"].text)) }
+    package var pollSeconds: Int64 { seconds("poll_interval") }
+    package var dailyTime: TimeOfDay { checked(TimeOfDay(self["daily_time"].text)) }
+    package var listStyle: ListStyle { checked(ListStyle(rawValue: self["list_style"].text)) }
+    package var logLevel: String { self["log_level"].text }
+    package var logFormat: LogFormat { checked(LogFormat(rawValue: self["log_format"].text)) }
+
+    private func seconds(_ key: String) -> Int64 { checked(DurationText.seconds(self[key].text)) }
+
+    private func checked<Value>(_ value: Value?) -> Value {
+        guard let value else { preconditionFailure("a configuration is checked when it is made") }
+        return value
+    }
+}
+
+extension Configuration {
+    /// Reads `config.yaml` of a directory; a missing file is an empty one.
+    /// - Parameter flags: values of the command line, by key.
+    /// - Throws: `DocumentProblems` with every mistake, `CommandFailure` if the file cannot be read.
+    package static func load(
+        _ directory: StateDirectory, flags: [String: String] = [:],
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws -> Configuration {
+        let path = directory.configuration
+        guard FileManager.default.fileExists(atPath: path) else {
+            return try parse("", file: path, flags: flags, environment: environment)
+        }
+        let text: String
+        do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
+            throw CommandFailure(.failure, "cannot read \(path): \(error)")
+        }
+        return try parse(text, file: path, flags: flags, environment: environment)
+    }
+
+    /// - Throws: `DocumentProblems` with every mistake at once.
+    package static func parse(
+        _ text: String, file: String, flags: [String: String] = [:], environment: [String: String] = [:]
+    ) throws(DocumentProblems) -> Configuration {
+        var document = try composeDocument(text, file: file)
+        var values: [String: Value] = [:]
+        for setting in Setting.all {
+            let written = document.text(setting.key)
+            let value =
+                if let flag = flags[setting.key] {
+                    Value(text: flag, origin: .flag)
+                } else if let variable = environment[setting.environmentName], !variable.isEmpty {
+                    Value(text: variable, origin: .environment(setting.environmentName))
+                } else if let written {
+                    Value(text: written.value, origin: .file(line: written.line))
+                } else {
+                    Value(text: setting.fallback, origin: .fallback)
+                }
+            if let complaint = setting.complaint(value.text) {
+                let place = if case .file = value.origin { "" } else { " (\(value.origin))" }
+                document.report("\(setting.key)\(place) \(complaint), not \"\(value.text)\"", line: written?.line)
+            }
+            values[setting.key] = value
+        }
+        let rates = rates(in: &document)
+        document.refuseUnknownKeys()
+        guard document.problems.isEmpty else { throw DocumentProblems(document.problems) }
+        return Configuration(values: values, rates: rates)
+    }
+
+    private static func rates(in document: inout DocumentMapping) -> [Rate] {
+        document.mappings("rates").map { entry in
+            var entry = entry
+            let rate = Rate(
+                currency: entry.requiredText("currency"), from: entry.requiredText("from"),
+                rate: entry.requiredText("rate"))
+            if !rate.from.isEmpty, !isDay(rate.from) {
+                entry.report("\(entry.path("from")) must be a day such as 2026-01-31", line: entry.line)
+            }
+            if !rate.rate.isEmpty, !isPositiveDecimal(rate.rate) {
+                entry.report("\(entry.path("rate")) must be a positive decimal such as 1.0834", line: entry.line)
+            }
+            entry.refuseUnknownKeys()
+            document.adopt(entry.problems)
+            return rate
+        }
+    }
+}
+
+/// The shape of a day; whether the month has it is for the domain's calendar.
+private func isDay(_ text: String) -> Bool {
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+    guard parts.map(\.utf8.count) == [4, 2, 2], Int(parts[0]) != nil else { return false }
+    return (1...12).contains(Int(parts[1]) ?? 0) && (1...31).contains(Int(parts[2]) ?? 0)
+}
+
+private func isPositiveDecimal(_ text: String) -> Bool {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    let isDigits =
+        (1...2).contains(parts.count)
+        && parts.allSatisfy { part in
+            !part.isEmpty && part.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        }
+    return isDigits && text.utf8.count <= 40 && text.utf8.contains { (0x31...0x39).contains($0) }
+}

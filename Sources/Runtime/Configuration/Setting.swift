@@ -1,0 +1,83 @@
+/// One thing that can be configured: its key in `config.yaml`, its default, and what makes a value acceptable.
+package struct Setting: Sendable {
+    package var key: String
+    package var fallback: String
+    package var summary: String
+    /// - Returns: what a value must be, if this one is not.
+    package var complaint: @Sendable (String) -> String?
+
+    /// The variable that overrides the file: `billed_after` is `FINOPS_BILLED_AFTER`.
+    package var environmentName: String { "FINOPS_" + key.uppercased() }
+
+    package static let all: [Setting] = [
+        Setting(key: "zone", fallback: "Asia/Seoul", summary: "business time zone (IANA name)") {
+            isTimeZone($0) ? nil : "must be an IANA time zone such as Asia/Seoul"
+        },
+        Setting(key: "currency", fallback: "USD", summary: "reporting currency (ISO 4217)") {
+            isCurrency($0) ? nil : "must be a currency code of three capital letters"
+        },
+        Setting(key: "billed_after", fallback: "24h", summary: "a day's bill counts this long after the day's end") {
+            DurationText.seconds($0) == nil ? DurationText.expectation : nil
+        },
+        Setting(key: "trailing_days", fallback: "3", summary: "days that every daily run reads again") {
+            Int($0).map { (0...90).contains($0) } == true ? nil : "must be a number from 0 to 90"
+        },
+        Setting(key: "poll_interval", fallback: "5m", summary: "how often the running day is read") {
+            (DurationText.seconds($0) ?? 0) >= 1 ? nil : DurationText.expectation
+        },
+        Setting(key: "daily_time", fallback: "09:00", summary: "when the daily run begins, in the business zone") {
+            TimeOfDay($0) == nil ? "must be a time such as 09:00" : nil
+        },
+        Setting(key: "list_style", fallback: "plain", summary: "lists in provider queries: plain or brackets") {
+            ListStyle(rawValue: $0) == nil ? "must be plain or brackets" : nil
+        },
+        Setting(key: "log_level", fallback: "info", summary: "debug, info, notice, warning or error") {
+            ["trace", "debug", "info", "notice", "warning", "error"].contains($0)
+                ? nil : "must be debug, info, notice, warning or error"
+        },
+        Setting(key: "log_format", fallback: "logfmt", summary: "logfmt or json") {
+            LogFormat(rawValue: $0) == nil ? "must be logfmt or json" : nil
+        },
+    ]
+}
+
+/// How lists are written in a provider's query: `group_by=a&group_by=b`, or with `[]` behind the name.
+package enum ListStyle: String, Sendable { case plain, brackets }
+
+/// How log lines are written.
+package enum LogFormat: String, Sendable { case logfmt, json }
+
+/// A time of day without a date: `09:00`.
+package struct TimeOfDay: Hashable, Sendable, CustomStringConvertible {
+    package let hour: Int
+    package let minute: Int
+
+    package init?(_ text: String) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.map(\.utf8.count) == [2, 2], let hour = Int(parts[0]), let minute = Int(parts[1]),
+            (0...23).contains(hour), (0...59).contains(minute)
+        else { return nil }
+        self.hour = hour
+        self.minute = minute
+    }
+
+    package var secondsFromMidnight: Int { hour * 3_600 + minute * 60 }
+    package var description: String { (hour < 10 ? "0" : "") + "\(hour):" + (minute < 10 ? "0" : "") + "\(minute)" }
+}
+
+/// Spans as people write them: `90s`, `5m`, `24h`, `3d`.
+package enum DurationText {
+    static let expectation = "must be a span such as 90s, 5m, 24h or 3d"
+
+    package static func seconds(_ text: String) -> Int64? {
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
+        guard let unit = text.last.flatMap({ units[$0] }), let count = Int64(text.dropLast()), count >= 0,
+            count <= 100_000_000 / unit
+        else { return nil }
+        return count * unit
+    }
+}
+
+private func isCurrency(_ text: String) -> Bool {
+    text.utf8.count == 3 && text.utf8.allSatisfy { (0x41...0x5A).contains($0) }
+}

@@ -1,0 +1,138 @@
+package import ArgumentParser
+import Dispatch
+import EventLog
+import Glibc
+package import Logging
+package import ServiceLifecycle
+import UnixSignals
+
+/// The options of a program that runs as a service.
+package struct ServiceOptions: ParsableArguments {
+    @Flag(name: .customLong("lifeline"), help: "Stop when standard input ends.")
+    package var lifeline = false
+
+    @Option(name: .customLong("log-level"), help: "debug, info, notice, warning or error.")
+    package var logLevel: String?
+
+    @Option(name: .customLong("log-format"), help: "logfmt or json.")
+    package var logFormat: String?
+
+    package init() {}
+
+    var flags: [String: String] {
+        [("log_level", logLevel), ("log_format", logFormat)].reduce(into: [:]) { $0[$1.0] = $1.1 }
+    }
+}
+
+/// What a stage works with.
+package struct StageContext: Sendable {
+    package let stage: String
+    package let directory: StateDirectory
+    package let configuration: Configuration
+    package let clock: PipelineClock
+    package let logger: Logger
+    package let health: StageHealth
+    package let endpoints: LogEndpoints
+}
+
+/// The life of a program that runs as a service: configuration, logging, health, watchdog, signals, graceful stop.
+package enum StageProgram {
+    private static let stopLimit = Duration.seconds(8)
+    private static let exitLimitSeconds = 10
+
+    /// Runs the services of a stage until it is asked to stop (SIGTERM, SIGINT, end of the lifeline) or one of them fails.
+    /// The services are stopped in reverse order; whatever has not ended after 8 s is cancelled, after 10 s left behind.
+    /// - Parameter services: makes the services; the stage says `context.health.ready()` itself, when it is.
+    /// - Throws: what a service threw.
+    package static func run(
+        _ stage: String, options: GlobalOptions, service: ServiceOptions,
+        services: (StageContext) async throws -> [any Service]
+    ) async throws {
+        let directory = try options.initialisedDirectory()
+        var flags = service.flags
+        if options.verbose > 0 { flags["log_level"] = "debug" }
+        if options.quiet { flags["log_level"] = "error" }
+        let configuration = try Configuration.load(directory, flags: flags)
+        let manager = ServiceManager()
+        let clock = try PipelineClock.load(from: directory)
+        let health = StageHealth(stage: stage, clock: clock) { if $0 { manager.ready() } }
+        let context = StageContext(
+            stage: stage, directory: directory, configuration: configuration, clock: clock,
+            logger: .stage(stage, level: configuration.logLevel, format: configuration.logFormat), health: health,
+            endpoints: try directory.endpoints())
+        try await run(context, manager, service, try await services(context))
+    }
+
+    private static func run(
+        _ context: StageContext, _ manager: ServiceManager, _ service: ServiceOptions, _ services: [any Service]
+    ) async throws {
+        let socket = try context.directory.healthSocket(stage: context.stage)
+        var all: [any Service] = [HealthServer(path: socket, health: context.health)]
+        all.append(StopService(manager: manager, limitSeconds: exitLimitSeconds))
+        if let interval = manager.watchdogInterval { all.append(WatchdogService(manager: manager, interval: interval)) }
+        if service.lifeline { all.append(Lifeline()) }
+        all += services
+        let quiet = Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
+        var configuration = ServiceGroupConfiguration(
+            services: all.map {
+                .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
+            }, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+        configuration.maximumGracefulShutdownDuration = stopLimit
+        do {
+            context.logger.info("started", metadata: ["pid": "\(getpid())"])
+            try await ServiceGroup(configuration: configuration).run()
+            context.logger.info("stopped")
+        } catch {
+            context.logger.error("failed", error: error)
+            throw error
+        }
+    }
+}
+
+/// Ends the program's stop: tells the manager that it has begun, and leaves when it takes too long.
+private struct StopService: Service {
+    let manager: ServiceManager
+    let limitSeconds: Int
+
+    func run() async {
+        await untilStopped()
+        manager.stopping()
+        // A service that neither ends nor heeds its cancellation must not keep the lock it holds.
+        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(limitSeconds)) {
+            Output.message("error: not stopped within \(limitSeconds) s")
+            _exit(ExitStatus.failure.rawValue)
+        }
+    }
+}
+
+private struct WatchdogService: Service {
+    let manager: ServiceManager
+    let interval: Duration
+
+    func run() async {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                manager.alive()
+                do { try await Task.sleep(for: interval) } catch { return }
+            }
+        }
+    }
+}
+
+/// Ends when standard input does, which stops the program: whoever holds the other end is gone or wants us gone.
+private struct Lifeline: Service {
+    func run() async {
+        let (ends, continuation) = AsyncStream.makeStream(of: Void.self)
+        let source = DispatchSource.makeReadSource(fileDescriptor: STDIN_FILENO)
+        source.setEventHandler {
+            var byte: UInt8 = 0
+            let count = read(STDIN_FILENO, &byte, 1)
+            if count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN) { continuation.finish() }
+        }
+        source.resume()
+        defer { source.cancel() }
+        await cancelWhenGracefulShutdown {
+            for await _ in ends {}
+        }
+    }
+}

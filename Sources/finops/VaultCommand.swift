@@ -1,0 +1,91 @@
+import ArgumentParser
+import EventLog
+import Foundation
+import JSON
+import Runtime
+import Secret
+import Vault
+
+/// Secrets by hand.
+struct VaultCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "vault", abstract: "Keeps, lists and removes encrypted secrets.",
+        subcommands: [Put.self, List.self, Remove.self])
+
+    struct Put: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Keeps a secret; the same again changes nothing, another one replaces it.",
+            discussion: "Example: finops vault put smtp-password --file password.txt")
+
+        @Argument(help: "The secret's id.") var id: String
+        @Option(
+            name: [.customLong("file"), .customLong("key-file")], help: "File that holds it; - for standard input.")
+        var file: String
+        @Option(help: "What it may be used for.") var purpose = SecretPurpose.general
+        @OptionGroup var options: GlobalOptions
+
+        func run() async throws {
+            let directory = try options.initialisedDirectory()
+            let secret: Secret
+            do { secret = try Secret.read(from: file) } catch { throw CommandFailure(.usage, "--file: \(error)") }
+            let now = try PipelineClock.load(from: directory).now()
+            let vault = try SecretStore.local(of: directory)
+            let outcome = try await vault.put(secret, id: id, purpose: purpose, at: now.seconds)
+            let (hasChanged, version) =
+                switch outcome {
+                case .unchanged(let version): (false, version)
+                case .stored(let version): (true, version)
+                }
+            try Answer(
+                changed: hasChanged, "the vault holds \(id), version \(version)",
+                [.init("id", .string(id)), .init("version", .integer(version))]
+            ).print(options)
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Lists the secrets, never their values; each is opened to see that it is whole.")
+
+        @OptionGroup var options: GlobalOptions
+
+        func run() async throws {
+            let vault = try SecretStore.local(of: try options.initialisedDirectory())
+            var table = Table([
+                .init("id"), .init("purpose"), .init("version", .right), .init("created"), .init("wrapping"),
+                .init("key_id", title: "key id"), .init("state"),
+            ])
+            var damaged: [String] = []
+            for id in try vault.ids() {
+                do throws(VaultError) {
+                    let entry = try vault.entry(id)
+                    _ = try await vault.secret(id, for: entry.purpose)
+                    let created = Date(timeIntervalSince1970: TimeInterval(entry.created)).ISO8601Format()
+                    table.rows.append([
+                        .string(id), .string(entry.purpose), .integer(entry.version), .string(created),
+                        .string(entry.wrappingKind), .string(entry.wrappingKeyID), "whole",
+                    ])
+                } catch {
+                    damaged.append(error.message)
+                    table.rows.append([.string(id), .null, .null, .null, .null, .null, .string(error.code.rawValue)])
+                }
+            }
+            try table.write(options.json ? .json : .table)
+            guard damaged.isEmpty else { throw CommandFailure(.problemFound, damaged.joined(separator: "\n")) }
+        }
+    }
+
+    struct Remove: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rm", abstract: "Removes a secret for good.", aliases: ["remove"])
+
+        @Argument(help: "The secret's id.") var id: String
+        @OptionGroup var options: GlobalOptions
+
+        func run() async throws {
+            let vault = try SecretStore.local(of: try options.initialisedDirectory())
+            let hasChanged = try vault.remove(id)
+            try Answer(changed: hasChanged, "the vault holds no \(id)", [.init("id", .string(id))]).print(options)
+        }
+    }
+}

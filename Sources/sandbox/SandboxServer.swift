@@ -1,0 +1,105 @@
+import Foundation
+import Hummingbird
+import JSON
+import ServiceLifecycle
+
+/// Answers the provider's paths as the provider would, and `/sandbox/…` for whoever drives it.
+struct SandboxServer: Sendable {
+    let provider: Provider
+    let clock: SandboxClock
+    let control: Control
+    /// What opens the organisation's APIs; any key beginning with `sk-proj-` opens the legacy one.
+    let adminKey: String
+
+    @Sendable func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+        if request.uri.path.hasPrefix("/sandbox/") { return try await respondToControl(request) }
+        let now = await clock.now
+        let fault = await control.fault(forPath: request.uri.path, now: now)
+        let answer: ProviderAnswer
+        do throws(ProviderRefusal) {
+            answer = try self.answer(to: request, now: now, fault: fault)
+        } catch {
+            answer = error.answer
+        }
+        await control.note([
+            "time": .integer(now), "method": .string(request.method.rawValue), "path": .string(request.uri.path),
+            "query": .string(request.uri.query ?? ""), "status": .integer(answer.status),
+            "fault": JSONValue(fault?.kind.rawValue),
+        ])
+        return try await deliver(answer, fault: fault)
+    }
+
+    /// Faults are met before the key is looked at, as an edge in front of a provider would.
+    private func answer(to request: Request, now: Int64, fault: Fault?) throws(ProviderRefusal) -> ProviderAnswer {
+        switch fault?.kind {
+        case .unauthorized: throw .wrongKey
+        case .forbidden: throw .missingScope
+        case .notFound: throw .notFound(request.uri.path)
+        case .tooManyRequests: throw .tooManyRequests(retryAfter: fault?.retryAfter)
+        case .serverError: throw .serverError
+        case .html: return ProviderAnswer(html: "<html><body><h1>502 Bad Gateway</h1></body></html>", status: 502)
+        default: break
+        }
+        guard request.method == .get else { throw .notFound("\(request.method) \(request.uri.path)") }
+        try authorize(request)
+        let parameters = request.uri.queryParameters.map {
+            (name: $0.key.removingPercentEncoding ?? String($0.key), value: String($0.value))
+        }
+        return try route(request.uri.path, parameters, now: now, twist: fault?.kind.twist)
+    }
+
+    private func authorize(_ request: Request) throws(ProviderRefusal) {
+        guard let header = request.headers[.authorization], header.hasPrefix("Bearer ") else { throw .noKey }
+        let key = header.dropFirst("Bearer ".count)
+        if key == adminKey { return }
+        guard key.hasPrefix("sk-proj-") else { throw .wrongKey }
+        if request.uri.path != "/v1/usage" { throw .missingScope }
+    }
+
+    private func route(
+        _ path: String, _ parameters: [(name: String, value: String)], now: Int64, twist: Provider.Twist?
+    ) throws(ProviderRefusal) -> ProviderAnswer {
+        func last(_ name: String) -> String? { parameters.last { $0.name == name }?.value }
+        let parts = path.split(separator: "/").map(String.init)
+        let limit = last("limit").flatMap(Int.init).map { max(1, min($0, 100)) } ?? 20
+        switch (parts.count, parts.first, parts.dropFirst().joined(separator: "/")) {
+        case (2, "v1", "usage"):
+            guard let day = last("date").flatMap({ CivilDay($0) }) else {
+                throw .badParameter("date", "Missing or malformed query parameter 'date'.")
+            }
+            return provider.legacyUsage(of: day, now: now)
+        case (3, "v1", "organization/costs"):
+            let query = try PageQuery(path: path, parameters: parameters, rules: .costs, now: now)
+            return provider.costs(query, now: now, twist: twist)
+        case (3, "v1", "organization/projects"): return provider.projects(after: last("after"), limit: limit)
+        case (5, "v1", let rest) where rest.hasPrefix("organization/projects/") && parts[4] == "api_keys":
+            return provider.keys(of: parts[3], after: last("after"), limit: limit)
+        case (4, "v1", let rest) where rest.hasPrefix("organization/usage/"):
+            guard let kind = UsageKind(rawValue: parts[3]) else { throw .notFound(path) }
+            let query = try PageQuery(path: path, parameters: parameters, rules: .usage(kind), now: now)
+            return provider.usage(kind, query, now: now, twist: twist)
+        default: throw .notFound(path)
+        }
+    }
+
+    private func deliver(_ answer: ProviderAnswer, fault: Fault?) async throws -> Response {
+        if let delay = fault?.delay {
+            // Whoever stops the sandbox does not wait for the answer either.
+            try await cancelWhenGracefulShutdown { try await Task.sleep(for: delay) }
+        }
+        var headers: HTTPFields = [.contentType: answer.contentType]
+        headers[.retryAfter] = answer.retryAfter.map { String($0) }
+        let whole = ByteBuffer(string: answer.body)
+        var body = ResponseBody(byteBuffer: whole)
+        if fault?.kind == .truncated, let half = whole.getSlice(at: 0, length: whole.readableBytes / 2) {
+            body = ResponseBody(contentLength: whole.readableBytes) { writer in
+                try await writer.write(half)
+                throw Cut()
+            }
+        }
+        return Response(status: .init(code: answer.status), headers: headers, body: body)
+    }
+
+    /// Ends a connection in the middle of an answer.
+    private struct Cut: Error {}
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import Foundation
+import Hummingbird
+import Logging
+import Runtime
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Serves until SIGTERM, or until its lifeline ends.")
+
+    @OptionGroup var options: ProviderOptions
+    @Option(help: "The port on 127.0.0.1; 0 lets the system choose.") var port = 0
+    @Option(help: ArgumentHelp("Write the address there when ready.", valueName: "file")) var portFile: String?
+    @Option(help: ArgumentHelp("Read the admin key from there.", valueName: "file")) var keyFile: String?
+    @Option(help: "Follow the clock of this state directory, as a demo runs it.") var dir: String?
+    @Option(help: "Stand still at this RFC 3339 time.") var now: String?
+    @Option(help: "KIND[,path=…][,times=N][,retry_after=SECONDS][,delay_ms=N]; may be given several times.")
+    var fault: [Fault] = []
+    @Option(help: "FROM/TO: between these times of its clock every request fails; may be given several times.")
+    var outage: [Outage] = []
+    @Flag(help: "Stop when standard input ends.") var lifeline = false
+
+    /// The admin key without `--key-file`: not a secret, it opens nothing but this program.
+    static let exampleKey = "sk-admin-sandbox-EXAMPLE"
+
+    func run() async throws {
+        let server = SandboxServer(
+            provider: try options.provider(), clock: SandboxClock(try clockSource()),
+            control: Control(faults: fault, outages: outage), adminKey: try adminKey())
+        if lifeline { Self.stopWhenStandardInputEnds() }
+        let portFile = portFile
+        let application = Application(
+            responder: CallbackResponder<BasicRequestContext>(callback: server.respond),
+            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port), serverName: nil),
+            onServerRunning: { channel in
+                guard let port = channel.localAddress?.port else { return }
+                Self.announce("http://127.0.0.1:\(port)", in: portFile)
+            },
+            logger: Logger(label: "sandbox") { label in
+                var handler = StreamLogHandler.standardError(label: label)
+                handler.logLevel = .warning
+                return handler
+            })
+        try await application.runService()
+    }
+
+    private func adminKey() throws -> String {
+        guard let keyFile else { return Self.exampleKey }
+        return try String(contentsOfFile: keyFile, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private func clockSource() throws -> SandboxClock.Source {
+        if let dir { return .pipeline(StateDirectory(path: dir)) }
+        guard let now else { return .real }
+        guard let time = SandboxClock.seconds(rfc3339: now) else { throw ValidationError("\(now) is not a time") }
+        return .fixed(time)
+    }
+
+    private static func announce(_ address: String, in file: String?) {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data((address + "\n").utf8))
+            try file.map { try Data((address + "\n").utf8).write(to: URL(fileURLWithPath: $0), options: .atomic) }
+        } catch {
+            FileHandle.standardError.write(Data("sandbox: cannot announce \(address): \(error)\n".utf8))
+        }
+    }
+
+    /// Whoever started it holds the other end of its standard input, so it cannot outlive them.
+    private static func stopWhenStandardInputEnds() {
+        Thread.detachNewThread {
+            while !FileHandle.standardInput.availableData.isEmpty {}
+            kill(getpid(), SIGTERM)
+        }
+    }
+}

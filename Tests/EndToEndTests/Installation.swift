@@ -1,0 +1,156 @@
+import Foundation
+import JSON
+import Runtime
+
+/// A state directory of its own with a provider of its own, and the commands a person would type into it.
+struct Installation: Sendable {
+    let root: URL
+    let sandbox: RunningProgram
+    let address: String
+
+    var directory: String { root.appending(path: "state").path }
+    private var scratch: URL { root.appending(path: "scratch") }
+
+    /// The admin key of the provider: a canary, too, for it must appear nowhere.
+    static let adminKey = "sk-admin-CANARY-7f3e9b51c2d84a60"
+
+    /// Runs `body` in a new installation and leaves nothing of it behind: no process, no file.
+    static func with(
+        sandbox arguments: [String] = [], _ body: (Installation) async throws -> Void
+    ) async throws {
+        let root = FileManager.default.temporaryDirectory.appending(path: "finops-\(UUID().uuidString.prefix(8))")
+        let scratch = root.appending(path: "scratch")
+        try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
+        defer { remove(root) }
+        try Data(adminKey.utf8).write(to: root.appending(path: "key"))
+        let portFile = root.appending(path: "address")
+        let sandbox = try RunningProgram(
+            "sandbox",
+            ["serve", "--lifeline", "--port-file", portFile.path, "--key-file", root.appending(path: "key").path]
+                + arguments, scratch: scratch, lifeline: true)
+        defer { sandbox.send(SIGKILL) }
+        try await eventually("the sandbox answers: \(sandbox.standardErrorSoFar)") {
+            sandbox.hasEnded || FileManager.default.fileExists(atPath: portFile.path)
+        }
+        let address = try String(contentsOf: portFile, encoding: .utf8).trimmingCharacters(in: .newlines)
+        let installation = Installation(root: root, sandbox: sandbox, address: address)
+        do { try await body(installation) } catch {
+            await installation.endStragglers()
+            throw error
+        }
+        let stragglers = await installation.endStragglers()
+        guard stragglers.isEmpty else { throw Unexpected("left running: \(stragglers)") }
+    }
+
+    private static func remove(_ root: URL) {
+        do { try FileManager.default.removeItem(at: root) } catch {
+            FileHandle.standardError.write(Data("cannot remove \(root.path): \(error)\n".utf8))
+        }
+    }
+
+    /// Ends whatever still works in this directory, the sandbox apart, and names it.
+    @discardableResult
+    func endStragglers() async -> [String] {
+        let found = processes().filter { $0.pid != sandbox.pid }
+        for process in found { kill(process.pid, SIGKILL) }
+        return found.map { "\($0.pid) \($0.commandLine)" }
+    }
+
+    /// The processes whose command line names this installation.
+    func processes() -> [(pid: Int32, commandLine: String)] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { name in
+            // A process may end while we look.
+            guard let pid = Int32(name), pid != getpid(),
+                let bytes = try? Data(contentsOf: URL(filePath: "/proc/\(pid)/cmdline")), !bytes.isEmpty
+            else { return nil }
+            let commandLine = String(decoding: bytes, as: UTF8.self).replacingOccurrences(of: "\0", with: " ")
+            return commandLine.contains(root.path) ? (pid, commandLine) : nil
+        }
+    }
+
+    /// Starts a program with `--dir` of this installation.
+    func start(_ program: String, _ arguments: [String], lifeline: Bool = false) throws -> RunningProgram {
+        try RunningProgram(program, arguments + ["--dir", directory], scratch: scratch, lifeline: lifeline)
+    }
+
+    @discardableResult
+    func run(_ program: String, _ arguments: String...) async throws -> ProgramResult {
+        await (try start(program, arguments)).wait()
+    }
+
+    @discardableResult
+    func run(_ program: String, arguments: [String]) async throws -> ProgramResult {
+        await (try start(program, arguments)).wait()
+    }
+}
+
+extension Installation {
+    /// Initialises the directory and connects the sandbox as account `acme`.
+    func connect() async throws {
+        try await run("finops", "init").expecting()
+        try await run(
+            "finops", "connect", "openai", "--name", "acme", "--base-url", address, "--key-file",
+            root.appending(path: "key").path
+        ).expecting()
+    }
+
+    /// The teams and projects of `Oracle.team(of:)`, with their mappings.
+    func mapEverything() async throws {
+        for team in Oracle.teams { try await run("finops", "team", "add", team).expecting() }
+        for (project, team) in Oracle.projects {
+            try await run("finops", "project", "add", project, "--team", team).expecting()
+        }
+        for (providerProject, project) in Oracle.projectMappings {
+            try await run(
+                "finops", "project", "map", "--provider", "openai", "--provider-project-id", providerProject,
+                "--project", project
+            ).expecting()
+        }
+        for (key, project) in Oracle.keyMappings {
+            try await run(
+                "finops", "key", "map", "--provider", "openai", "--provider-key-id", key, "--project", project
+            ).expecting()
+        }
+    }
+
+    func backfill(_ from: String, _ to: String) async throws -> ProgramResult {
+        try await run("ingest-openai", "backfill", "--from", from, "--to", to)
+    }
+
+    func costs(by: String, _ from: String, _ to: String, basis: String = "metered") async throws -> JSONValue {
+        try await run(
+            "reporter", "costs", "--by", by, "--from", from, "--to", to, "--basis", basis, "--json"
+        ).expecting().json()
+    }
+
+    /// Talks to the sandbox's control paths.
+    func control(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws -> JSONValue {
+        try await curl(["-X", method, address + path] + (body.map { ["-d", $0.text] } ?? []))
+    }
+
+    /// Asks the sandbox what a provider is asked.
+    func get(_ path: String, key: String = adminKey) async throws -> JSONValue {
+        try await curl(["-H", "Authorization: Bearer \(key)", address + path])
+    }
+
+    private func curl(_ arguments: [String]) async throws -> JSONValue {
+        let output = scratch.appending(path: UUID().uuidString)
+        let child = try ChildProcess(
+            .init(path: "/usr/bin/curl", arguments: ["-sS", "-g", "-o", output.path] + arguments))
+        guard await child.waitForExit().isSuccess else { throw Unexpected("curl \(arguments) failed") }
+        return try JSONValue.parse(try String(contentsOf: output, encoding: .utf8))
+    }
+}
+
+extension Installation {
+    /// The files of the state directory that hold a text.
+    func filesHolding(_ text: String) throws -> [String] {
+        let needle = Data(text.utf8)
+        let files = FileManager.default.enumerator(atPath: root.path)?.compactMap { $0 as? String } ?? []
+        return files.filter { $0 != "key" }.filter { file in
+            // Sockets and directories have no contents.
+            (try? Data(contentsOf: root.appending(path: file)))?.range(of: needle) != nil
+        }
+    }
+}
