@@ -7,6 +7,8 @@ struct Installation: Sendable {
     let root: URL
     let sandbox: RunningProgram
     let address: String
+    /// What every program of it is told besides.
+    var environment: [String: String] = [:]
 
     var directory: String { root.appending(path: "state").path }
     private var scratch: URL { root.appending(path: "scratch") }
@@ -77,7 +79,8 @@ struct Installation: Sendable {
 
     /// Starts a program with `--dir` of this installation.
     func start(_ program: String, _ arguments: [String], lifeline: Bool = false) throws -> RunningProgram {
-        try RunningProgram(program, arguments + ["--dir", directory], scratch: scratch, lifeline: lifeline)
+        try RunningProgram(
+            program, arguments + ["--dir", directory], scratch: scratch, environment: environment, lifeline: lifeline)
     }
 
     @discardableResult
