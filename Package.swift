@@ -83,7 +83,7 @@ let package = Package(
         library("Transfer", ["CCurl", "Secret"]),
         library("Vault", ["COpenSSL", "Digest", "JSON", "Secret"]),
         library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps", "Storage", grdb]),
-        library("Providers", ["FinOps", "JSON", "Secret", "Transfer"]),
+        library("Providers", ["EventLog", "FinOps", "JSON", "Secret", "Transfer"]),
         library("Stages", ["EventLog", "FinOps", "JSON", "Secret", logging]),
         library(
             "Runtime",
@@ -151,7 +151,7 @@ let package = Package(
         tests("JSONTests", ["JSON"]),
         tests("VaultTests", ["Digest", "Secret", "Vault"]),
         tests("TransferTests", ["Secret", "Transfer"]),
-        tests("ProvidersTests", ["FinOps", "JSON", "Providers", "Secret", "Transfer"], resources: [.copy("Fixtures")]),
+        tests("ProvidersTests", ["EventLog", "FinOps", "JSON", "Providers", "Secret", "Transfer"], resources: [.copy("Fixtures")]),
         tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf]),
         tests("StagesTests", ["EventLog", "FinOps", "JSON", "Stages", logging]),
         tests("RuntimeTests", ["EventLog", "JSON", "Runtime"]),

@@ -50,16 +50,15 @@ struct ConnectCommand: AsyncParsableCommand {
                 let secretID = "openai-\(account)"
                 let stored = try await vault.put(
                     key, id: secretID, purpose: SecretPurpose.providerCredential, at: session.now.seconds)
-                let made = WireConnectionMade.with {
-                    $0.provider = Provider.openai.rawValue
-                    $0.account = account.text
-                    // What is not said stays as it was.
-                    $0.baseURL = address?.text ?? known?.baseURL ?? ProviderAddress.openAI.text
-                    $0.api = api?.rawValue ?? known?.api ?? API.organization.rawValue
-                    $0.secretID = secretID
-                    $0.keyMask = key.mask
-                    $0.reason = options.reason
-                }
+                var made = WireConnectionMade()
+                made.provider = Provider.openai.rawValue
+                made.account = account.text
+                // What is not said stays as it was.
+                made.baseURL = address?.text ?? known?.baseURL ?? ProviderAddress.openAI.text
+                made.api = api?.rawValue ?? known?.api ?? API.organization.rawValue
+                made.secretID = secretID
+                made.keyMask = key.mask
+                made.reason = options.reason
                 let keyChanged = if case .stored = stored { true } else { false }
                 let events = try await session.decide(
                     ConnectionRegister.self, on: stream, .connect(made, keyChanged: keyChanged))

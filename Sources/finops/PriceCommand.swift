@@ -37,7 +37,7 @@ struct PriceCommand: AsyncParsableCommand {
             let answer = try await AdministrationSession.run(options.global) { session in
                 let events = try await PriceShelf.take(prices, reason: options.reason, in: session)
                 let repriced = try await Repricing.run(in: session)
-                return answer(to: events, repriced: repriced)
+                return self.answer(to: events, repriced: repriced)
             }
             try answer.print(options.global)
         }

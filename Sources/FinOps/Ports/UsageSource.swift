@@ -1,39 +1,30 @@
+package import EventLog
+
 /// A provider account as the collection sees it: statements about whole UTC days, always the newest ones.
 package protocol UsageSource: Sendable {
     /// What was metered on these UTC days, as far as they have begun.
-    /// - Parameter now: Unix seconds; nothing later is asked for.
-    func usage(of days: ClosedRange<Day>, now: Int64) async throws(SourceFailure) -> UsageStatement
+    /// - Parameter now: nothing later is asked for; it is also when the statement was observed.
+    func usage(of days: ClosedRange<Day>, at now: Timestamp) async throws(SourceFailure) -> SourceAnswer<
+        UsageObservation
+    >
 
     /// What was billed for these UTC days; nil from an account whose interface tells no costs.
-    func bills(of days: ClosedRange<Day>, now: Int64) async throws(SourceFailure) -> BillStatement?
+    func bills(of days: ClosedRange<Day>, at now: Timestamp) async throws(SourceFailure) -> SourceAnswer<
+        BillObservation
+    >?
 
     /// What has been asked so far.
     var effort: SourceEffort { get async }
 }
 
-/// All rows of the days that were asked for. A row that is not in it is not there any more, if its kind was told.
-package struct UsageStatement: Hashable, Sendable {
-    /// Rows of equal identity are already added up.
-    package var rows: [WireUsageRow]
-    /// The kinds of usage it speaks about; of others it says nothing, not even that there is none.
-    package var kinds: Set<String>
-    /// What a person should know about it: endpoints that do not exist, data that was not understood.
+/// A source's answer, and what a person should know about it: endpoints that do not exist there, data that was not
+/// understood.
+package struct SourceAnswer<Observation: Sendable>: Sendable {
+    package var observation: Observation
     package var notes: [String]
 
-    package init(rows: [WireUsageRow] = [], kinds: Set<String> = [], notes: [String] = []) {
-        self.rows = rows
-        self.kinds = kinds
-        self.notes = notes
-    }
-}
-
-/// All rows of the bill for the days that were asked for.
-package struct BillStatement: Hashable, Sendable {
-    package var rows: [WireBillRow]
-    package var notes: [String]
-
-    package init(rows: [WireBillRow] = [], notes: [String] = []) {
-        self.rows = rows
+    package init(_ observation: Observation, notes: [String] = []) {
+        self.observation = observation
         self.notes = notes
     }
 }

@@ -1,5 +1,3 @@
-import CSeedPrices
-
 /// The prices in force: a fold of price events over the seed that is compiled in. A value: whoever prices with it names
 /// the version it used.
 package struct PriceCatalogue: Sendable {

@@ -1,3 +1,4 @@
+internal import CSeedPrices
 import Digest
 import EventLog
 import JSON

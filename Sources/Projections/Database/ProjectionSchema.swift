@@ -57,9 +57,9 @@ enum ProjectionSchema {
         CREATE INDEX allocations_by_day ON allocations(account, utc_day);
         CREATE TABLE assignments(
             provider TEXT NOT NULL, account TEXT NOT NULL, subject_kind TEXT NOT NULL, subject TEXT NOT NULL,
-            version INTEGER NOT NULL, begins INTEGER, team TEXT NOT NULL, project TEXT NOT NULL,
+            version INTEGER NOT NULL, begins INTEGER NOT NULL, team TEXT NOT NULL, project TEXT NOT NULL,
             position INTEGER NOT NULL,
-            PRIMARY KEY (provider, account, subject_kind, subject, version)) STRICT, WITHOUT ROWID;
+            PRIMARY KEY (provider, account, subject_kind, subject, version, begins)) STRICT, WITHOUT ROWID;
         CREATE TABLE restatements(
             position INTEGER PRIMARY KEY, subject TEXT NOT NULL, provider TEXT NOT NULL, account TEXT NOT NULL,
             service TEXT, provider_project TEXT, api_key TEXT, model TEXT, bucket_start INTEGER NOT NULL,
@@ -150,7 +150,7 @@ enum ProjectionSchema {
         ("attribution", "series, begins"), ("cell", "id"), ("daily", "series, day, utc_day, owner, currency"),
         ("daily_total", "day, owner, account, model, basis, in_force, currency"), ("in_force", "scope, utc_day"),
         ("bill_rows", "id"), ("allocations", "id"),
-        ("assignments", "provider, account, subject_kind, subject, version"), ("restatements", "position"),
+        ("assignments", "provider, account, subject_kind, subject, version, begins"), ("restatements", "position"),
         ("unpriced", "provider, model, account, day"), ("teams", "team"), ("projects", "project"),
         ("api_keys", "provider, provider_key_id"), ("provider_projects", "provider, provider_project"),
         ("connections", "provider, account"), ("cron_logs", "run"), ("audit_log", "position"), ("stages", "position"),

@@ -29,8 +29,8 @@ struct Assignment: Equatable {
     var owner: Int64
 }
 
-/// The rule: among the assignments of a subject that have begun, the greatest version counts; a key's own beats its
-/// provider project's.
+/// The rule: among the assignments of a subject that have begun, the greatest version counts (of equal versions, which one
+/// mapping of a moved project has, the one that began last); a key's own beats its provider project's.
 enum AttributionRule {
     static func timeline(key: [Assignment], project: [Assignment]) -> AttributionTimeline {
         let moments = Set((key + project).map(\.begins)).sorted()
@@ -44,13 +44,17 @@ enum AttributionRule {
             } else {
                 continue
             }
-            if let last = timeline.spans.last, last.rule == span.rule, last.version == span.version { continue }
+            if let last = timeline.spans.last, last.rule == span.rule, last.version == span.version,
+                last.owner == span.owner
+            {
+                continue
+            }
             timeline.spans.append(span)
         }
         return timeline
     }
 
     private static func counting(_ assignments: [Assignment], at moment: Int64) -> Assignment? {
-        assignments.filter { $0.begins <= moment }.max { $0.version < $1.version }
+        assignments.filter { $0.begins <= moment }.max { ($0.version, $0.begins) < ($1.version, $1.begins) }
     }
 }

@@ -50,24 +50,38 @@ final class Dimensions {
     }
 
     private func load(_ connection: OpaquePointer) throws(ProjectionFailure) {
-        for (id, text) in try Statement(connection, "SELECT id, text FROM label").rows([], { ($0.integer(0), $0.text(1)) }) {
+        for (id, text) in try Statement(connection, "SELECT id, text FROM label").rows(
+            [], { ($0.integer(0), $0.text(1)) })
+        {
             labels[text] = id
         }
-        for row in try Statement(connection, "SELECT id, provider, name FROM account").rows([], {
-            ($0.integer(0), AccountKey(provider: $0.text(1), name: $0.text(2)))
-        }) { accounts[row.1] = row.0 }
-        for row in try Statement(connection, "SELECT id, account, provider_project FROM scope ORDER BY id").rows([], {
-            ($0.integer(0), ScopeKey(account: $0.integer(1), providerProject: $0.optionalText(2)))
-        }) {
+        for row in try Statement(connection, "SELECT id, provider, name FROM account").rows(
+            [],
+            {
+                ($0.integer(0), AccountKey(provider: $0.text(1), name: $0.text(2)))
+            })
+        { accounts[row.1] = row.0 }
+        for row in try Statement(connection, "SELECT id, account, provider_project FROM scope ORDER BY id").rows(
+            [],
+            {
+                ($0.integer(0), ScopeKey(account: $0.integer(1), providerProject: $0.optionalText(2)))
+            })
+        {
             scopes[row.1] = row.0
             scopeKeys.append(row.1)
         }
-        for row in try Statement(connection, "SELECT id, team, project FROM owner").rows([], {
-            ($0.integer(0), OwnerKey(team: $0.optionalText(1), project: $0.optionalText(2)))
-        }) { owners[row.1] = row.0 }
-        for row in try Statement(connection, "SELECT scope, utc_day FROM in_force").rows([], {
-            ForceKey(scope: $0.integer(0), utcDay: $0.integer(1))
-        }) { inForce.insert(row) }
+        for row in try Statement(connection, "SELECT id, team, project FROM owner").rows(
+            [],
+            {
+                ($0.integer(0), OwnerKey(team: $0.optionalText(1), project: $0.optionalText(2)))
+            })
+        { owners[row.1] = row.0 }
+        for row in try Statement(connection, "SELECT scope, utc_day FROM in_force").rows(
+            [],
+            {
+                ForceKey(scope: $0.integer(0), utcDay: $0.integer(1))
+            })
+        { inForce.insert(row) }
         try loadAssignments(connection)
         for row in try Statement(connection, "SELECT * FROM series ORDER BY id").rows([], SeriesKey.init(row:)) {
             try remember(row, id: Int64(series.count + 1))
@@ -76,7 +90,8 @@ final class Dimensions {
 
     private func loadAssignments(_ connection: OpaquePointer) throws(ProjectionFailure) {
         let query = try Statement(
-            connection, "SELECT provider, account, subject_kind, subject, begins, version, team, project FROM assignments")
+            connection,
+            "SELECT provider, account, subject_kind, subject, begins, version, team, project FROM assignments")
         let rows = try query.rows([]) { row throws(ProjectionFailure) in
             let account = try account(provider: row.text(0), name: row.text(1))
             let subject = Subject(account: account, kind: row.text(2), id: row.text(3))
@@ -174,17 +189,21 @@ final class Dimensions {
         try deleteSpans.run(.integer(series))
         for span in timeline.spans {
             try insertSpan.run(
-                .integer(series), .integer(span.begins), .integer(span.owner), SQLValue(span.rule), SQLValue(span.version))
+                .integer(series), .integer(span.begins), .integer(span.owner), SQLValue(span.rule),
+                SQLValue(span.version))
         }
     }
 
-    /// Adds an assignment (one of equal version is replaced).
+    /// Adds an assignment (one of equal version and beginning is replaced).
     /// - Returns: the series that it may concern.
     func assign(_ assignment: Assignment, to subject: Subject) -> [Int64] {
-        assignments[subject, default: []].removeAll { $0.version == assignment.version }
+        assignments[subject, default: []].removeAll {
+            $0.version == assignment.version && $0.begins == assignment.begins
+        }
         assignments[subject, default: []].append(assignment)
         if subject.kind == "key" { return seriesOfKey[subject] ?? [] }
-        return scopes[ScopeKey(account: subject.account, providerProject: subject.id)].flatMap { seriesOfScope[$0] } ?? []
+        return scopes[ScopeKey(account: subject.account, providerProject: subject.id)].flatMap { seriesOfScope[$0] }
+            ?? []
     }
 
     /// Works out a series' attribution anew and keeps it.

@@ -17,11 +17,11 @@ extension ProjectionFold {
         let owner = try dimensions.owner(team: event.team, project: event.project)
         try run(
             """
-            INSERT INTO assignments VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET begins = excluded.begins,
-            team = excluded.team, project = excluded.project, position = excluded.position
+            INSERT INTO assignments VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET team = excluded.team,
+            project = excluded.project, position = excluded.position
             """,
             .text(event.provider), .text(event.account), .text(kind), .text(id), .integer(version),
-            event.hasFrom ? .integer(event.from) : .null, .text(event.team), .text(event.project),
+            .integer(event.hasFrom ? event.from : 0), .text(event.team), .text(event.project),
             .integer(Int64(context.position)))
         try rollups.flush()
         let assignment = Assignment(begins: event.hasFrom ? event.from : 0, version: version, owner: owner)

@@ -1,6 +1,6 @@
-/// A page of buckets as it came: rows of equal identity added, places checked.
+/// A page of buckets as it came, its places checked.
 struct BucketPage<Row: Hashable & Sendable>: Sendable {
-    var buckets: [(start: Int64, rows: Set<Row>)]
+    var buckets: [(start: Int64, rows: [Row])]
     var hasMore: Bool
     var nextPage: String?
 }
@@ -15,7 +15,7 @@ struct BucketPages<Row: Hashable & Sendable>: Sendable {
         case restart(reason: String)
     }
 
-    private(set) var buckets: [Int64: Set<Row>] = [:]
+    private(set) var buckets: [Int64: [Row]] = [:]
     /// Buckets that nobody asked for; they are left out.
     private(set) var strays = 0
     private let range: Range<Int64>
@@ -55,16 +55,23 @@ struct BucketPages<Row: Hashable & Sendable>: Sendable {
     }
 
     /// - Returns: why the walk cannot go on, nil if it can.
-    private mutating func add(_ rows: Set<Row>, at start: Int64) -> String? {
+    private mutating func add(_ rows: [Row], at start: Int64) -> String? {
         guard range.contains(start) else {
             strays += 1
             return nil
         }
-        if let known = buckets[start], known != rows {
+        if let known = buckets[start], !Self.saySame(known, rows) {
             return "the bucket \(UTCText.minute(start)) came twice with different content"
         }
         buckets[start] = rows
         return nil
+    }
+
+    /// Whether two lists have the same rows, in whatever order.
+    private static func saySame(_ left: [Row], _ right: [Row]) -> Bool {
+        if left == right { return true }
+        func counts(_ rows: [Row]) -> [Row: Int] { rows.reduce(into: [:]) { $0[$1, default: 0] += 1 } }
+        return left.count == right.count && counts(left) == counts(right)
     }
 
     /// The spans of buckets that did not come, each as long as possible; above `mostWalks` of them, one span over all.

@@ -9,16 +9,18 @@ struct BucketWalk<Row: Hashable & Sendable>: Sendable {
     let width: Int64
     /// Asks for a page of a span; nil is the first page.
     let ask: @Sendable (_ span: Range<Int64>, _ page: String?) async throws(SourceFailure) -> JSONValue
-    /// Reads a bucket's rows; rows of equal identity are added.
-    let rows: @Sendable (_ bucket: Int64, _ results: [JSONValue]) throws(SourceFailure) -> Set<Row>
+    /// Reads a bucket's rows.
+    let rows: @Sendable (_ bucket: Int64, _ results: [JSONValue]) throws(SourceFailure) -> [Row]
 
     static var restartsLimit: Int { 2 }
     /// More separate holes than this are asked for as one span.
     static var holesLimit: Int { 4 }
 
     struct Outcome: Sendable {
-        var buckets: [Int64: Set<Row>]
+        var buckets: [Int64: [Row]]
         var strays: Int
+
+        var rows: [Row] { buckets.sorted { $0.key < $1.key }.flatMap(\.value) }
     }
 
     /// - Throws: `SourceFailure`; after `restartsLimit` restarts it is a malformed answer that may pass.

@@ -6,15 +6,14 @@ struct OpenAIUsageRows: Sendable {
     let account: String
     let kind: OpenAIUsageKind
 
-    /// Rows of equal identity are added up.
-    func rows(in results: [JSONValue], bucket: Int64) throws(SourceFailure) -> Set<WireUsageRow> {
-        var sums = UsageSums()
+    func rows(in results: [JSONValue], bucket: Int64) throws(SourceFailure) -> [WireUsageRow] {
+        var rows: [WireUsageRow] = []
+        rows.reserveCapacity(results.count)
         for (index, value) in results.enumerated() {
-            let reader = AnswerReader(
-                value: value, place: AnswerPlace(path: kind.path, bucketStart: bucket, row: index))
-            try sums.add(try row(reader, bucket: bucket), reader)
+            let place = AnswerPlace(path: kind.path, bucketStart: bucket, row: index)
+            rows.append(try row(AnswerReader(value: value, place: place), bucket: bucket))
         }
-        return sums.rows
+        return rows
     }
 
     private func row(_ reader: AnswerReader, bucket: Int64) throws(SourceFailure) -> WireUsageRow {
@@ -44,65 +43,5 @@ struct OpenAIUsageRows: Sendable {
     static func isGrouped(_ row: WireUsageRow) -> Bool {
         row.hasProjectID || row.hasApiKeyID || row.hasModel || row.hasBatch || row.hasServiceTier || row.hasSize
             || row.hasSource || row.hasVectorStoreID || row.hasContextLevel
-    }
-
-    /// By bucket, then grouping values: the order of a statement does not depend on the server's.
-    static func precedes(_ left: WireUsageRow, _ right: WireUsageRow) -> Bool {
-        func first(_ row: WireUsageRow) -> (Int64, String, String, String, String, Int) {
-            let batch = row.hasBatch ? (row.batch ? 2 : 1) : 0
-            return (row.bucketStart, row.projectID, row.apiKeyID, row.model, row.serviceTier, batch)
-        }
-        let (leftFirst, rightFirst) = (first(left), first(right))
-        if leftFirst != rightFirst { return leftFirst < rightFirst }
-        return (left.size, left.source, left.vectorStoreID, left.contextLevel)
-            < (right.size, right.source, right.vectorStoreID, right.contextLevel)
-    }
-}
-
-/// Rows of one bucket by identity. The identity is the row without its quantities.
-struct UsageSums {
-    private var quantities: [WireUsageRow: WireQuantities] = [:]
-
-    /// - Throws: malformed answer if a sum leaves the range of a count.
-    mutating func add(_ row: WireUsageRow, _ reader: AnswerReader) throws(SourceFailure) {
-        var identity = row
-        identity.clearQuantities()
-        guard let known = quantities[identity] else {
-            quantities[identity] = row.quantities
-            return
-        }
-        guard let sum = known.adding(row.quantities) else { throw reader.malformed("a count", "is too large") }
-        quantities[identity] = sum
-    }
-
-    var rows: Set<WireUsageRow> {
-        Set(
-            quantities.map { identity, quantities in
-                var row = identity
-                row.quantities = quantities
-                return row
-            })
-    }
-}
-
-extension WireQuantities {
-    /// - Returns: nil if a sum leaves the range of a count.
-    fileprivate func adding(_ other: WireQuantities) -> WireQuantities? {
-        var (sum, overflown) = (self, false)
-        func add(_ path: WritableKeyPath<WireQuantities, Int64>) {
-            let (value, overflow) = self[keyPath: path].addingReportingOverflow(other[keyPath: path])
-            sum[keyPath: path] = value
-            overflown = overflown || overflow
-        }
-        for path in Self.counts { add(path) }
-        return overflown ? nil : sum
-    }
-
-    private static var counts: [WritableKeyPath<WireQuantities, Int64>] {
-        [
-            \.requests, \.inputTokens, \.cachedInputTokens, \.cacheWriteTokens, \.outputTokens, \.audioInputTokens,
-            \.cachedAudioInputTokens, \.audioOutputTokens, \.imageInputTokens, \.cachedImageInputTokens,
-            \.imageOutputTokens, \.images, \.characters, \.seconds, \.usageBytes, \.sessions, \.calls,
-        ]
     }
 }

@@ -1,3 +1,4 @@
+package import EventLog
 package import FinOps
 import JSON
 package import Secret
@@ -29,42 +30,54 @@ package struct OpenAIUsageSource: UsageSource {
         }
     }
 
-    /// All kinds, in hours. A kind that the server does not know is a note; without completions there is no statement.
-    package func usage(of days: ClosedRange<Day>, now: Int64) async throws(SourceFailure) -> UsageStatement {
-        var statement = UsageStatement()
-        guard let range = Self.range(of: days, now: now) else { return statement }
+    /// All kinds, in hours. A kind that the server does not know is a note; without completions there is no answer.
+    package func usage(of days: ClosedRange<Day>, at now: Timestamp) async throws(SourceFailure) -> SourceAnswer<
+        UsageObservation
+    > {
+        var (rows, covered, notes): ([WireUsageRow], Set<UsageBucket>, [String]) = ([], [], [])
         for kind in OpenAIUsageKind.allCases {
+            guard let range = Self.range(of: days, at: now) else { break }
             do throws(SourceFailure) {
                 let outcome = try await walk(kind, range)
-                statement.rows += outcome.buckets.values.joined().sorted(by: OpenAIUsageRows.precedes)
-                statement.kinds.insert(kind.rawValue)
-                statement.notes += Self.notes(kind.path, strays: outcome.strays)
+                rows += outcome.rows
+                for start in stride(from: range.lowerBound, to: range.upperBound, by: 3_600) {
+                    covered.insert(UsageBucket(kind: kind.rawValue, start: start))
+                }
+                notes += Self.notes(kind.path, strays: outcome.strays)
             } catch {
                 guard error.kind == .notFound, kind != .completions else { throw error }
-                statement.notes.append("\(kind.path): not known there, not collected")
+                notes.append("\(kind.path): not known there, not collected")
             }
         }
-        return statement
+        let observation = UsageObservation(
+            provider: Self.provider, account: account, observed: now, rows: rows, covered: covered)
+        return SourceAnswer(observation, notes: notes)
     }
 
     /// Costs by UTC day, project, line item and key.
-    package func bills(of days: ClosedRange<Day>, now: Int64) async throws(SourceFailure) -> BillStatement? {
-        guard let range = Self.range(of: days, now: now) else { return BillStatement() }
-        let costs = OpenAICosts(account: account)
-        let outcome = try await withShrinkingPages(from: 180) { most throws(SourceFailure) in
-            try await BucketWalk<WireBillRow>(
-                path: OpenAICosts.path, range: range, width: 86_400,
-                ask: { span, page throws(SourceFailure) in
-                    try await ask(.costs, span, width: ("1d", 86_400), most: most, page: page)
-                },
-                rows: { start, results throws(SourceFailure) in try costs.rows(in: results, bucket: start) }
-            ).run()
+    package func bills(of days: ClosedRange<Day>, at now: Timestamp) async throws(SourceFailure) -> SourceAnswer<
+        BillObservation
+    >? {
+        var (rows, covered, notes): ([BillLine], Set<Day>, [String]) = ([], [], [])
+        if let range = Self.range(of: days, at: now) {
+            let outcome = try await withShrinkingPages(from: 180) { most throws(SourceFailure) in
+                try await BucketWalk<BillLine>(
+                    path: OpenAICosts.path, range: range, width: 86_400,
+                    ask: { span, page throws(SourceFailure) in
+                        try await ask(.costs, span, width: ("1d", 86_400), most: most, page: page)
+                    },
+                    rows: { start, results throws(SourceFailure) in try OpenAICosts().rows(in: results, bucket: start) }
+                ).run()
+            }
+            rows = outcome.rows
+            try requireGrouping(OpenAICosts.path, rows.filter(OpenAICosts.isCharged).map(OpenAICosts.isGrouped))
+            let starts = stride(from: range.lowerBound, to: range.upperBound, by: 86_400)
+            covered = Set(starts.map { Day(number: Int($0 / 86_400)) })
+            notes = Self.notes(OpenAICosts.path, strays: outcome.strays)
         }
-        let rows = outcome.buckets.values.joined().sorted(by: OpenAICosts.precedes)
-        try requireGrouping(
-            OpenAICosts.path,
-            rows.filter { $0.amount.nanos != 0 }.map { $0.hasProjectID || $0.hasLineItem || $0.hasApiKeyID })
-        return BillStatement(rows: rows, notes: Self.notes(OpenAICosts.path, strays: outcome.strays))
+        let observation = BillObservation(
+            provider: Self.provider, account: account, observed: now, rows: rows, covered: covered)
+        return SourceAnswer(observation, notes: notes)
     }
 
     private func walk(
@@ -81,7 +94,7 @@ package struct OpenAIUsageSource: UsageSource {
             ).run()
         }
         if kind.groupings.count > 1 {
-            let used = outcome.buckets.values.joined().filter { $0.quantities != WireQuantities() }
+            let used = outcome.rows.filter { !$0.quantities.isZero }
             try requireGrouping(kind.path, used.map(OpenAIUsageRows.isGrouped))
         }
         return outcome
@@ -130,10 +143,10 @@ package struct OpenAIUsageSource: UsageSource {
         try await what.ask(endpoint.url(what.path, values, lists: lists), secret: secret, over: transport)
     }
 
-    /// Whole UTC days as far as they have begun; nil if none has.
-    static func range(of days: ClosedRange<Day>, now: Int64) -> Range<Int64>? {
-        let start = Int64(days.lowerBound.number) * 86_400
-        let end = min(Int64(days.upperBound.number + 1) * 86_400, now)
+    /// Whole UTC days as far as they have begun, in Unix seconds; nil if none has.
+    static func range(of days: ClosedRange<Day>, at now: Timestamp) -> Range<Int64>? {
+        let start = days.lowerBound.utcStart.seconds
+        let end = min(days.upperBound.advanced(by: 1).utcStart.seconds, now.seconds)
         return start < end ? start..<end : nil
     }
 }

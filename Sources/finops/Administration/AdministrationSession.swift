@@ -50,27 +50,32 @@ actor AdministrationSession {
         }
     }
 
-    /// Somebody else may write to the stream between reading and appending; then it is read and decided again.
-    private static let attempts = 5
-
     /// Decides on a stream as it stands, and appends what was decided.
     /// - Returns: what was appended; none if the command changes nothing.
     /// - Throws: the decider's rejection; `StoreError`.
-    func decide<D: Decider>(_ decider: D.Type, on stream: StreamName, _ command: D.Command) async throws
-        -> [FinOpsEvent]
-    where D.Event == FinOpsEvent, D.Command: Sendable {
-        for attempt in 1... {
+    nonisolated func decide<D: Decider & SendableMetatype>(
+        _ decider: D.Type, on stream: StreamName, _ command: D.Command
+    ) async throws -> [FinOpsEvent] where D.Event == FinOpsEvent, D.Command: Sendable {
+        try await undisturbed {
             let (state, version) = try await store.fold(stream, with: decider)
             let events = try D.decide(command, state)
-            if events.isEmpty { return [] }
-            do {
+            if !events.isEmpty {
                 try await append([StreamAppend(stream, expected: .exactly(version), named(events))])
-                return events
-            } catch StoreError.refused(.conflict) where attempt < Self.attempts {
-                continue
+            }
+            return events
+        }
+    }
+
+    private static let attempts = 5
+
+    /// Somebody else may write to a stream between reading and appending; then `attempt` reads and decides again.
+    nonisolated func undisturbed<Outcome>(_ attempt: () async throws -> Outcome) async throws -> Outcome {
+        for _ in 1..<Self.attempts {
+            do { return try await attempt() } catch let error as StoreError {
+                guard error.isConflict else { throw error }
             }
         }
-        return []
+        return try await attempt()
     }
 
     /// Appends as a producer of this command's own.
@@ -85,7 +90,18 @@ actor AdministrationSession {
     /// Events as the log takes them, with this command's actor and time.
     nonisolated func named(_ events: [FinOpsEvent]) -> [NewEvent] {
         var random = SystemRandomNumberGenerator()
-        return events.map { $0.newEvent(id: .v7(at: now, using: &random), occurred: now, actor: actor) }
+        var named: [NewEvent] = []
+        for event in events {
+            named.append(event.newEvent(id: .v7(at: now, using: &random), occurred: now, actor: actor))
+        }
+        return named
+    }
+}
+
+extension StoreError {
+    /// Whether somebody else was quicker on a stream.
+    fileprivate var isConflict: Bool {
+        if case .refused(let refusal) = self, case .conflict = refusal { true } else { false }
     }
 }
 

@@ -18,29 +18,21 @@ struct PriceShelf {
         return shelf
     }
 
-    private static let attempts = 5
-
     /// Appends what a file says differently from the log: all of it or nothing.
-    /// - Parameter providers: nil for all; else only these providers' prices are taken.
+    /// - Parameter isTaken: whether what concerns this stream is taken, given the catalogue as it is.
     /// - Returns: what was appended.
     /// - Throws: `StoreError`; `UndecodableEvent`.
     static func take(
         _ file: PriceFile, reason: String, in session: AdministrationSession,
         where isTaken: (StreamName, PriceShelf) -> Bool = { _, _ in true }
     ) async throws -> [FinOpsEvent] {
-        for attempt in 1... {
+        try await session.undisturbed {
             let shelf = try await read(from: session.store)
             let events = PriceDiff.events(from: shelf.catalogue, to: file, reason: reason)
             let taken = events.filter { event in stream(of: event).map { isTaken($0, shelf) } ?? false }
-            if taken.isEmpty { return [] }
-            do {
-                try await session.append(shelf.appends(of: taken, in: session))
-                return taken
-            } catch StoreError.refused(.conflict) where attempt < attempts {
-                continue
-            }
+            if !taken.isEmpty { try await session.append(shelf.appends(of: taken, in: session)) }
+            return taken
         }
-        return []
     }
 
     private static func stream(of event: FinOpsEvent) -> StreamName? {

@@ -40,17 +40,16 @@ enum Repricing {
         let stream = StreamName.usage(account: place.account, day: place.day)
         var repriced = 0
         while true {
-            let (state, version) = try await session.store.fold(stream, with: UsageDay.self)
-            let events = try UsageDay.decide(.reprice(catalogue), state).prefix(batchEvents)
-            if events.isEmpty { return repriced }
-            do {
-                try await session.append([
-                    StreamAppend(stream, expected: .exactly(version), session.named(Array(events)))
-                ])
-                repriced += events.count
-            } catch StoreError.refused(.conflict) {
-                continue  // The collector was quicker; what it wrote is read above.
+            let count = try await session.undisturbed {
+                let (state, version) = try await session.store.fold(stream, with: UsageDay.self)
+                let events = session.named(Array(try UsageDay.decide(.reprice(catalogue), state).prefix(batchEvents)))
+                if !events.isEmpty {
+                    try await session.append([StreamAppend(stream, expected: .exactly(version), events)])
+                }
+                return events.count
             }
+            if count == 0 { return repriced }
+            repriced += count
         }
     }
 }

@@ -147,7 +147,7 @@ import Testing
             $0.audioInputTokens = 800
             $0.cachedInputTokens = 500
         }
-        #expect(nanos(row) == 500 * 32_000 + 500 * 400)
+        #expect(nanos(row) == 16_200_000)
     }
 
     @Test func whatIsNotCountedInTokensIsChargedByItsOwnUnit() {

@@ -98,7 +98,8 @@ import Testing
         let first = events([row(1, model: "new-1"), row(2, key: "b", model: "new-1"), row(3, model: "new-2")])
         let announced = first.compactMap { if case .modelUnpriced(let event) = $0 { event.model } else { nil } }
         #expect(announced == ["new-1", "new-2"])
-        let second = given(UsageDay.self, first).when(observe([row(9, key: "c", model: "new-1")], at: 2_000)).events()
+        let later = usageRow(model: "new-1", start: hour("2026-11-20", 5)) { $0.inputTokens = 9 }
+        let second = given(UsageDay.self, first).when(observe([later], at: 2_000)).events()
         #expect(second.count == 1)
     }
 

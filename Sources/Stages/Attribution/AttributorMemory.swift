@@ -1,0 +1,36 @@
+import EventLog
+import FinOps
+
+/// What the attributor knows of the log: all of it can be read again.
+struct AttributorMemory: Sendable {
+    var reactor = AssignmentReactor()
+    /// Days that have a bill: only these are spread again when usage changes.
+    var billDays: Set<AccountDay> = []
+    var parking = ParkingLot(stage: Attributor.stage)
+
+    /// Reads what a run begins with: the directory as of the checkpoint, every assignment made so far (a crash may have left
+    /// some beyond the checkpoint), the days with bills, and what is parked.
+    static func load(from reader: any EventReader, checkpoint: Position) async throws -> AttributorMemory {
+        var memory = AttributorMemory()
+        var history: [RecordedEvent] = []
+        for prefix in Directory.streamPrefixes {
+            for summary in try await reader.allStreams(prefix: prefix) {
+                history += try await reader.readAll(stream: summary.stream).filter { $0.position <= checkpoint }
+            }
+        }
+        for summary in try await reader.allStreams(prefix: "assignment-") {
+            history += try await reader.readAll(stream: summary.stream)
+        }
+        for event in history.sorted(by: { $0.position < $1.position }) {
+            // What cannot be decoded was parked when it was handled; it has no part in the fold.
+            if let decoded = try? EventCatalogue.decode(event.event) { memory.reactor.evolve(decoded) }
+        }
+        for event in try await reader.readAll(stream: .failures(stage: Attributor.stage)) {
+            if let decoded = try EventCatalogue.decode(event.event) { memory.parking.evolve(decoded) }
+        }
+        for summary in try await reader.allStreams(prefix: "bill-") {
+            if let day = summary.stream.accountDay { memory.billDays.insert(day) }
+        }
+        return memory
+    }
+}
