@@ -16,7 +16,9 @@ package actor Attributor {
         /// when it falls due, at once.
         package var respreadSeconds: Int64
 
-        package init(force: BillForce = BillForce(), tick: Duration = .milliseconds(500), respreadSeconds: Int64 = 3_600) {
+        package init(
+            force: BillForce = BillForce(), tick: Duration = .milliseconds(500), respreadSeconds: Int64 = 3_600
+        ) {
             self.force = force
             self.tick = tick
             self.respreadSeconds = respreadSeconds
@@ -43,7 +45,8 @@ package actor Attributor {
     private var memory = AttributorMemory()
     /// Days to be settled at a moment: when their bill falls due, or when usage has changed long enough ago.
     private var waiting: [AccountDay: Timestamp] = [:]
-    private var turn = Turn()
+    private var isBusy = false
+    private var turns: [CheckedContinuation<Void, Never>] = []
 
     /// Everything up to here has been handled, durably.
     package private(set) var checkpoint: Position = .start
@@ -122,6 +125,19 @@ package actor Attributor {
         for day in memory.billDays where settings.force.due(day.day) > oldest { waiting[day] = .distantPast }
     }
 
+    /// Batches and the clock take turns: each works over several waits, in which the other must not change what it knows.
+    private func takeTurn() async {
+        guard isBusy else {
+            isBusy = true
+            return
+        }
+        await withCheckedContinuation { turns.append($0) }
+    }
+
+    private func endTurn() {
+        if turns.isEmpty { isBusy = false } else { turns.removeFirst().resume() }
+    }
+
     // MARK: Reacting
 
     /// What a batch asks for.
@@ -133,8 +149,8 @@ package actor Attributor {
     }
 
     private func handle(_ batch: SubscriptionBatch, settlingAll: Bool = false) async throws {
-        try await turn.take { await withCheckedContinuation(isolation: self, $0) }
-        defer { turn.release() }
+        await takeTurn()
+        defer { endTurn() }
         head = max(head, batch.head)
         var work = Work()
         for event in batch.events { try await sort(event, into: &work, settlingAll: settlingAll) }
@@ -147,8 +163,8 @@ package actor Attributor {
     }
 
     private func settleDue() async throws {
-        try await turn.take { await withCheckedContinuation(isolation: self, $0) }
-        defer { turn.release() }
+        await takeTurn()
+        defer { endTurn() }
         let due = dueDays(all: false)
         guard !due.isEmpty else { return }
         var work = Work()
@@ -240,8 +256,7 @@ package actor Attributor {
         default: return
         }
         guard let stream = memory.parking.stream(of: freed.position) else { return }
-        let behind = memory.parking.parked[stream] ?? []
-        for position in behind { memory.parking.forget(position, in: stream) }
+        let behind = memory.parking.release(stream)
         for position in behind where freed.isRetried || position != freed.position {
             let page = try await reader.read(after: Position(position.value - 1), limit: 1, types: nil)
             guard let parked = page.events.first else { continue }
