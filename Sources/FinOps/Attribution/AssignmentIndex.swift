@@ -1,4 +1,3 @@
-
 /// Finds the owner of a cost: among the assignments of its key that have begun, the one with the greatest version (of equal
 /// versions the one that began last); if there is none, the same for its provider project.
 package struct AssignmentIndex: Sendable {
@@ -37,7 +36,7 @@ package struct AssignmentIndex: Sendable {
         }
     }
 
-    private var accounts: [Directory.State.Account: Account] = [:]
+    private var accounts: [Directory.Account: Account] = [:]
 
     package init() {}
 

@@ -4,8 +4,8 @@ import SwiftProtobuf
 /// Turns mappings, moves and connections into assignments: for every account a subject may appear in, the spans of time
 /// in which its owner differs from what was assigned before. Assignments, not copies of costs.
 package struct AssignmentReactor: Sendable {
-    package private(set) var directory = Directory.State()
-    private var assigned: [Directory.State.Account: [AttributionSubject: Timeline<Owner>]] = [:]
+    package private(set) var directory = Directory()
+    private var assigned: [Directory.Account: [AttributionSubject: Timeline<Owner>]] = [:]
 
     package init() {}
 
@@ -13,11 +13,11 @@ package struct AssignmentReactor: Sendable {
     package mutating func evolve(_ event: FinOpsEvent) {
         if case .attributionAssigned(let assignment) = event {
             guard let subject = assignment.attributionSubject else { return }
-            let account = Directory.State.Account(provider: assignment.provider, account: assignment.account)
+            let account = Directory.Account(provider: assignment.provider, account: assignment.account)
             assigned[account, default: [:]][subject, default: Timeline()]
                 .set(Owner(team: assignment.team, project: assignment.project), from: assignment.start)
         } else {
-            Directory.evolve(&directory, event)
+            directory.evolve(event)
         }
     }
 
@@ -49,7 +49,7 @@ package struct AssignmentReactor: Sendable {
         return answers
     }
 
-    private func affected(by event: FinOpsEvent) throws(Refusal) -> [(Directory.State.Account, AttributionSubject)] {
+    private func affected(by event: FinOpsEvent) throws(Refusal) -> [(Directory.Account, AttributionSubject)] {
         switch event {
         case .keyMapped(let event):
             try known(event.project)
@@ -63,7 +63,7 @@ package struct AssignmentReactor: Sendable {
                 return accounts(of: provider).flatMap { account in touched.map { (account, $0) } }
             }.sorted(by: Self.precedes)
         case .connectionMade(let event):
-            let account = Directory.State.Account(provider: event.provider, account: event.account)
+            let account = Directory.Account(provider: event.provider, account: event.account)
             return (directory.mappings[event.provider] ?? [:]).keys.map { (account, $0) }.sorted(by: Self.precedes)
         default: return []
         }
@@ -73,19 +73,19 @@ package struct AssignmentReactor: Sendable {
         guard directory.projects[project] != nil else { throw .unknownProject(project) }
     }
 
-    private func accounts(of provider: String) -> [Directory.State.Account] {
-        directory.connections.keys.filter { $0.provider == provider }.sorted()
+    private func accounts(of provider: String) -> [Directory.Account] {
+        directory.accounts.filter { $0.provider == provider }.sorted()
     }
 
     private static func precedes(
-        _ left: (Directory.State.Account, AttributionSubject), _ right: (Directory.State.Account, AttributionSubject)
+        _ left: (Directory.Account, AttributionSubject), _ right: (Directory.Account, AttributionSubject)
     ) -> Bool {
         if left.0 != right.0 { return left.0 < right.0 }
         return (left.1.rule, left.1.id) < (right.1.rule, right.1.id)
     }
 
     private static func assignment(
-        _ account: Directory.State.Account, _ subject: AttributionSubject, _ span: Timeline<Owner>.Span, version: UInt64
+        _ account: Directory.Account, _ subject: AttributionSubject, _ span: Timeline<Owner>.Span, version: UInt64
     ) -> WireAttributionAssigned {
         .with {
             $0.provider = account.provider

@@ -16,11 +16,23 @@ package actor Attributor {
         /// when it falls due, at once.
         package var respreadSeconds: Int64
 
-        package init(force: BillForce = BillForce(), tick: Duration = .milliseconds(500), respreadSeconds: Int64 = 3_600) {
+        package init(
+            force: BillForce = BillForce(), tick: Duration = .milliseconds(500), respreadSeconds: Int64 = 3_600
+        ) {
             self.force = force
             self.tick = tick
             self.respreadSeconds = respreadSeconds
         }
+    }
+
+    /// How far it is.
+    package struct Progress: Hashable, Sendable {
+        /// Everything up to here has been handled, durably.
+        package var checkpoint: Position
+        /// The log's head as far as known.
+        package var head: Position
+        /// Events that were put aside.
+        package var parked: Int
     }
 
     /// What it reacts to.
@@ -37,34 +49,37 @@ package actor Attributor {
     private let now: @Sendable () -> Timestamp
     private let pause: @Sendable (Duration) async throws -> Void
     private let logger: Logger
+    private let onProgress: @Sendable (Progress) -> Void
     private let writer: AttributorWriter
     private let settlement: DaySettlement
 
     private var memory = AttributorMemory()
     /// Days to be settled at a moment: when their bill falls due, or when usage has changed long enough ago.
     private var waiting: [AccountDay: Timestamp] = [:]
-    private var turn = Turn()
+    private var isBusy = false
+    private var turns: [CheckedContinuation<Void, Never>] = []
 
-    /// Everything up to here has been handled, durably.
-    package private(set) var checkpoint: Position = .start
-    /// The log's head as far as known.
-    package private(set) var head: Position = .start
+    private var checkpoint: Position = .start
+    private var head: Position = .start
 
     /// - Parameters:
     ///   - store: where it appends.
     ///   - reader: where it reads; the store itself, or the log's file beside it.
     ///   - now: the pipeline's clock.
     ///   - pause: waits; real time, also where the pipeline's clock is scaled.
+    ///   - onProgress: told when it has begun, and whenever it has come further.
     package init(
         store: any EventStore, reader: any EventReader, settings: Settings = Settings(), logger: Logger,
         now: @escaping @Sendable () -> Timestamp,
-        pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+        pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
+        onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) {
         self.reader = reader
         self.settings = settings
         self.now = now
         self.pause = pause
         self.logger = logger
+        self.onProgress = onProgress
         writer = AttributorWriter(store: store, pause: pause, logger: logger)
         settlement = DaySettlement(reader: reader, force: settings.force)
     }
@@ -109,6 +124,11 @@ package actor Attributor {
         head = try await reader.head()
         waiting = [:]
         try await recallWaiting()
+        report()
+    }
+
+    private func report() {
+        onProgress(Progress(checkpoint: checkpoint, head: max(head, checkpoint), parked: memory.parking.count))
     }
 
     /// Days whose bill was handled before it was due. Nothing remembers them, but they cannot be older than what the log
@@ -122,6 +142,19 @@ package actor Attributor {
         for day in memory.billDays where settings.force.due(day.day) > oldest { waiting[day] = .distantPast }
     }
 
+    /// Batches and the clock take turns: each works over several waits, in which the other must not change what it knows.
+    private func takeTurn() async {
+        guard isBusy else {
+            isBusy = true
+            return
+        }
+        await withCheckedContinuation { turns.append($0) }
+    }
+
+    private func endTurn() {
+        if turns.isEmpty { isBusy = false } else { turns.removeFirst().resume() }
+    }
+
     // MARK: Reacting
 
     /// What a batch asks for.
@@ -133,8 +166,8 @@ package actor Attributor {
     }
 
     private func handle(_ batch: SubscriptionBatch, settlingAll: Bool = false) async throws {
-        try await turn.take { await withCheckedContinuation(isolation: self, $0) }
-        defer { turn.release() }
+        await takeTurn()
+        defer { endTurn() }
         head = max(head, batch.head)
         var work = Work()
         for event in batch.events { try await sort(event, into: &work, settlingAll: settlingAll) }
@@ -142,13 +175,13 @@ package actor Attributor {
         let isAtHead = batch.scannedThrough >= head
         let isFar = batch.scannedThrough.value - checkpoint.value >= Self.checkpointStride
         let isIdle = work.days.isEmpty && work.assignments.isEmpty && work.failures.isEmpty
-        if isIdle, !isAtHead, !isFar { return }
+        if isIdle, !isAtHead, !isFar { return report() }
         try await carryOut(&work, through: batch.scannedThrough)
     }
 
     private func settleDue() async throws {
-        try await turn.take { await withCheckedContinuation(isolation: self, $0) }
-        defer { turn.release() }
+        await takeTurn()
+        defer { endTurn() }
         let due = dueDays(all: false)
         guard !due.isEmpty else { return }
         var work = Work()
@@ -240,8 +273,7 @@ package actor Attributor {
         default: return
         }
         guard let stream = memory.parking.stream(of: freed.position) else { return }
-        let behind = memory.parking.parked[stream] ?? []
-        for position in behind { memory.parking.forget(position, in: stream) }
+        let behind = memory.parking.release(stream)
         for position in behind where freed.isRetried || position != freed.position {
             let page = try await reader.read(after: Position(position.value - 1), limit: 1, types: nil)
             guard let parked = page.events.first else { continue }
@@ -311,5 +343,6 @@ package actor Attributor {
             try await writer.append(last, checkpoint: position)
             checkpoint = max(checkpoint, position)
         }
+        report()
     }
 }

@@ -1,15 +1,15 @@
-package import EventLog
-package import FinOps
+import EventLog
+import FinOps
 
 /// Events that were put aside after three failures, by stream: later events of such a stream wait behind them. A fold of the
 /// stream `failures-<stage>`.
-package struct ParkingLot: Equatable, Sendable {
-    package let stage: String
+struct ParkingLot: Equatable, Sendable {
+    let stage: String
     private(set) var parked: [StreamName: [Position]] = [:]
 
-    package init(stage: String) { self.stage = stage }
+    init(stage: String) { self.stage = stage }
 
-    package mutating func evolve(_ event: FinOpsEvent) {
+    mutating func evolve(_ event: FinOpsEvent) {
         switch event {
         case .processingFailed(let event) where event.stage == stage:
             let position = Position(event.position)
@@ -26,6 +26,11 @@ package struct ParkingLot: Equatable, Sendable {
         parked[stream]?.removeAll { $0 == position }
         if parked[stream]?.isEmpty == true { parked[stream] = nil }
     }
+
+    var count: Int { parked.values.reduce(0) { $0 + $1.count } }
+
+    /// Empties a stream's place: what fails again is parked again.
+    mutating func release(_ stream: StreamName) -> [Position] { parked.removeValue(forKey: stream) ?? [] }
 
     func stream(of position: Position) -> StreamName? { parked.first { $0.value.contains(position) }?.key }
 
