@@ -1,17 +1,7 @@
 import Digest
 import FoundationEssentials
 import Glibc
-
-/// The two addresses of the log, as libzmq writes them.
-package struct LogEndpoints: Hashable, Sendable {
-    package var requests: String
-    package var events: String
-
-    package init(requests: String, events: String) {
-        self.requests = requests
-        self.events = events
-    }
-}
+package import Messaging
 
 extension StateDirectory {
     /// A Unix socket's path ends at 108 bytes with its zero.

@@ -1,4 +1,5 @@
 package import EventLog
+import Glibc
 package import JSON
 import Synchronization
 
@@ -103,7 +104,8 @@ package final class StageHealth: Sendable {
                 ])
             }
             return [
-                "stage": .string(stage), "ready": .bool(state.isReady), "reason": .string(state.reason),
+                "stage": .string(stage), "pid": .integer(getpid()), "ready": .bool(state.isReady),
+                "reason": .string(state.reason),
                 "started": .string(rfc3339(started)), "consumers": .array(consumers),
             ]
         }

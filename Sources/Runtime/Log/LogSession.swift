@@ -11,7 +11,7 @@ package enum LogSession {
     /// - Throws: what `body` throws; `CommandFailure` if the log cannot be reached or started.
     package static func withLog<Result: Sendable>(
         _ directory: StateDirectory, catchesUp: Bool = true, programs: ProgramLocator? = nil,
-        connector: LogConnector, _ body: @escaping @Sendable (any EventStore) async throws -> Result
+        connector: LogConnector = .remote, _ body: (any EventStore) async throws -> Result
     ) async throws -> Result {
         let keeper = try LogKeeper(directory: directory, programs: try programs ?? .beside())
         do {
@@ -35,22 +35,12 @@ package enum LogSession {
 
     /// Runs `body` while the keeper looks after the log.
     private static func watched<Result: Sendable>(
-        by keeper: LogKeeper, _ body: @escaping @Sendable () async throws -> Result
+        by keeper: LogKeeper, _ body: () async throws -> Result
     ) async -> Swift.Result<Result, any Error> {
-        await withTaskGroup(of: Swift.Result<Result, any Error>?.self) { group in
-            group.addTask {
-                await keeper.watch()
-                return nil
-            }
-            group.addTask {
-                do { return .success(try await body()) } catch { return .failure(error) }
-            }
-            while let ended = await group.next() {
-                guard let outcome = ended else { continue }
-                group.cancelAll()
-                return outcome
-            }
-            return .failure(CancellationError())
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await keeper.watch() }
+            defer { group.cancelAll() }
+            do { return .success(try await body()) } catch { return .failure(error) }
         }
     }
 }

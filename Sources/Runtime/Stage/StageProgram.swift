@@ -1,8 +1,8 @@
 package import ArgumentParser
 import Dispatch
-import EventLog
 import Glibc
 package import Logging
+package import Messaging
 package import ServiceLifecycle
 import UnixSignals
 

@@ -30,12 +30,15 @@ package actor Supervisor {
         /// Gets the name of a process and one line of its output.
         package var line: @Sendable (String, String) -> Void
         package var record: @Sendable (SupervisionFact) -> Void
+        /// Returns when what was recorded is in the log, or after a moment: called before the log itself is stopped.
+        package var settle: @Sendable () async -> Void
 
         package init(
             directory: StateDirectory, programs: ProgramLocator, clock: PipelineClock, environment: [String: String],
             settings: @escaping @Sendable (Topology.Process) -> [String: String] = { _ in [:] },
             line: @escaping @Sendable (String, String) -> Void,
-            record: @escaping @Sendable (SupervisionFact) -> Void = { _ in }
+            record: @escaping @Sendable (SupervisionFact) -> Void = { _ in },
+            settle: @escaping @Sendable () async -> Void = {}
         ) {
             self.directory = directory
             self.programs = programs
@@ -44,6 +47,7 @@ package actor Supervisor {
             self.settings = settings
             self.line = line
             self.record = record
+            self.settle = settle
         }
     }
 
@@ -53,6 +57,8 @@ package actor Supervisor {
         var backoff = RestartBackoff()
         var readySince: ContinuousClock.Instant?
         var wasReady = false
+        /// Its end has been recorded before it came.
+        var isAnnounced = false
         var awaitingReady: [CheckedContinuation<Void, Never>] = []
         /// Finishing it ends the wait before the next start.
         var pause: AsyncStream<Void>.Continuation?
@@ -100,11 +106,27 @@ package actor Supervisor {
         let deadline = ContinuousClock.now + Self.stopLimit
         let levels = topology.levels
         for (index, level) in levels.enumerated().reversed() {
+            if index == 0 { await settle(level) }
             let limit = deadline - ContinuousClock.now - Self.levelReserve * index
             await withTaskGroup(of: Void.self) { group in
                 for process in level { group.addTask { await self.stop(process.name, within: max(limit, .zero)) } }
             }
         }
+    }
+
+    /// The last level holds the log, which cannot take the news of its own end: it is told beforehand.
+    private func settle(_ level: [Topology.Process]) async {
+        for process in level {
+            guard let child = running[process.name]?.child, child.exit == nil else { continue }
+            running[process.name]?.isAnnounced = true
+            record(process.name, child.pid, .exited(outcome: "stopped", expected: true))
+        }
+        await surroundings.settle()
+    }
+
+    private func record(_ name: String, _ pid: Int32, _ what: SupervisionFact.What) {
+        surroundings.record(
+            SupervisionFact(process: name, pid: pid, what: what, occurred: surroundings.clock.now()))
     }
 
     private func stop(_ name: String, within limit: Duration) async {
@@ -172,7 +194,9 @@ package actor Supervisor {
         let name = process.name
         let lines = try ChildLines { line(name, $0) }
         defer { close(lines.writeEnd) }
-        let arguments = process.command.map { $0.replacing("{dir}", with: surroundings.directory.path) }
+        var arguments = process.command.map { $0.replacing("{dir}", with: surroundings.directory.path) }
+        // Seen in `ps`, and what tells the processes of two installations apart.
+        if arguments == process.command { arguments += ["--dir", surroundings.directory.path] }
         var environment = surroundings.environment
         environment["FINOPS_HOME"] = surroundings.directory.path
         environment["NOTIFY_SOCKET"] = notify
@@ -190,8 +214,7 @@ package actor Supervisor {
         running[name]?.readySince = .now
         running[name]?.wasReady = true
         change(name) { $0.state = .ready }
-        surroundings.record(
-            SupervisionFact(process: name, pid: child.pid, what: .ready, occurred: surroundings.clock.now()))
+        record(name, child.pid, .ready)
         resumeWaiting(name)
     }
 
@@ -199,10 +222,9 @@ package actor Supervisor {
         running[process.name]?.child = nil
         change(process.name) { ($0.pid, $0.lastExit) = (nil, exit.description) }
         if !isStopping { surroundings.line(process.name, "ended with \(exit)") }
-        surroundings.record(
-            SupervisionFact(
-                process: process.name, pid: child.pid,
-                what: .exited(outcome: exit.description, expected: isStopping), occurred: surroundings.clock.now()))
+        if running[process.name]?.isAnnounced == false {
+            record(process.name, child.pid, .exited(outcome: exit.description, expected: isStopping))
+        }
     }
 
     private func pause(_ name: String) async {

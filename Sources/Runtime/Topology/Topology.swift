@@ -9,7 +9,8 @@ package struct Topology: Hashable, Sendable {
 
     package struct Process: Hashable, Sendable {
         package var name: String
-        /// The program, beside the running one or with its path, and its arguments; `{dir}` stands for the state directory.
+        /// The program, beside the running one or with its path, and its arguments. `{dir}` stands for the state
+        /// directory; where it is not mentioned, `--dir` is added, and `--lifeline` always.
         package var command: [String]
         package var environment: [String: String] = [:]
         /// Processes that must have been ready once before this one is started.

@@ -1,0 +1,138 @@
+import ArgumentParser
+import EventLog
+import FoundationEssentials
+import Glibc
+import JSON
+import Runtime
+import Storage
+
+/// What is missing, and the command that mends it.
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Says what is missing or wrong, and what mends it; exit 3 if anything is.",
+        discussion: "Example: finops doctor --dir D")
+
+    @OptionGroup var options: GlobalOptions
+
+    func run() async throws {
+        let directory = try options.stateDirectory()
+        let findings = await Examination(directory: directory, pipeline: options.pipeline).findings()
+        let isWell = findings.allSatisfy { $0.problem == nil }
+        if options.json {
+            let entries = findings.map(\.document)
+            try Output.line(
+                JSONValue.object([.init("ok", .bool(isWell)), .init("checks", .array(entries))]).prettyText)
+        } else {
+            for finding in findings { try Output.line(finding.text) }
+        }
+        if !isWell { throw ExitCode(ExitStatus.problemFound.rawValue) }
+    }
+}
+
+/// One thing that was looked at.
+private struct Finding {
+    var subject: String
+    var problem: String?
+    var remedy: String?
+
+    var text: String {
+        guard let problem else { return "ok       \(subject)" }
+        return "problem  \(subject): \(problem)" + (remedy.map { "\n         → \($0)" } ?? "")
+    }
+
+    var document: JSONValue {
+        .object([
+            .init("check", .string(subject)), .init("ok", .bool(problem == nil)),
+            .init("problem", JSONValue(problem)), .init("remedy", JSONValue(remedy)),
+        ])
+    }
+}
+
+private struct Examination {
+    private static let programs = ["event-log", "projector", "ingest-openai", "attributor", "reporter"]
+    private static let freeBytes: UInt64 = 1 << 30
+
+    let directory: StateDirectory
+    let pipeline: String?
+
+    private var dir: String { "--dir \(directory.path)" }
+
+    func findings() async -> [Finding] {
+        var findings = [
+            check("state directory", remedy: "finops init \(dir)") { try directory.checkInitialised() },
+            check("programs", remedy: "build them: Ops/build") {
+                let locator = try ProgramLocator.beside()
+                for program in Self.programs { _ = try locator.path(of: program) }
+            },
+        ]
+        // Without a directory everything else would only repeat that.
+        guard findings[0].problem == nil else { return findings }
+        findings += [
+            check("master key", remedy: "finops init \(dir)") {
+                guard access(directory.masterKey, R_OK) == 0 else { throw SystemError("read \(directory.masterKey)") }
+            },
+            check("configuration", remedy: "edit \(directory.configuration), then: finops config check \(dir)") {
+                _ = try Configuration.load(directory)
+            },
+            check("pipeline", remedy: "edit it, then: finops pipeline check \(dir)") {
+                let topology = try Topology.load(pipeline ?? directory.pipeline, knownTypes: .finOps)
+                try topology.checkZone(against: try Configuration.load(directory))
+            },
+            check("clock", remedy: "finops up writes it anew") { _ = try PipelineClock.load(from: directory) },
+            check("disk space", remedy: "make room on the disk of \(directory.path)") { try checkFreeSpace() },
+        ]
+        return findings + (await logFindings())
+    }
+
+    private func logFindings() async -> [Finding] {
+        guard access(directory.logDatabase, F_OK) == 0 else {
+            return [Finding(subject: "log", problem: "there is none yet", remedy: "finops init \(dir)")]
+        }
+        let reader = SQLiteEventReader(files: LogFiles(database: directory.logDatabase))
+        do {
+            _ = try await reader.head()
+            return [
+                Finding(subject: "log"),
+                try await content(
+                    "prices", prefix: "prices-", "no model has a price", "finops price import FILE \(dir)", reader),
+                try await content(
+                    "connections", prefix: "connection-", "no provider is connected",
+                    "finops connect openai --name NAME --key-file FILE \(dir)", reader),
+                try await content(
+                    "mappings", prefix: "mapping-",
+                    "no key or provider project belongs to a project, so all cost is unattributed",
+                    "finops key map --provider openai --provider-key-id ID --project PROJECT \(dir)", reader),
+            ]
+        } catch {
+            return [Finding(subject: "log", problem: "\(error)", remedy: "event-log verify \(dir)")]
+        }
+    }
+
+    private func content(
+        _ subject: String, prefix: String, _ problem: String, _ remedy: String, _ reader: SQLiteEventReader
+    ) async throws -> Finding {
+        let isThere = !(try await reader.streams(prefix: prefix, after: nil, limit: 1)).isEmpty
+        return Finding(subject: subject, problem: isThere ? nil : problem, remedy: isThere ? nil : remedy)
+    }
+
+    private func check(_ subject: String, remedy: String, _ body: () throws -> Void) -> Finding {
+        do {
+            try body()
+            return Finding(subject: subject)
+        } catch let failure as CommandFailure {
+            return Finding(subject: subject, problem: failure.message, remedy: remedy)
+        } catch {
+            return Finding(subject: subject, problem: "\(error)", remedy: remedy)
+        }
+    }
+
+    private func checkFreeSpace() throws {
+        var space = statvfs()
+        guard statvfs(directory.path, &space) == 0 else { throw SystemError("look at the disk of \(directory.path)") }
+        let free = UInt64(space.f_bavail) * UInt64(space.f_frsize)
+        guard free >= Self.freeBytes else {
+            throw CommandFailure(.failure, "only \(free >> 20) MiB are free; appends stop when there is no room")
+        }
+    }
+}

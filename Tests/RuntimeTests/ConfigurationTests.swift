@@ -1,0 +1,83 @@
+import Runtime
+import Testing
+
+@Suite struct ConfigurationTests {
+    private func problems(_ text: String, environment: [String: String] = [:]) -> [String] {
+        do {
+            _ = try Configuration.parse(text, file: "config.yaml", environment: environment)
+            return []
+        } catch { return error.problems.map(\.description) }
+    }
+
+    @Test func anEmptyFileIsTheDefaults() throws {
+        let configuration = try Configuration.parse("", file: "config.yaml")
+        #expect(configuration.zone == "Asia/Seoul")
+        #expect(configuration.billedAfterSeconds == 86_400)
+        #expect(configuration.dailyTime == TimeOfDay("09:00"))
+        #expect(configuration["zone"].origin == .fallback)
+    }
+
+    @Test func flagsOverEnvironmentOverFileOverDefaults() throws {
+        let text = "zone: Europe/Berlin\ntrailing_days: 5\npoll_interval: 1m\n"
+        let environment = ["FINOPS_TRAILING_DAYS": "6", "FINOPS_POLL_INTERVAL": "2m"]
+        let configuration = try Configuration.parse(
+            text, file: "config.yaml", flags: ["poll_interval": "30s"], environment: environment)
+        #expect(configuration["zone"] == .init(text: "Europe/Berlin", origin: .file(line: 1)))
+        #expect(configuration["trailing_days"] == .init(text: "6", origin: .environment("FINOPS_TRAILING_DAYS")))
+        #expect(configuration["poll_interval"] == .init(text: "30s", origin: .flag))
+        #expect(configuration["currency"].origin == .fallback)
+    }
+
+    @Test func anUnknownKeyIsNamedWithItsLineAndTheKeyItResembles() {
+        #expect(
+            problems("currency: USD\n\nbiled_after: 24h\n")
+                == ["config.yaml:3: unknown key \"biled_after\"; did you mean \"billed_after\"?"])
+        #expect(problems("quite_different: 1\n") == ["config.yaml:1: unknown key \"quite_different\""])
+    }
+
+    @Test func allMistakesAreToldAtOnceInTheOrderOfTheirLines() {
+        let found = problems("zone: Mars/Olympus\ndaily_time: 9am\nzome: x\ntrailing_days: many\n")
+        #expect(found.count == 4)
+        #expect(found.map { $0.prefix(14) } == (1...4).map { "config.yaml:\($0): " })
+    }
+
+    @Test func aMistakeInTheEnvironmentNamesItsVariable() {
+        #expect(
+            problems("", environment: ["FINOPS_DAILY_TIME": "25:00"]) == [
+                "config.yaml: daily_time (environment FINOPS_DAILY_TIME) must be a time such as 09:00, not \"25:00\""
+            ])
+    }
+
+    @Test func theSameKeyTwiceIsRefused() {
+        #expect(problems("zone: Asia/Seoul\nzone: Asia/Tokyo\n").first?.contains("the same key twice") == true)
+    }
+
+    @Test func whatIsNoYamlIsRefusedWithItsLine() {
+        #expect(problems("zone: [Asia/Seoul\ncurrency: USD\n").first?.contains("not YAML") == true)
+    }
+
+    @Test func aListWhereAMappingBelongsIsRefused() {
+        #expect(problems("- zone\n") == ["config.yaml:1: the document must be a mapping"])
+    }
+
+    @Test func ratesStayDecimalText() throws {
+        let text = "rates:\n  - { currency: EUR, from: 2026-01-01, rate: 1.10 }\n"
+        let configuration = try Configuration.parse(text, file: "config.yaml")
+        #expect(configuration.rates == [.init(currency: "EUR", from: "2026-01-01", rate: "1.10")])
+        #expect(problems("rates:\n  - { currency: EUR, from: soon, rate: -1 }\n").count == 2)
+    }
+
+    @Test(arguments: ["../../etc/passwd", "/etc/passwd", "", "Asia", "Asia/Seoul/", "asia seoul"])
+    func aZoneThatIsNoneIsRefused(_ name: String) { #expect(!isTimeZone(name)) }
+
+    @Test(arguments: ["Asia/Seoul", "UTC", "America/Argentina/Buenos_Aires", "Etc/GMT+9"])
+    func aZoneOfTheSystemIsTaken(_ name: String) { #expect(isTimeZone(name)) }
+
+    @Test(arguments: [("90s", 90), ("5m", 300), ("24h", 86_400), ("3d", 259_200)])
+    func spansAreReadAsPeopleWriteThem(_ text: String, _ seconds: Int64) {
+        #expect(DurationText.seconds(text) == seconds)
+    }
+
+    @Test(arguments: ["", "5", "m", "-5m", "1.5h", "99999999999d"])
+    func whatIsNoSpanIsRefused(_ text: String) { #expect(DurationText.seconds(text) == nil) }
+}

@@ -1,0 +1,122 @@
+import EventLog
+import Foundation
+import Runtime
+import Testing
+
+/// One-shots against programs that are small scripts: what is tested is who starts and stops what.
+@Suite struct LogSessionTests {
+    /// A stand-in for `event-log serve`: answers its health socket, obeys its lifeline, and notes that it ran.
+    private static let eventLog = """
+        #!/usr/bin/python3
+        import os, socket, sys, threading, fcntl
+        directory = sys.argv[sys.argv.index("--dir") + 1]
+        lock = open(directory + "/log/lock", "w")
+        try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError: sys.exit(75)
+        open(directory + "/run/started", "a").write("x\\n")
+        path = directory + "/run/event-log.health.sock"
+        if os.path.exists(path): os.unlink(path)
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        server.bind(path); server.listen(8)
+        def serve():
+            while True:
+                client, _ = server.accept()
+                client.recv(4096)
+                client.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
+                client.close()
+        threading.Thread(target=serve, daemon=True).start()
+        sys.stdin.read()
+        os.unlink(path)
+        """
+
+    private static func catchUp(_ name: String) -> String {
+        "#!/bin/sh\necho \(name) $1 >> \"$3/run/caught-up\"\n"
+    }
+
+    private func withPrograms(_ body: (StateDirectory, ProgramLocator) async throws -> Void) async throws {
+        guard FileManager.default.isExecutableFile(atPath: "/usr/bin/python3") else { return }
+        try await withStateDirectory { directory in
+            let bin = directory.path + "/bin"
+            try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: true)
+            let programs = [
+                "event-log": Self.eventLog, "attributor": Self.catchUp("attributor"),
+                "projector": Self.catchUp("projector"),
+            ]
+            for (name, text) in programs {
+                try text.write(toFile: "\(bin)/\(name)", atomically: true, encoding: .utf8)
+                try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: "\(bin)/\(name)")
+            }
+            try await body(directory, ProgramLocator(directory: bin))
+        }
+    }
+
+    private let memory = LogConnector { _ in
+        LogConnection(store: InMemoryEventStore(now: { Timestamp(seconds: 0) })) {}
+    }
+
+    private func text(_ path: String) -> String {
+        (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""  // A file that nobody wrote is empty.
+    }
+
+    @Test func withoutARunningLogOneIsStartedCaughtUpAndStopped() async throws {
+        try await withPrograms { directory, programs in
+            let head = try await LogSession.withLog(directory, programs: programs, connector: memory) { store in
+                #expect(FileLock.isHeld(path: directory.logLock))
+                return try await store.head()
+            }
+            #expect(head == .start)
+            #expect(!FileLock.isHeld(path: directory.logLock))
+            #expect(text(directory.run + "/caught-up") == "attributor catch-up\nprojector catch-up\n")
+        }
+    }
+
+    @Test func whatACommandThrowsIsItsAnswerAfterTheLogWasStopped() async throws {
+        try await withPrograms { directory, programs in
+            await #expect(throws: CommandFailure(.notAuthorised, "no")) {
+                try await LogSession.withLog(directory, programs: programs, connector: memory) { _ in
+                    throw CommandFailure(.notAuthorised, "no")
+                }
+            }
+            #expect(!FileLock.isHeld(path: directory.logLock))
+        }
+    }
+
+    @Test func twoCommandsAtOnceShareOneLog() async throws {
+        try await withPrograms { directory, programs in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        try await LogSession.withLog(
+                            directory, catchesUp: false, programs: programs, connector: memory
+                        ) { _ in
+                            #expect(FileLock.isHeld(path: directory.logLock))
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(!FileLock.isHeld(path: directory.logLock))
+        }
+    }
+
+    @Test func aLogThatVanishesIsStartedAgain() async throws {
+        try await withPrograms { directory, programs in
+            try await LogSession.withLog(directory, catchesUp: false, programs: programs, connector: memory) { _ in
+                let pid = try #require(lockHolder(directory))
+                kill(pid, SIGKILL)
+                try await eventually("another one serves") {
+                    text(directory.run + "/started") == "x\nx\n" && FileLock.isHeld(path: directory.logLock)
+                }
+            }
+        }
+    }
+
+    /// Who runs `event-log` in this directory, by /proc.
+    private func lockHolder(_ directory: StateDirectory) throws -> Int32? {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }.first { pid in
+            // A process may end while we look at it.
+            let line = (try? Data(contentsOf: URL(filePath: "/proc/\(pid)/cmdline"))) ?? Data()
+            return String(decoding: line, as: UTF8.self).contains("serve\0--dir\0\(directory.path)")
+        }
+    }
+}
