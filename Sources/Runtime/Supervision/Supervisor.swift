@@ -14,6 +14,13 @@ package struct SupervisionFact: Hashable, Sendable {
     package var pid: Int32
     package var what: What
     package var occurred: Timestamp
+
+    package init(process: String, pid: Int32, what: What, occurred: Timestamp) {
+        self.process = process
+        self.pid = pid
+        self.what = what
+        self.occurred = occurred
+    }
 }
 
 /// Keeps the processes of a pipeline running: starts them in order, starts them again when they end, stops them in
