@@ -62,6 +62,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL"),
         .systemLibrary(name: "CSQLite"),
         .systemLibrary(name: "CZeroMQ"),
+        .target(name: "CDefaultPipeline"),
         .target(name: "CSeedPrices", exclude: ["model-prices.json"]),
         .target(name: "CRuntime"),
 
@@ -122,7 +123,8 @@ let package = Package(
         program(
             "finops",
             [
-                "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Secret", "Storage", "Vault",
+                "CDefaultPipeline", "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Secret", "Storage",
+                "Vault",
                 argumentParser, logging,
                 subprocess, yams,
             ]),
@@ -151,7 +153,9 @@ let package = Package(
         tests("JSONTests", ["JSON"]),
         tests("VaultTests", ["Digest", "Secret", "Vault"]),
         tests("TransferTests", ["Secret", "Transfer"]),
-        tests("ProvidersTests", ["EventLog", "FinOps", "JSON", "Providers", "Secret", "Transfer"], resources: [.copy("Fixtures")]),
+        tests(
+            "ProvidersTests", ["EventLog", "FinOps", "JSON", "Providers", "Secret", "Transfer"],
+            resources: [.copy("Fixtures")]),
         tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf]),
         tests("StagesTests", ["EventLog", "FinOps", "JSON", "Stages", logging]),
         tests("RuntimeTests", ["EventLog", "JSON", "Runtime"]),

@@ -87,7 +87,7 @@ final class LogServerLoop<Store: GroupStore & SendableMetatype> {
     /// Takes what waits, at most twice the queue, so that a flood of refusals does not delay the commit either.
     private func receiveWaiting() throws {
         for (index, door) in doors.enumerated() {
-            for _ in 0..<options.queuedRequests {
+            for _ in 0..<2 * options.queuedRequests {
                 guard let arrival = try door.nextArrival() else { break }
                 try handle(arrival, of: index)
             }

@@ -1,4 +1,5 @@
 package import EventLog
+import Synchronization
 import ZeroMQ
 
 /// The log over the bus. Appends go to its one writer; reads too, unless a local reader is given that opens the file.
@@ -42,6 +43,9 @@ package final class RemoteEventStore: EventStore {
         if case .head(let head) = try await call(.hello) { return head }
         throw .unexpectedReply
     }
+
+    /// How many requests were sent and have no reply yet.
+    var requestsInFlight: Int { mailbox.inFlight.load(ordering: .relaxed) }
 
     // MARK: EventStore
 

@@ -105,8 +105,8 @@ final class RemoteLoop {
             try noticeReconnection()
             try receiveReplies()
             giveUpOnLateOnes(now)
-            mailbox.inFlight.store(table.count, ordering: .relaxed)
             isBlocked = try !sendWaiting(now)
+            mailbox.inFlight.store(table.count, ordering: .relaxed)
         }
     }
 

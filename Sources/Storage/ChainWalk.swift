@@ -17,6 +17,7 @@ struct ChainWalk: ~Copyable {
         position = head.position
     }
 
+    /// The hash of the last row walked over.
     var hash: [UInt8] { chain.hash }
 
     /// - Parameter progress: told the position now and then.

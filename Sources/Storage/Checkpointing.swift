@@ -9,14 +9,20 @@ final class Checkpointing {
     private let pages: UnsafeMutablePointer<Int32>
     private var due = duePages
 
-    init(_ connection: Connection) {
+    /// - Throws: what the database said to moving what an earlier process left.
+    init(_ connection: Connection) throws(SQLiteFailure) {
         self.connection = connection
         pages = .allocate(capacity: 1)
         pages.initialize(to: 0)
+        do throws(SQLiteFailure) { try connection.emptyWriteAheadLog() } catch {
+            if !error.isDiskFull { throw error }
+        }
         connection.onCommit(pages)
     }
 
     deinit {
+        // Two copies of a page would hide damage to one of them. What is not moved now is moved at the next start.
+        do throws(SQLiteFailure) { try connection.emptyWriteAheadLog() } catch {}
         connection.onCommit(nil)
         pages.deallocate()
     }

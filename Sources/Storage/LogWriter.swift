@@ -94,33 +94,32 @@ final class LogWriter {
     {
         var stream = try streams.open(append.stream.text)
         insert.bind(stream: stream.id)
-        var boundType: String?
-        var boundActor: String?
+        var bound: (type: ByteText, actor: ByteText)?
         for event in append.events {
             // Nearly always the same as in the event before.
-            if event.type.text != boundType { insert.bind(type: try types.intern(event.type.text)) }
-            if event.actor != boundActor { insert.bind(actor: try names.intern(event.actor)) }
-            boundType = event.type.text
-            boundActor = event.actor
-            position += 1
+            let (type, actor) = (ByteText(event.type.text), ByteText(event.actor))
+            if type != bound?.type { insert.bind(type: try types.intern(type.text)) }
+            if actor != bound?.actor { insert.bind(actor: try names.intern(actor.text)) }
+            bound = (type, actor)
             stream.version += 1
-            try write(
-                RecordedEvent(
-                    position: Position(position), stream: append.stream, version: StreamVersion(stream.version),
-                    recorded: recorded, producer: request.producer, producerSequence: request.sequence, event: event),
-                digest: &digest)
+            let recorded = RecordedEvent(
+                position: Position(position + 1), stream: append.stream, version: StreamVersion(stream.version),
+                recorded: recorded, producer: request.producer, producerSequence: request.sequence, event: event)
+            try write(recorded) { digest.add(event: $0) }
         }
         streams.advance(append.stream.text, to: stream)
     }
 
-    private func write(_ event: RecordedEvent, digest: inout RequestDigest) throws(SQLiteFailure) {
+    /// - Parameter digest: takes the part of the encoded event that the producer decided.
+    private func write(_ event: RecordedEvent, digest: (UnsafeRawBufferPointer) -> Void) throws(SQLiteFailure) {
         let start = encoded.count
         EventCodec.encode(event, into: &encoded)
         encodedCount += 1
+        position = event.position.value
         let inserted = encoded.withUnsafeBytes { all -> Result<Void, SQLiteFailure> in
             let bytes = UnsafeRawBufferPointer(rebasing: all[start...])
             chain.extend(by: bytes)
-            digest.add(event: UnsafeRawBufferPointer(rebasing: bytes[EventCodec.producerPartOffset...]))
+            digest(UnsafeRawBufferPointer(rebasing: bytes[EventCodec.producerPartOffset...]))
             return Result { () throws(SQLiteFailure) in
                 try insert.run(
                     event.event, position: event.position.value, version: event.version.value, encoded: bytes,
@@ -128,5 +127,48 @@ final class LogWriter {
             }
         }
         try inserted.get()
+    }
+
+    // MARK: Import
+
+    /// Writes an event of another log as it was recorded there, and lets its producer's row follow.
+    /// - Returns: why it does not continue this log; nil if it does.
+    func restore(_ event: RecordedEvent) throws(SQLiteFailure) -> String? {
+        var stream = try streams.open(event.stream.text)
+        guard event.position.value == position + 1 else { return "position \(position + 1) was expected" }
+        guard event.version.value == stream.version + 1 else {
+            return "version \(stream.version + 1) of \(event.stream) was expected, not \(event.version)"
+        }
+        guard event.recorded >= lastRecorded else { return "it was recorded before the event before it" }
+        if let reason = try follow(event) { return reason }
+        insert.bind(stream: stream.id)
+        insert.bind(type: try types.intern(event.type.text))
+        insert.bind(actor: try names.intern(event.event.actor))
+        stream.version += 1
+        try write(event) { _ in }
+        streams.advance(event.stream.text, to: stream)
+        lastRecorded = event.recorded
+        return nil
+    }
+
+    /// What a request was expected to meet is not exported, so its digest is not known: a repeat of an imported request
+    /// is refused, never written twice.
+    private func follow(_ event: RecordedEvent) throws(SQLiteFailure) -> String? {
+        let name = try names.intern(event.producer.text)
+        insert.bind(producer: name, sequence: event.producerSequence, recorded: event.recorded)
+        var row =
+            try producers.row(of: event.producer.text)
+            ?? ProducerRow(name: name, epoch: 1, sequence: 0, digest: LogHead.genesis.hash, first: 0, count: 0)
+        guard event.producerSequence >= row.sequence, event.producerSequence > 0 else {
+            return "sequence \(event.producerSequence) of \(event.producer) comes after \(row.sequence)"
+        }
+        if event.producerSequence > row.sequence {
+            row.sequence = event.producerSequence
+            row.first = event.position.value
+            row.count = 0
+        }
+        row.count += 1
+        try producers.write(row, text: event.producer.text)
+        return nil
     }
 }

@@ -47,7 +47,7 @@ package final class SQLiteLog: GroupStore {
             producers = try ProducerTable(names: names, on: connection)
             writer = try LogWriter(
                 connection: connection, head: head, names: names, streams: streams, producers: producers, now: now)
-            checkpointing = Checkpointing(connection)
+            checkpointing = try Checkpointing(connection)
         } catch {
             throw .failed(error.storeFailure)
         }
@@ -90,18 +90,33 @@ package final class SQLiteLog: GroupStore {
             return .failure(group, abandon(because: error), head: head)
         }
         if head > before {
-            // Before the answer: what has been acknowledged, the witness knows.
-            do throws(StoreFailure) { try witness.write(writer.head) } catch {
-                fatalFailure = error
-                return .failure(group, .failed(error), head: before)
-            }
-            // The group is safe whatever becomes of this; a failure that is final shows with the next one.
-            do throws(SQLiteFailure) { try checkpointing.runIfDue() } catch {
-                if !error.isDiskFull { fatalFailure = error.storeFailure }
-            }
+            do throws(StoreError) { try secure() } catch { return .failure(group, error, head: before) }
         }
         let (bytes, count) = writer.takeGroup()
         return GroupOutcome(results: results, committed: bytes, committedCount: count, first: before.next)
+    }
+
+    /// Writes events of another log as they were recorded there, in one commit: the same positions, times and so hashes.
+    /// - Throws: `import-refused` for the first event that does not continue this log; nothing is written then.
+    package func restore(_ events: [RecordedEvent]) throws(StoreError) {
+        if let fatalFailure { throw .failed(fatalFailure) }
+        var refusal: String?
+        do throws(SQLiteFailure) {
+            writer.beginGroup(reserving: [])
+            try begin()
+            for event in events where refusal == nil {
+                refusal = try writer.restore(event).map { "position \(event.position) cannot be imported: \($0)" }
+            }
+            if refusal == nil { try commit() }
+        } catch {
+            throw abandon(because: error)
+        }
+        if let refusal {
+            undo()
+            throw .failed(StoreFailure(code: "import-refused", message: refusal, isRetriable: false))
+        }
+        try secure()
+        _ = writer.takeGroup()
     }
 
     /// Checks everything about a request before it writes anything of it.
@@ -155,8 +170,20 @@ package final class SQLiteLog: GroupStore {
         writer.committed()
     }
 
+    /// After a commit and before its answer: what has been acknowledged, the witness knows.
+    private func secure() throws(StoreError) {
+        do throws(StoreFailure) { try witness.write(writer.head) } catch {
+            fatalFailure = error
+            throw .failed(error)
+        }
+        // The commit is safe whatever becomes of this; a failure that is final shows with the next one.
+        do throws(SQLiteFailure) { try checkpointing.runIfDue() } catch {
+            if !error.isDiskFull { fatalFailure = error.storeFailure }
+        }
+    }
+
     /// Leaves everything as it was before the transaction.
-    private func abandon(because failure: SQLiteFailure) -> StoreError {
+    private func undo() {
         if connection.isInTransaction {
             // Its own failure would add nothing: the first one decides, and the caches are dropped either way.
             do throws(SQLiteFailure) { try connection.execute("ROLLBACK", doing: "undo a commit") } catch {}
@@ -165,6 +192,11 @@ package final class SQLiteLog: GroupStore {
         streams.forget()
         producers.forget()
         writer.rolledBack()
+    }
+
+    /// Undoes what was begun, and says what that means for who asked.
+    private func abandon(because failure: SQLiteFailure) -> StoreError {
+        undo()
         if failure.isDiskFull { return .refused(.readOnly(reason: "the disk is full (\(failure.storeFailure.code))")) }
         if failure.isBusy { return .refused(.busy(retryAfterMilliseconds: 100)) }
         let failure = failure.storeFailure

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import JSON
+import Runtime
 
 @main
 struct Sandbox: AsyncParsableCommand {
@@ -13,7 +14,9 @@ struct Sandbox: AsyncParsableCommand {
               sandbox serve --fault 429,path=/costs,times=2,retry_after=1 --port-file /tmp/address
               sandbox expected --from 2026-11-09 --to 2026-11-15 --by project,model
             """,
-        subcommands: [Serve.self, ExpectedCommand.self])
+        subcommands: [Serve.self, ExpectedCommand.self, Demo.self])
+
+    static func main() async { await runProgram() }
 }
 
 /// Which trace is replayed, in which week, and how late it shows: the same for serving it and for counting it.

@@ -31,6 +31,12 @@ extension Oracle.Totals {
             output: count("output_tokens"), requests: count("requests"))
     }
 
+    var withoutCost: Oracle.Totals {
+        var copy = self
+        copy.nanos = 0
+        return copy
+    }
+
     mutating func add(_ other: Oracle.Totals) {
         nanos += other.nanos
         input += other.input

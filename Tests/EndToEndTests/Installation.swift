@@ -7,6 +7,8 @@ struct Installation: Sendable {
     let root: URL
     let sandbox: RunningProgram
     let address: String
+    /// What every program of it is told besides.
+    var environment: [String: String] = [:]
 
     var directory: String { root.appending(path: "state").path }
     private var scratch: URL { root.appending(path: "scratch") }
@@ -56,22 +58,29 @@ struct Installation: Sendable {
         return found.map { "\($0.pid) \($0.commandLine)" }
     }
 
-    /// The processes whose command line names this installation.
+    /// The processes whose command line or environment names this installation.
     func processes() -> [(pid: Int32, commandLine: String)] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return names.compactMap { name in
+            guard let pid = Int32(name), pid != getpid() else { return nil }
             // A process may end while we look.
-            guard let pid = Int32(name), pid != getpid(),
-                let bytes = try? Data(contentsOf: URL(filePath: "/proc/\(pid)/cmdline")), !bytes.isEmpty
-            else { return nil }
-            let commandLine = String(decoding: bytes, as: UTF8.self).replacingOccurrences(of: "\0", with: " ")
-            return commandLine.contains(root.path) ? (pid, commandLine) : nil
+            let texts = ["cmdline", "environ"].map { file in
+                let bytes = (try? Data(contentsOf: URL(filePath: "/proc/\(pid)/\(file)"))) ?? Data()
+                return String(decoding: bytes, as: UTF8.self).replacingOccurrences(of: "\0", with: " ")
+            }
+            return texts.contains { $0.contains(root.path) } ? (pid, texts[0]) : nil
         }
+    }
+
+    /// The process that runs a program for this installation; nil if none does.
+    func process(_ program: String) -> Int32? {
+        processes().first { ($0.commandLine.split(separator: " ").first ?? "").hasSuffix("/" + program) }?.pid
     }
 
     /// Starts a program with `--dir` of this installation.
     func start(_ program: String, _ arguments: [String], lifeline: Bool = false) throws -> RunningProgram {
-        try RunningProgram(program, arguments + ["--dir", directory], scratch: scratch, lifeline: lifeline)
+        try RunningProgram(
+            program, arguments + ["--dir", directory], scratch: scratch, environment: environment, lifeline: lifeline)
     }
 
     @discardableResult

@@ -68,4 +68,44 @@ import Testing
             expectEqual(second, oracle.totals(by: [.model], days: 2...2), by: ["model"])
         }
     }
+
+    /// The Sundays on which New York's clocks change lie in these weeks.
+    @Test(arguments: ["2026-03-02", "2026-10-26"])
+    func aDayOf23Or25HoursIsWhole(_ monday: String) async throws {
+        try await Installation.with(sandbox: ["--week", monday]) { installation in
+            var installation = installation
+            installation.environment = ["FINOPS_ZONE": "America/New_York"]
+            try await installation.connect()
+            let (from, to) = monday == "2026-03-02" ? ("2026-03-01", "2026-03-08") : ("2026-10-25", "2026-11-01")
+            try await installation.backfill(from, to).expecting()
+            let answer = try await installation.costs(by: "day,model", from, to)
+            #expect(answer["zone"]?.string == "America/New_York")
+            let expected = try await installation.control(
+                "GET", "/sandbox/expected?from=\(from)&to=\(to)&by=day,model&zone=America/New_York")
+            let rows = (expected["rows"]?.array ?? []).map { row in
+                ([row["day"]?.string, row["model"]?.string], Oracle.Totals(row))
+            }
+            #expect(!rows.isEmpty)
+            expectEqual(answer, Dictionary(rows) { $1 }, by: ["day", "model"])
+        }
+    }
+
+    @Test func theOlderInterfaceGivesTheSameTokens() async throws {
+        let oracle = try Oracle()
+        try await Installation.with { installation in
+            try await installation.run("finops", "init").expecting()
+            try await installation.run(
+                "finops", "connect", "openai", "--name", "acme", "--base-url", installation.address, "--key-file",
+                installation.root.appending(path: "key").path, "--api", "legacy"
+            ).expecting()
+            try await installation.backfill("2026-11-10", "2026-11-10").expecting()
+            let answer = try await installation.costs(by: "key,model", "2026-11-10", "2026-11-10")
+            // It tells neither batch nor tier, so costs differ; tokens and requests may not.
+            let expected = oracle.totals(by: [.key, .model], days: 1...1).mapValues(\.withoutCost)
+            let found = (answer["rows"]?.array ?? []).map { row in
+                ([row["key"]?.string, row["model"]?.string], Oracle.Totals(row).withoutCost)
+            }
+            #expect(Dictionary(found) { $1 } == expected)
+        }
+    }
 }

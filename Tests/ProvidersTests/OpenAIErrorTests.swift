@@ -8,7 +8,7 @@ import Transfer
 @testable import Providers
 
 @Suite struct OpenAIErrorTests {
-    private let secret = Secret(Array("sk-admin-planted-secret-0001".utf8))
+    private let secret = Secret(Array("sk-admin-PlantedSecretValue0001".utf8))
 
     private func failure(_ status: Int, _ body: [UInt8], _ question: OpenAIQuestion = .usage(.completions)) throws
         -> SourceFailure
@@ -46,9 +46,9 @@ import Transfer
 
     @Test func aServerThatRepeatsTheSecretDoesNotGetItIntoTheError() throws {
         let body =
-            "{\"error\":\"key sk-admin-planted-secret-0001\\nis\\u0007 bad\(String(repeating: "!", count: 400))\"}"
+            "{\"error\":\"key sk-admin-PlantedSecretValue0001\\nis\\u0007 bad\(String(repeating: "!", count: 400))\"}"
         let message = try failure(401, Array(body.utf8)).message
-        #expect(!message.contains("planted"))
+        #expect(!message.contains("Planted"))
         #expect(message.contains("key sk-admin-…0001 is  bad"))
         #expect(message.count < 400)
     }
@@ -82,7 +82,7 @@ import Transfer
     ) async throws -> [CheckFinding] {
         let check = OpenAICheck(
             endpoint: try OpenAIEndpoint(base: "https://api.test"), legacy: legacy,
-            secret: Secret(Array("sk-admin-planted-secret-0001".utf8)), transport: ScriptedOrganisation(rule))
+            secret: Secret(Array("sk-admin-PlantedSecretValue0001".utf8)), transport: ScriptedOrganisation(rule))
         return await check.run(now: 784_111_777)
     }
 
@@ -93,7 +93,7 @@ import Transfer
                 body: Array("{\"data\":[]}".utf8))
         }
         #expect(findings.map(\.subject) == ["usage", "costs"])
-        #expect(findings.allSatisfy(\.ok))
+        #expect(findings.allSatisfy { $0.ok })
     }
 
     @Test func aMissingScopeIsNamedWithItsRemedy() async throws {

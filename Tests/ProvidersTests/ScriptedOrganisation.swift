@@ -55,7 +55,7 @@ final class ScriptedOrganisation: HTTPTransport {
     func source(_ style: OpenAIEndpoint.ListStyle = .plain) throws -> OpenAIUsageSource {
         OpenAIUsageSource(
             account: "acme", endpoint: try OpenAIEndpoint(base: "https://api.test", listStyle: style),
-            secret: Secret(Array("sk-admin-planted-secret-0001".utf8)), transport: patient)
+            secret: Secret(Array("sk-admin-PlantedSecretValue0001".utf8)), transport: patient)
     }
 }
 

@@ -59,7 +59,11 @@ final class LocalServer: Sendable {
         DispatchQueue(label: "local-server").async {
             while true {
                 let client = accept(listener, nil, nil)
-                guard client >= 0 else { return }
+                guard client >= 0 else {
+                    // Closed here and not in deinit: the number may be another test's listener a moment later.
+                    close(listener)
+                    return
+                }
                 DispatchQueue.global().async {
                     let request = Self.read(from: client)
                     record.requests.withLock { $0.append(request) }
@@ -71,10 +75,8 @@ final class LocalServer: Sendable {
         }
     }
 
-    deinit {
-        shutdown(descriptor, Int32(SHUT_RDWR))
-        close(descriptor)
-    }
+    /// Wakes the accepting queue, which then closes.
+    deinit { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
     var url: String { "http://127.0.0.1:\(port)" }
     var seen: [String] { record.requests.withLock(\.self) }

@@ -1,5 +1,6 @@
 package import EventLog
 package import Foundation
+import FoundationInternationalization
 
 /// A calendar day without a zone: `2026-11-20`.
 package struct Day: Hashable, Comparable, Sendable, CustomStringConvertible {
@@ -89,6 +90,10 @@ package struct BusinessCalendar: Sendable {
         guard let zone = TimeZone(identifier: identifier) else { return nil }
         self.zone = zone
     }
+
+    /// The version of the zones' data. Naming it makes a statically linked program carry that data: the linker leaves it out
+    /// where nothing does, and `TimeZone` then ends the program.
+    package static var dataVersion: String { TimeZone.timeZoneDataVersion }
 
     package static let seoul = BusinessCalendar("Asia/Seoul")!
 

@@ -108,7 +108,7 @@ final class CellTable {
 
     func remove(_ id: Int64) throws(ProjectionFailure) { try delete.run(.integer(id)) }
 
-    private static func read(_ row: Statement) -> Cell {
+    static func read(_ row: Statement) -> Cell {
         Cell(
             id: row.integer(0), day: row.integer(1), requests: row.integer(2), inputTokens: row.integer(3),
             cachedInputTokens: row.integer(4), outputTokens: row.integer(5), cost: row.optionalInteger(6),

@@ -115,7 +115,9 @@ final class ProjectionFold {
             throw Inapplicable("the bucket \(fact.bucketStart)..<\(fact.bucketEnd) is not one")
         }
         guard fact.quantities.isBelievable else { throw Inapplicable("a count is negative or above 2^50") }
-        let series = try dimensions.series[Int(series(of: fact, event) - 1)]
+        // First the number, which may be new, then the list it is in.
+        let number = try series(of: fact, event)
+        let series = dimensions.series[Int(number - 1)]
         let cell = try cell(fact, series: series.id)
         let details = CellTable.Details(
             length: fact.bucketEnd - fact.bucketStart, cacheWriteTokens: fact.quantities.cacheWriteTokens,

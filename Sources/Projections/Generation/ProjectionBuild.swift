@@ -57,12 +57,13 @@ package struct ProjectionBuild: Sendable {
                 progress(Progress(position: page.through, end: page.through))
                 return
             }
-            async let following = self.page(after: page.through)
+            let through = page.through
+            async let following = self.page(after: through)
             uncommitted += page.events.count
             let commit = uncommitted >= Self.eventsPerCommit
-            try await writer.apply(page.events, through: page.through, commit: commit)
+            try await writer.apply(page.events, through: through, commit: commit)
             if commit { uncommitted = 0 }
-            progress(Progress(position: page.through, end: page.head))
+            progress(Progress(position: through, end: page.head))
             page = try await following
         }
     }

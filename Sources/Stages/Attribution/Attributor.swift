@@ -25,6 +25,16 @@ package actor Attributor {
         }
     }
 
+    /// How far it is.
+    package struct Progress: Hashable, Sendable {
+        /// Everything up to here has been handled, durably.
+        package var checkpoint: Position
+        /// The log's head as far as known.
+        package var head: Position
+        /// Events that were put aside.
+        package var parked: Int
+    }
+
     /// What it reacts to.
     package static let types: Set<EventType> = Directory.types.union([
         "usage.recorded", "usage.restated", "usage.repriced", "bill.recorded", "bill.restated", "processing.retried",
@@ -39,6 +49,7 @@ package actor Attributor {
     private let now: @Sendable () -> Timestamp
     private let pause: @Sendable (Duration) async throws -> Void
     private let logger: Logger
+    private let onProgress: @Sendable (Progress) -> Void
     private let writer: AttributorWriter
     private let settlement: DaySettlement
 
@@ -48,26 +59,27 @@ package actor Attributor {
     private var isBusy = false
     private var turns: [CheckedContinuation<Void, Never>] = []
 
-    /// Everything up to here has been handled, durably.
-    package private(set) var checkpoint: Position = .start
-    /// The log's head as far as known.
-    package private(set) var head: Position = .start
+    private var checkpoint: Position = .start
+    private var head: Position = .start
 
     /// - Parameters:
     ///   - store: where it appends.
     ///   - reader: where it reads; the store itself, or the log's file beside it.
     ///   - now: the pipeline's clock.
     ///   - pause: waits; real time, also where the pipeline's clock is scaled.
+    ///   - onProgress: told when it has begun, and whenever it has come further.
     package init(
         store: any EventStore, reader: any EventReader, settings: Settings = Settings(), logger: Logger,
         now: @escaping @Sendable () -> Timestamp,
-        pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+        pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
+        onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) {
         self.reader = reader
         self.settings = settings
         self.now = now
         self.pause = pause
         self.logger = logger
+        self.onProgress = onProgress
         writer = AttributorWriter(store: store, pause: pause, logger: logger)
         settlement = DaySettlement(reader: reader, force: settings.force)
     }
@@ -112,6 +124,11 @@ package actor Attributor {
         head = try await reader.head()
         waiting = [:]
         try await recallWaiting()
+        report()
+    }
+
+    private func report() {
+        onProgress(Progress(checkpoint: checkpoint, head: max(head, checkpoint), parked: memory.parking.count))
     }
 
     /// Days whose bill was handled before it was due. Nothing remembers them, but they cannot be older than what the log
@@ -158,7 +175,7 @@ package actor Attributor {
         let isAtHead = batch.scannedThrough >= head
         let isFar = batch.scannedThrough.value - checkpoint.value >= Self.checkpointStride
         let isIdle = work.days.isEmpty && work.assignments.isEmpty && work.failures.isEmpty
-        if isIdle, !isAtHead, !isFar { return }
+        if isIdle, !isAtHead, !isFar { return report() }
         try await carryOut(&work, through: batch.scannedThrough)
     }
 
@@ -326,5 +343,6 @@ package actor Attributor {
             try await writer.append(last, checkpoint: position)
             checkpoint = max(checkpoint, position)
         }
+        report()
     }
 }

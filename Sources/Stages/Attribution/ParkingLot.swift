@@ -27,6 +27,8 @@ struct ParkingLot: Equatable, Sendable {
         if parked[stream]?.isEmpty == true { parked[stream] = nil }
     }
 
+    var count: Int { parked.values.reduce(0) { $0 + $1.count } }
+
     /// Empties a stream's place: what fails again is parked again.
     mutating func release(_ stream: StreamName) -> [Position] { parked.removeValue(forKey: stream) ?? [] }
 

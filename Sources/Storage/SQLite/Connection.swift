@@ -6,13 +6,25 @@ final class Connection {
     /// Kept until the file is closed, whatever order its owner's fields are released in: the lock, for the writer.
     private let held: AnyObject?
 
-    enum Access { case readOnly, readWrite }
+    enum Access {
+        case readOnly
+        case readWrite
+        /// A file of its own that nobody else knows yet.
+        case create
+
+        var flags: Int32 {
+            switch self {
+            case .readOnly: SQLITE_OPEN_READONLY
+            case .readWrite: SQLITE_OPEN_READWRITE
+            case .create: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+            }
+        }
+    }
 
     /// - Parameter held: released only after the file is closed.
     init(path: String, access: Access, held: AnyObject? = nil) throws(SQLiteFailure) {
-        let flags = (access == .readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX
         var opened: OpaquePointer?
-        let code = sqlite3_open_v2(path, &opened, flags, nil)
+        let code = sqlite3_open_v2(path, &opened, access.flags | SQLITE_OPEN_NOMUTEX, nil)
         guard code == SQLITE_OK, let opened else {
             defer { sqlite3_close(opened) }
             throw SQLiteFailure(
@@ -63,6 +75,14 @@ final class Connection {
         let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, &logged, &moved)
         guard code == SQLITE_OK else { throw failure("move the write-ahead log into the database") }
         return (Int(logged), Int(moved))
+    }
+
+    /// Moves all of the write-ahead log into the database and empties it, unless a reader holds on to it.
+    func emptyWriteAheadLog() throws(SQLiteFailure) {
+        let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+        guard code == SQLITE_OK || code & 0xFF == SQLITE_BUSY else {
+            throw failure("empty the write-ahead log")
+        }
     }
 
     /// Tells after each commit how many pages the write-ahead log has; nil to stop.

@@ -1,3 +1,4 @@
+import CDefaultPipeline
 import Runtime
 
 /// The files that `finops init` writes for people to edit.
@@ -19,7 +20,9 @@ enum DefaultFiles {
             """
     }()
 
-    static let pipeline = ""
+    static let pipeline = String(
+        decoding: UnsafeBufferPointer(start: finops_default_pipeline_start(), count: finops_default_pipeline_length),
+        as: UTF8.self)
 
     static func nextSteps(_ directory: StateDirectory) -> String {
         """

@@ -1,4 +1,5 @@
 import Foundation
+import FoundationInternationalization
 import JSON
 
 /// What a pipeline must come to: the trace's own totals, counted from the rule and the sandbox's own price list, with
@@ -65,6 +66,8 @@ struct Expected: Sendable {
         let billed = self.billed
         return [
             "from": .string(from.description), "to": .string(to.description), "zone": .string(zone.identifier),
+            // Named, because a static link leaves the zones' data out of a program that does not.
+            "zone_data": .string(TimeZone.timeZoneDataVersion),
             "rows": .array(lines), "total": .object(total.members),
             "billed": ["days": .array(billed.days), "cost_nano": .integer(billed.nanos)],
         ]

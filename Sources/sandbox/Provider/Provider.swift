@@ -29,9 +29,13 @@ struct Provider: Sendable {
     /// A page of buckets, with `rows` telling each one's results.
     func page(_ query: PageQuery, twist: Twist?, rows: (Range<Int64>) -> [JSONValue]) -> ProviderAnswer {
         var buckets: [JSONValue] = []
+        var isMissingOne = false
         for start in query.buckets {
             var results = rows(start..<start + query.width)
-            if twist == .missingBucket, buckets.isEmpty, !results.isEmpty { continue }
+            if twist == .missingBucket, !isMissingOne, !results.isEmpty {
+                isMissingOne = true
+                continue
+            }
             if twist == .changedBucket, !results.isEmpty { results.removeLast() }
             buckets.append([
                 "object": "bucket", "start_time": .integer(start), "end_time": .integer(start + query.width),

@@ -1,0 +1,89 @@
+package import FinOps
+
+/// What costs can be grouped by and filtered by.
+package enum CostDimension: String, CaseIterable, Hashable, Sendable {
+    case team, project, provider, account, service, key, model, tier, batch
+    case providerProject = "provider-project"
+    case hour, day, week, month
+
+    /// Its name in an answer.
+    package var column: String { self == .providerProject ? "provider_project" : rawValue }
+
+    var isTime: Bool { [.hour, .day, .week, .month].contains(self) }
+
+    /// Whether the small daily totals know it, so that the finer tables need not be read.
+    var isInTotals: Bool { [.team, .project, .provider, .account, .model, .day, .week, .month].contains(self) }
+}
+
+/// A question about costs.
+package struct CostQuery: Hashable, Sendable {
+    /// Which statement about the consumption counts.
+    package enum Basis: String, CaseIterable, Hashable, Sendable {
+        case metered, billed, estimated
+        /// What is in force: the bill where there is one, otherwise what was metered.
+        case best
+    }
+
+    package var by: [CostDimension]
+    /// Business days, both ends inclusive.
+    package var from: Day
+    package var through: Day
+    package var basis = Basis.best
+    /// Only what has this value; times cannot be filtered by. The text `none` stands for null.
+    package var filters: [CostDimension: String] = [:]
+    /// The reporting currency: other currencies are listed apart, never added.
+    package var currency = "USD"
+
+    package init(by: [CostDimension], from: Day, through: Day) {
+        self.by = by
+        self.from = from
+        self.through = through
+    }
+
+    package static let none = "none"
+}
+
+/// Sums of an answer's row. Tokens and requests are the metered ones, whatever the basis of the cost.
+package struct CostSums: Hashable, Sendable {
+    /// Nano-units of the reporting currency.
+    package var cost = Int128(0)
+    package var inputTokens = Int128(0)
+    package var cachedInputTokens = Int128(0)
+    package var outputTokens = Int128(0)
+    package var requests = Int128(0)
+
+    package var isZero: Bool { self == CostSums() }
+
+    static func += (left: inout CostSums, right: CostSums) {
+        left.cost += right.cost
+        left.inputTokens += right.inputTokens
+        left.cachedInputTokens += right.cachedInputTokens
+        left.outputTokens += right.outputTokens
+        left.requests += right.requests
+    }
+}
+
+/// Metered rows without a price that the basis would have counted: never zero cost, always told.
+package struct UnpricedSums: Hashable, Sendable {
+    package var rows = Int128(0)
+    package var inputTokens = Int128(0)
+    package var outputTokens = Int128(0)
+    package var requests = Int128(0)
+}
+
+/// The answer: rows sorted by their dimensions, null last.
+package struct CostReport: Hashable, Sendable {
+    package struct Row: Hashable, Sendable {
+        /// One for each asked dimension; nil is null.
+        package var dimensions: [String?]
+        package var sums: CostSums
+    }
+
+    package var rows: [Row] = []
+    package var total = CostSums()
+    package var unpriced = UnpricedSums()
+    /// Amounts in other currencies, in nano-units, by code.
+    package var unconverted: [String: Int128] = [:]
+    /// Whether hour buckets lie across midnights of the zone, so that days are off by part of an hour.
+    package var daysAreApproximate = false
+}

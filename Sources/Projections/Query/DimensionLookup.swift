@@ -1,0 +1,73 @@
+/// Texts for the numbers in rollups, read when first needed: an answer names few of them.
+final class DimensionLookup {
+    struct Account: Hashable { var provider: String; var name: String }
+    struct Owner: Hashable { var team: String?; var project: String? }
+
+    struct Series {
+        var id: Int64
+        var key: SeriesKey
+        var account: Account
+        var providerProject: String?
+    }
+
+    private var labels: [Int64: String] = [:]
+    private var owners: [Int64: Owner] = [0: Owner()]
+    private var accounts: [Int64: Account] = [:]
+    private let connection: OpaquePointer
+
+    init(_ connection: OpaquePointer) throws(ProjectionFailure) {
+        self.connection = connection
+        for (id, text) in try Statement(connection, "SELECT id, text FROM label").rows([], { ($0.integer(0), $0.text(1)) }) {
+            labels[id] = text
+        }
+        for (id, owner) in try Statement(connection, "SELECT id, team, project FROM owner").rows([], {
+            ($0.integer(0), Owner(team: $0.optionalText(1), project: $0.optionalText(2)))
+        }) { owners[id] = owner }
+        for (id, account) in try Statement(connection, "SELECT id, provider, name FROM account").rows([], {
+            ($0.integer(0), Account(provider: $0.text(1), name: $0.text(2)))
+        }) { accounts[id] = account }
+    }
+
+    /// nil for 0, which stands for null.
+    func label(_ id: Int64) throws(ProjectionFailure) -> String? { id == 0 ? nil : try known(labels[id], "label", id) }
+    func owner(_ id: Int64) throws(ProjectionFailure) -> Owner { try known(owners[id], "owner", id) }
+    func account(_ id: Int64) throws(ProjectionFailure) -> Account { try known(accounts[id], "account", id) }
+
+    private func known<Value>(_ value: Value?, _ table: String, _ id: Int64) throws(ProjectionFailure) -> Value {
+        guard let value else {
+            throw ProjectionFailure(code: "projection-damaged", message: "\(table) \(id) is missing; rebuild the projections")
+        }
+        return value
+    }
+
+    func allSeries() throws -> [Series] {
+        let scopes = Dictionary(
+            uniqueKeysWithValues: try Statement(connection, "SELECT id, account, provider_project FROM scope").rows([]) {
+                ($0.integer(0), ($0.integer(1), $0.optionalText(2)))
+            })
+        return try Statement(connection, "SELECT * FROM series ORDER BY id").rows([]) { row throws(ProjectionFailure) in
+            let key = SeriesKey(row: row)
+            let scope = try known(scopes[key.scope], "scope", key.scope)
+            return Series(id: row.integer(0), key: key, account: try account(scope.0), providerProject: scope.1)
+        }
+    }
+
+    func timelines() throws -> [Int64: AttributionTimeline] {
+        var timelines: [Int64: AttributionTimeline] = [:]
+        for (series, span) in try Statement(connection, "SELECT * FROM attribution ORDER BY series, begins").rows([], {
+            (
+                $0.integer(0),
+                AttributionTimeline.Span(
+                    begins: $0.integer(1), owner: $0.integer(2), rule: $0.optionalText(3), version: $0.optionalInteger(4))
+            )
+        }) { timelines[series, default: AttributionTimeline()].spans.append(span) }
+        return timelines
+    }
+
+    func inForce() throws -> Set<Dimensions.ForceKey> {
+        Set(
+            try Statement(connection, "SELECT scope, utc_day FROM in_force").rows([]) {
+                Dimensions.ForceKey(scope: $0.integer(0), utcDay: $0.integer(1))
+            })
+    }
+}

@@ -1,0 +1,137 @@
+package import EventLog
+
+/// A collection run, a row of `cron_logs`.
+package struct RunEntry: Hashable, Sendable {
+    package var run: String
+    package var provider: String
+    package var account: String
+    package var kind: String
+    package var fromDay: String
+    package var toDay: String
+    /// running, finished or failed.
+    package var state: String
+    package var started: Timestamp?
+    package var ended: Timestamp?
+    package var rows: Int64
+    package var recorded: Int64
+    package var restated: Int64
+    package var requests: Int64
+    package var retries: Int64
+    package var notes: String
+    package var code: String?
+    package var message: String?
+    package var keyMask: String?
+    package var position: Int64
+}
+
+/// What an administrator did, and why.
+package struct AuditEntry: Hashable, Sendable {
+    package var position: Int64
+    package var time: Timestamp
+    package var actor: String
+    package var action: String
+    package var subject: String
+    package var detail: String
+    package var reason: String
+}
+
+/// A provider's change of mind about a row.
+package struct RestatementEntry: Hashable, Sendable {
+    package var position: Int64
+    /// usage or bill.
+    package var subject: String
+    package var provider: String
+    package var account: String
+    package var service: String?
+    package var providerProject: String?
+    package var key: String?
+    package var model: String?
+    package var bucketStart: Timestamp
+    /// The bucket had not ended when it was looked at before: growth, not a changed mind.
+    package var isGrowth: Bool
+    /// Nano-units; nil: unpriced.
+    package var before: Int64?
+    package var after: Int64?
+    package var difference: Int64
+    package var currency: String?
+}
+
+/// How far an account's provider has published, as far as we have seen.
+package struct AccountFreshness: Hashable, Sendable {
+    package var provider: String
+    package var account: String
+    /// When usage or bills were last fetched and brought something new; nil: never.
+    package var observed: Timestamp?
+    /// The end of the newest bucket with usage; nil: none.
+    package var usageThrough: Timestamp?
+    /// The newest run that finished.
+    package var lastRun: RunEntry?
+}
+
+extension ProjectionReader {
+    /// Newest first. - Throws: `ProjectionFailure`.
+    package func runs(limit: Int) throws -> [RunEntry] {
+        try rows("SELECT * FROM cron_logs ORDER BY position DESC LIMIT ?", [SQLValue(limit)], RunEntry.init(row:))
+    }
+
+    /// Newest first. - Throws: `ProjectionFailure`.
+    package func audit(limit: Int) throws -> [AuditEntry] {
+        try rows("SELECT * FROM audit_log ORDER BY position DESC LIMIT ?", [SQLValue(limit)]) { row in
+            AuditEntry(
+                position: row.integer(0), time: Timestamp(microseconds: row.integer(1)), actor: row.text(2),
+                action: row.text(3), subject: row.text(4), detail: row.text(5), reason: row.text(6))
+        }
+    }
+
+    /// Newest first. - Throws: `ProjectionFailure`.
+    package func restatements(limit: Int, includingGrowth: Bool) throws -> [RestatementEntry] {
+        try rows(
+            "SELECT * FROM restatements WHERE growth <= ? ORDER BY position DESC LIMIT ?",
+            [SQLValue(includingGrowth), SQLValue(limit)]
+        ) { row in
+            RestatementEntry(
+                position: row.integer(0), subject: row.text(1), provider: row.text(2), account: row.text(3),
+                service: row.optionalText(4), providerProject: row.optionalText(5), key: row.optionalText(6),
+                model: row.optionalText(7), bucketStart: Timestamp(seconds: row.integer(8)),
+                isGrowth: row.integer(10) != 0, before: row.optionalInteger(11), after: row.optionalInteger(12),
+                difference: row.integer(13), currency: row.optionalText(14))
+        }
+    }
+
+    /// Every account that sent costs or was collected. - Throws: `ProjectionFailure`.
+    package func freshness() throws -> [AccountFreshness] {
+        let accounts = try rows("SELECT provider, name, observed, bucket_end FROM account ORDER BY provider, name") { row in
+            AccountFreshness(
+                provider: row.text(0), account: row.text(1),
+                observed: row.integer(2) == 0 ? nil : Timestamp(seconds: row.integer(2)),
+                usageThrough: row.integer(3) == 0 ? nil : Timestamp(seconds: row.integer(3)))
+        }
+        return try accounts.map { account in
+            var account = account
+            account.lastRun = try rows(
+                """
+                SELECT * FROM cron_logs WHERE provider = ? AND account = ? AND state = 'finished'
+                ORDER BY ended DESC LIMIT 1
+                """, [.text(account.provider), .text(account.account)], RunEntry.init(row:)
+            ).first
+            return account
+        }
+    }
+
+    private func rows<Row>(_ sql: String, _ values: [SQLValue] = [], _ row: (Statement) -> Row) throws -> [Row] {
+        try read { connection in try Statement(connection, sql).rows(values, row) }
+    }
+}
+
+extension RunEntry {
+    /// A row of `cron_logs`.
+    init(row: Statement) {
+        self.init(
+            run: row.text(0), provider: row.text(1), account: row.text(2), kind: row.text(3), fromDay: row.text(4),
+            toDay: row.text(5), state: row.text(6), started: row.optionalInteger(7).map { Timestamp(microseconds: $0) },
+            ended: row.optionalInteger(8).map { Timestamp(microseconds: $0) }, rows: row.integer(9),
+            recorded: row.integer(10), restated: row.integer(11), requests: row.integer(12), retries: row.integer(13),
+            notes: row.text(14), code: row.optionalText(15), message: row.optionalText(16), keyMask: row.optionalText(18),
+            position: row.integer(19))
+    }
+}

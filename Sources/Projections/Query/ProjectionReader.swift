@@ -1,0 +1,45 @@
+package import FinOps
+import GRDB
+
+/// A generation opened read-only, for answers. Not for two threads at once.
+package final class ProjectionReader {
+    private let queue: DatabaseQueue
+    /// Where the projections stand.
+    package let checkpoint: ProjectionWriter.Checkpoint
+    /// The business zone the days are of.
+    package let calendar: BusinessCalendar
+    package let zone: String
+    /// Events of types that this version does not know; they are in the log and in no table.
+    package let unknownEvents: Int64
+
+    /// - Throws: `ProjectionFailure`: `projection-missing`, `projection-outdated` (a rebuild is needed), `zone-unknown`.
+    package init(path: String) throws {
+        queue = try ProjectionDatabase.openForReading(path)
+        let state = try queue.inDatabase { try GenerationState($0.sqliteConnection!) }
+        try state.requireCurrent(zone: state.zone)
+        guard let calendar = BusinessCalendar(state.zone) else {
+            throw ProjectionFailure(code: "zone-unknown", message: "the system does not know the zone \(state.zone)")
+        }
+        self.calendar = calendar
+        checkpoint = state.checkpoint
+        zone = state.zone
+        unknownEvents = state.unknownEvents
+    }
+
+    /// - Throws: `ProjectionFailure`.
+    package func costs(_ query: CostQuery) throws -> CostReport {
+        try read { connection in
+            var answer = try CostAnswer(connection, query, calendar)
+            return try answer.report()
+        }
+    }
+
+    /// One consistent view of the file.
+    func read<Answer>(_ body: (OpaquePointer) throws -> Answer) throws -> Answer {
+        try queue.inDatabase { database in
+            try database.execute(sql: "BEGIN")
+            defer { try? database.execute(sql: "COMMIT") }  // Nothing was written; the answer is there already.
+            return try body(database.sqliteConnection!)
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import EventLog
+import FinOps
+import JSON
+import Logging
+import Messaging
+import Runtime
+import Stages
+import Storage
+import Synchronization
+
+/// Handles everything there is and ends.
+struct CatchUpCommand: CancellableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "catch-up", abstract: "Handle everything up to the log's head, due bills included, and end.")
+
+    @OptionGroup var options: GlobalOptions
+
+    func run() async throws {
+        let directory = try options.initialisedDirectory()
+        let configuration = try Configuration.load(directory)
+        let clock = try PipelineClock.load(from: directory)
+        let progress = LatestProgress()
+        try await LogSession.withLog(directory, catchesUp: false, connector: .remote) { store in
+            let reader = SQLiteEventReader(files: LogFiles(database: directory.logDatabase))
+            let attributor = Attributor(
+                store: store, reader: reader,
+                settings: .init(force: BillForce(billedAfterSeconds: configuration.billedAfterSeconds)),
+                logger: .stage(Attributor.stage, level: "warning", format: configuration.logFormat),
+                now: { clock.now() }, onProgress: { progress.set($0) })
+            try await attributor.catchUp()
+        }
+        try report(progress.value)
+    }
+
+    private func report(_ progress: Attributor.Progress) throws {
+        if options.json {
+            let document: JSONValue = [
+                "position": .integer(progress.checkpoint.value), "head": .integer(progress.head.value),
+                "parked": .integer(progress.parked),
+            ]
+            try Output.line(document.text)
+        }
+    }
+}
+
+/// What was reported last.
+private final class LatestProgress: Sendable {
+    private let latest = Mutex(Attributor.Progress(checkpoint: .start, head: .start, parked: 0))
+
+    var value: Attributor.Progress { latest.withLock { $0 } }
+
+    func set(_ progress: Attributor.Progress) { latest.withLock { $0 = progress } }
+}
+
+extension LogConnector {
+    /// Over the bus.
+    static let remote = LogConnector { endpoints in
+        let store = RemoteEventStore(RemoteLogOptions(endpoints))
+        return LogConnection(store: store) { store.close() }
+    }
+}

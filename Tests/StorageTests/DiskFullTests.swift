@@ -1,0 +1,71 @@
+import EventLog
+import Foundation
+import Glibc
+import Storage
+import TestSupport
+import Testing
+
+/// A disk that really is full: a small file system in memory, mounted for one thread alone, which takes root.
+@Suite struct DiskFullTests {
+    @Test(.enabled(if: getuid() == 0, "mounting a file system takes root"))
+    func aFullDiskRefusesAppendsAndTheyResumeByThemselvesWhenThereIsRoom() async throws {
+        try await withLog { log in
+            try FileManager.default.createDirectory(atPath: log.directory, withIntermediateDirectories: true)
+            let outcome = await onThreadOfItsOwn { Result { try fillAndFree(log) } }
+            if try !outcome.get() { try Test.cancel("this machine lets nobody mount") }
+        }
+    }
+
+    /// - Returns: false if the file system could not be mounted.
+    private func fillAndFree(_ log: LogUnderTest) throws -> Bool {
+        guard PrivateMount.temporaryFileSystem(at: log.directory, bytes: 2 << 20) else { return false }
+        let ballast = log.directory + "/ballast"
+        try log.write([UInt8](repeating: 1, count: 1 << 20), to: ballast)
+        let writer = try log.open()
+        let session = try writer.openSession("writer")
+        var sequence: UInt64 = 0
+        func append() -> Result<AppendReceipt, StoreError> {
+            let events = sampleEvents(Int(sequence) * 20..<Int(sequence) * 20 + 20, payloadBytes: 300)
+            let request = AppendRequest(session: session, sequence: sequence + 1, [StreamAppend("sample-a", events)])
+            let result = writer.append(group: [request]).results[0]
+            if case .success = result { sequence += 1 }
+            return result
+        }
+        var refusal: StoreError?
+        while refusal == nil { if case .failure(let error) = append() { refusal = error } }
+        guard case .refused(.readOnly) = refusal else { throw try #require(refusal) }
+        #expect(writer.fatalFailure == nil)
+        #expect(try log.events().count == Int(sequence) * 20)
+        let written = sequence
+        try removeFile(ballast)
+        for _ in 0..<5 { _ = try append().get() }
+        #expect(sequence == written + 5)
+        #expect(try LogVerifier.verify(files: log.files).problem == nil)
+        return true
+    }
+}
+
+/// Mounts that only the calling thread sees, and that end with it.
+private enum PrivateMount {
+    private typealias Mount =
+        @convention(c) (
+            UnsafePointer<CChar>?, UnsafePointer<CChar>?, UnsafePointer<CChar>?, UInt, UnsafePointer<CChar>?
+        ) -> Int32
+    private typealias Unshare = @convention(c) (Int32) -> Int32
+
+    static func temporaryFileSystem(at path: String, bytes: Int) -> Bool {
+        let (newMounts, recursivelyPrivate): (Int32, UInt) = (0x2_0000, 0x4_0000 | 0x4000)
+        guard let unshare = dlsym(nil, "unshare"), let mount = dlsym(nil, "mount") else { return false }
+        let mountIt = unsafeBitCast(mount, to: Mount.self)
+        return unsafeBitCast(unshare, to: Unshare.self)(newMounts) == 0
+            && mountIt("none", "/", nil, recursivelyPrivate, nil) == 0
+            && mountIt("finops-test", path, "tmpfs", 0, "size=\(bytes),mode=700") == 0
+    }
+}
+
+/// Runs blocking work where its mounts and its waiting trouble nobody.
+private func onThreadOfItsOwn<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
+    await withCheckedContinuation { continuation in
+        Thread { continuation.resume(returning: work()) }.start()
+    }
+}
