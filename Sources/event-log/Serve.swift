@@ -36,10 +36,8 @@ struct Serve: AsyncParsableCommand {
             let files = LogFiles(database: context.directory.logDatabase)
             // Before anything is bound: a second writer must not take the sockets of the first from it.
             let handover = StoreHandover(try open(files, context))
-            let bus = try context.directory.endpoints()
             let server = LogServer(
-                LogServerOptions(
-                    local: BusEndpoints(requests: bus.requests, events: bus.events), remote: try network.endpoints()),
+                LogServerOptions(local: context.endpoints, remote: try network.endpoints()),
                 reader: SQLiteEventReader(files: files), onIncident: incidentHandler(context),
                 openStore: { handover.take() })
             return [LogService(server: server, context: context)]
@@ -97,7 +95,7 @@ struct NetworkOptions: ParsableArguments {
                 .usage, "--listen-requests, --listen-events, --curve-key and --allow belong together")
         }
         let access = try AccessList(text: try String(contentsOfFile: allow, encoding: .utf8))
-        let addresses = BusEndpoints(requests: listenRequests, events: listenEvents)
+        let addresses = LogEndpoints(requests: listenRequests, events: listenEvents)
         guard let secure = SecureEndpoints(addresses, secretKey: try secret(in: curveKey), access: access) else {
             throw CommandFailure(.failure, "\(curveKey) does not hold a CURVE secret key")
         }
