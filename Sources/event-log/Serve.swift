@@ -95,7 +95,7 @@ struct NetworkOptions: ParsableArguments {
                 .usage, "--listen-requests, --listen-events, --curve-key and --allow belong together")
         }
         let access = try AccessList(text: try String(contentsOfFile: allow, encoding: .utf8))
-        let addresses = LogEndpoints(requests: listenRequests, events: listenEvents)
+        let addresses = BusEndpoints(requests: listenRequests, events: listenEvents)
         guard let secure = SecureEndpoints(addresses, secretKey: try secret(in: curveKey), access: access) else {
             throw CommandFailure(.failure, "\(curveKey) does not hold a CURVE secret key")
         }
