@@ -39,7 +39,9 @@ struct LabelCache {
     ) throws -> Int64 {
         if range.isEmpty { return 0 }
         if range.count == last.bytes.count, payload[range].elementsEqual(last.bytes) { return last.label }
-        guard let text = String(validating: payload[range], as: UTF8.self) else { throw Inapplicable("a text is not UTF-8") }
+        guard let text = String(validating: payload[range], as: UTF8.self) else {
+            throw Inapplicable("a text is not UTF-8")
+        }
         let label = try make(text)
         last = (Array(payload[range]), label)
         return label

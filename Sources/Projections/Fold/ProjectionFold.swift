@@ -73,9 +73,13 @@ final class ProjectionFold {
         case .billRestated(let message): try apply(message, context)
         case .billAllocated(let message): try apply(message, context)
         case .billTookForce(let message):
-            try setForce(true, message.provider, message.account, message.hasProjectID ? message.projectID : nil, message.day, context)
+            try setForce(
+                true, message.provider, message.account, message.hasProjectID ? message.projectID : nil, message.day,
+                context)
         case .billLeftForce(let message):
-            try setForce(false, message.provider, message.account, message.hasProjectID ? message.projectID : nil, message.day, context)
+            try setForce(
+                false, message.provider, message.account, message.hasProjectID ? message.projectID : nil, message.day,
+                context)
         case .teamAdded(let message): try apply(message, context)
         case .projectAdded(let message): try apply(message, context)
         case .projectMoved(let message): try apply(message, context)
