@@ -1,0 +1,117 @@
+package import EventLog
+package import FinOps
+import Logging
+
+/// The body of an ingest service: at every due moment it goes through the connections one after another; one that fails
+/// does not stop the others.
+package struct CollectionLoop: Sendable {
+    /// How long an account rests whose failure does not pass by itself, in seconds.
+    static let restSeconds: Int64 = 3_600
+
+    private let provider: String
+    private let schedule: CollectionSchedule
+    private let log: any EventStore
+    private let prices: CurrentPrices
+    private let open: @Sendable (WireConnectionMade) async throws(SourceFailure) -> any UsageSource
+    private let sleep: @Sendable (Timestamp) async throws -> Void
+    private let environment: CollectionEnvironment
+
+    /// - Parameters:
+    ///   - open: makes the source of a connection; it decrypts the key, which lives as long as the source.
+    ///   - sleep: returns when business time has come there.
+    package init(
+        provider: String, schedule: CollectionSchedule, log: any EventStore,
+        open: @escaping @Sendable (WireConnectionMade) async throws(SourceFailure) -> any UsageSource,
+        sleep: @escaping @Sendable (Timestamp) async throws -> Void, environment: CollectionEnvironment
+    ) {
+        self.provider = provider
+        self.schedule = schedule
+        self.log = log
+        prices = CurrentPrices(log: log)
+        self.open = open
+        self.sleep = sleep
+        self.environment = environment
+    }
+
+    /// Runs until its task is cancelled.
+    /// - Parameter told: called after each round, with what keeps it from working, if anything does.
+    /// - Throws: `CancellationError`.
+    package func run(told: @Sendable ((any Error)?) async -> Void) async throws {
+        var rests: [WireConnectionMade: Timestamp] = [:]
+        while true {
+            do {
+                try await round(&rests)
+                await told(nil)
+            } catch {
+                try Task.checkCancellation()
+                environment.logger.warning("the log does not answer", metadata: ["error": "\(error)"])
+                await told(error)
+            }
+            try await sleep(schedule.next(after: environment.now()))
+        }
+    }
+
+    /// Everything that is due now.
+    /// - Throws: `StoreError`; `UndecodableEvent`; `CancellationError`.
+    func round(_ rests: inout [WireConnectionMade: Timestamp]) async throws {
+        let connections = try await log.connections(provider: provider)
+        rests = rests.filter { connections.contains($0.key) }
+        for connection in connections {
+            if let rest = rests[connection], environment.now() < rest { continue }
+            guard let failure = try await collect(connection) else {
+                rests[connection] = nil
+                continue
+            }
+            // A new key or address is another connection, which does not rest.
+            let seconds = failure.isRetriable ? 0 : Self.restSeconds
+            rests[connection] = environment.now().advanced(bySeconds: seconds)
+        }
+    }
+
+    private func collect(_ connection: WireConnectionMade) async throws -> SourceFailure? {
+        let account = CollectedAccount(connection)
+        let source: any UsageSource
+        do throws(SourceFailure) { source = try await open(connection) } catch {
+            environment.logger.warning(
+                "the connection cannot be opened", metadata: ["account": "\(account.name)", "error": "\(error)"])
+            return error
+        }
+        let collector = Collector(
+            account: account, source: source, log: log, prices: prices, calendar: schedule.calendar,
+            environment: environment)
+        let daily = schedule.days(ofDailyRun: schedule.dailyDate(at: environment.now()))
+        if try await !isFinished(daily, account), let failure = try await collector.collect(.daily, daily).failure {
+            return failure
+        }
+        let today = schedule.calendar.day(of: environment.now())
+        return try await collector.collect(.poll, today...today).failure
+    }
+
+    /// Whether a daily run of these days has finished: it is not repeated, whoever restarts.
+    private func isFinished(_ days: ClosedRange<Day>, _ account: CollectedAccount) async throws -> Bool {
+        guard let utcDays = Collector.utcDays(of: days, schedule.calendar, until: environment.now()) else {
+            return true
+        }
+        let recorded = try await log.readAll(
+            stream: CollectionReport.stream(of: account, firstDay: utcDays.lowerBound))
+        return try recorded.contains { event in
+            guard case .runFinished(let run) = try EventCatalogue.decode(event.event) else { return false }
+            return run.kind == CollectionKind.daily.rawValue && run.fromDay == days.lowerBound.description
+                && run.toDay == days.upperBound.description
+        }
+    }
+}
+
+extension EventReader {
+    /// The connected accounts of a provider, in the order of their names.
+    /// - Throws: `StoreError`; `UndecodableEvent`.
+    package func connections(provider: String) async throws -> [WireConnectionMade] {
+        var connections: [WireConnectionMade] = []
+        for summary in try await allStreams(prefix: "connection-\(provider)-") {
+            let recorded = try await readAll(stream: summary.stream)
+            let events = try recorded.compactMap { try EventCatalogue.decode($0.event) }
+            if let connection = ConnectionRegister.fold(events) { connections.append(connection) }
+        }
+        return connections
+    }
+}

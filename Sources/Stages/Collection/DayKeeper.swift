@@ -1,0 +1,76 @@
+import EventLog
+import FinOps
+
+/// Takes one UTC day's statement into the log: reads what the log says, decides the difference, appends it. Whoever
+/// else wrote meanwhile is noticed by the stream's version; then it is read and decided again. Killed anywhere and run
+/// again, it ends the same: what is in the log already is no difference.
+struct DayKeeper: Sendable {
+    /// Events of one append at most.
+    static let batchEvents = 1_000
+    private static let attempts = 10
+
+    let log: any EventStore
+    let producer: FreshProducer
+    let run: EventID
+    let now: @Sendable () -> Timestamp
+
+    /// - Returns: what was appended.
+    /// - Throws: `UsageRejection`; `StoreError`; `UndecodableEvent`.
+    func keep(_ day: Day, _ observation: UsageObservation, _ prices: PriceCatalogue) async throws -> [FinOpsEvent] {
+        let stream = StreamName.usage(account: observation.account, day: day)
+        return try await keep(in: stream) { recorded, version in
+            let state = UsageDay.fold(recorded)
+            let events = try UsageDay.decide(.observe(observation, prices), state)
+            let appends = UsageDay.appends(
+                events, account: observation.account, day: day, expected: version, occurred: now(), correlation: run)
+            return (events, appends)
+        }
+    }
+
+    /// - Returns: what was appended.
+    /// - Throws: `BillRejection`; `StoreError`; `UndecodableEvent`.
+    func keep(_ day: Day, _ observation: BillObservation) async throws -> [FinOpsEvent] {
+        let stream = StreamName.bill(account: observation.account, day: day)
+        return try await keep(in: stream) { recorded, version in
+            let events = try BillDay.decide(observation, BillDay.fold(recorded))
+            let appends = BillDay.appends(
+                events, account: observation.account, day: day, expected: version, occurred: now(), correlation: run)
+            return (events, appends)
+        }
+    }
+
+    private func keep(
+        in stream: StreamName,
+        decide: ([FinOpsEvent], StreamVersion) throws -> (events: [FinOpsEvent], appends: [StreamAppend])
+    ) async throws -> [FinOpsEvent] {
+        for attempt in 1... {
+            let recorded = try await log.readAll(stream: stream)
+            let known = try recorded.compactMap { try EventCatalogue.decode($0.event) }
+            let (events, appends) = try decide(known, recorded.last?.version ?? .none)
+            do {
+                for batch in Self.batches(of: appends) { try await producer.append(batch) }
+                return events
+            } catch StoreError.refused(.conflict) where attempt < Self.attempts {
+                continue
+            }
+        }
+        return []
+    }
+
+    /// The day's stream is cut into batches that follow each other by version. What belongs to other streams (the index of
+    /// unpriced models) goes with the first: once a row is in the log, its model counts as announced.
+    static func batches(of appends: [StreamAppend]) -> [[StreamAppend]] {
+        guard let own = appends.first else { return [] }
+        guard case .exactly(var version) = own.expected else { return [appends] }
+        var batches: [[StreamAppend]] = []
+        var rest = own.events[...]
+        while !rest.isEmpty {
+            let piece = Array(rest.prefix(batchEvents))
+            batches.append([StreamAppend(own.stream, expected: .exactly(version), piece)])
+            version = StreamVersion(version.value + UInt64(piece.count))
+            rest = rest.dropFirst(piece.count)
+        }
+        if !batches.isEmpty { batches[0] += appends.dropFirst() }
+        return batches
+    }
+}
