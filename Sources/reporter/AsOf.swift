@@ -23,7 +23,8 @@ enum AsOf {
         _ log: any EventReader, through end: ProjectionBuild.End, _ directory: StateDirectory,
         _ configuration: Configuration
     ) async throws -> Answering {
-        let path = FileManager.default.temporaryDirectory.appending(path: "finops-as-of-\(UUID().uuidString).db").path()
+        let path = FileManager.default.temporaryDirectory.appending(path: "finops-as-of-\(UUID().uuidString).db").path(
+            percentEncoded: false)
         defer { removeProjections(at: path) }
         let build = ProjectionBuild(reader: log, calendar: try calendar(configuration), end: end)
         let checkpoint = try await build.run(into: path)
