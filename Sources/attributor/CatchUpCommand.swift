@@ -52,11 +52,3 @@ private final class LatestProgress: Sendable {
 
     func set(_ progress: Attributor.Progress) { latest.withLock { $0 = progress } }
 }
-
-extension LogConnector {
-    /// Over the bus.
-    static let remote = LogConnector { endpoints in
-        let store = RemoteEventStore(RemoteLogOptions(endpoints))
-        return LogConnection(store: store) { store.close() }
-    }
-}

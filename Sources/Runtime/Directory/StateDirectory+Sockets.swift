@@ -30,9 +30,9 @@ extension StateDirectory {
         return short
     }
 
-    package func endpoints() throws -> LogEndpoints {
+    package func endpoints() throws -> BusEndpoints {
         let sockets = try socketDirectory()
-        return LogEndpoints(
+        return BusEndpoints(
             requests: "ipc://\(sockets)/log-requests.sock", events: "ipc://\(sockets)/log-events.sock")
     }
 

@@ -32,7 +32,7 @@ package struct StageContext: Sendable {
     package let clock: PipelineClock
     package let logger: Logger
     package let health: StageHealth
-    package let endpoints: LogEndpoints
+    package let endpoints: BusEndpoints
 }
 
 /// The life of a program that runs as a service: configuration, logging, health, watchdog, signals, graceful stop.
