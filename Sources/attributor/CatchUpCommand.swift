@@ -3,7 +3,6 @@ import EventLog
 import FinOps
 import JSON
 import Logging
-import Messaging
 import Runtime
 import Stages
 import Storage
