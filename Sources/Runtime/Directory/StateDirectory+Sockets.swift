@@ -30,9 +30,9 @@ extension StateDirectory {
         return short
     }
 
-    package func endpoints() throws -> BusEndpoints {
+    package func endpoints() throws -> LogEndpoints {
         let sockets = try socketDirectory()
-        return BusEndpoints(
+        return LogEndpoints(
             requests: "ipc://\(sockets)/log-requests.sock", events: "ipc://\(sockets)/log-events.sock")
     }
 
