@@ -41,7 +41,7 @@ package struct ProviderAddress: Hashable, Sendable, CustomStringConvertible {
     package var description: String { text }
 
     private static func isThisMachine(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host == "[::1]" || host.hasPrefix("127.")
+        host == "localhost" || host == "[::1]" || host.hasPrefix("127.")
     }
 }
 
