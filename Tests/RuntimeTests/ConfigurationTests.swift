@@ -1,4 +1,4 @@
-import Runtime
+@testable import Runtime
 import Testing
 
 @Suite struct ConfigurationTests {

@@ -1,6 +1,6 @@
 import EventLog
 import Foundation
-import Runtime
+@testable import Runtime
 import Testing
 
 @Suite struct SupervisorTests {

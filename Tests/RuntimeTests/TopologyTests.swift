@@ -1,5 +1,5 @@
 import EventLog
-import Runtime
+@testable import Runtime
 import Testing
 
 @Suite struct TopologyTests {
