@@ -15,8 +15,8 @@ import Testing
         for schema in 1...entry.schema {
             if Self.isRecording { try record(type, schema) }
             let binary = try #require(
-                file(type, schema, "binpb"), "no golden file for \(type) schema \(schema): record it")
-            let json = try #require(file(type, schema, "json"))
+                try file(type, schema, "binpb"), "no golden file for \(type) schema \(schema): record it")
+            let json = try #require(try file(type, schema, "json"))
             let recorded = NewEvent(
                 id: .none, type: entry.type, schema: schema, occurred: .init(seconds: 0), payload: Array(binary))
             let decoded = try #require(try EventCatalogue.decode(recorded))
