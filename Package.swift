@@ -97,8 +97,8 @@ let package = Package(
         program(
             "event-log",
             [
-                "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Storage", argumentParser, logging,
-                serviceLifecycle,
+                "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Storage", argumentParser, logging,
+                protobuf, serviceLifecycle,
             ]),
         program(
             "projector",

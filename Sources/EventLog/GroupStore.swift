@@ -7,6 +7,10 @@ package protocol GroupStore {
     mutating func append(group: [AppendRequest]) -> GroupOutcome
 
     var head: Position { get }
+
+    /// Why nothing can be written any more; nil while all is well. Its server ends then: what a failed sync left behind is
+    /// known after a restart only.
+    var fatalFailure: StoreFailure? { get }
 }
 
 /// What became of a group.

@@ -28,7 +28,8 @@ package struct AccessList: Sendable {
         case .hello, .read: return nil
         case .openSession(let producer): return grant.objection(to: producer)
         case .append(let append):
-            return grant.objection(to: append.producer) ?? append.streams.lazy.flatMap(\.events)
+            return grant.objection(to: append.producer)
+                ?? append.streams.lazy.flatMap(\.events)
                 .first { event in grant.types.map { !$0.contains(event.type) } ?? false }
                 .map { "this key may not append \($0.type)" }
         }

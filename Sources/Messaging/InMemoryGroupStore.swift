@@ -31,6 +31,8 @@ package final class InMemoryGroupStore: GroupStore, EventReader {
 
     package var head: Position { state.withLock { $0.head } }
 
+    package var fatalFailure: StoreFailure? { nil }
+
     package func openSession(_ producer: ProducerName) throws(StoreError) -> ProducerSession {
         state.withLock { state in
             state.producers[producer, default: Producer()].epoch += 1

@@ -124,7 +124,9 @@ extension [UInt8] {
     }
 
     /// A sentence of ours, cut where a wire text must end.
-    mutating func append(bounded text: String) { append(short: String(decoding: text.utf8.prefix(4_096), as: UTF8.self)) }
+    mutating func append(bounded text: String) {
+        append(short: String(decoding: text.utf8.prefix(4_096), as: UTF8.self))
+    }
 }
 
 extension FrameReader {

@@ -33,7 +33,7 @@ final class LogServerLoop<Store: GroupStore & SendableMetatype> {
         }
     }
 
-    var endpoints: [LogEndpoints] { doors.map(\.endpoints) }
+    var endpoints: [BusEndpoints] { doors.map(\.endpoints) }
 
     /// - Throws: when the store failed for good: nothing of that group was acknowledged.
     func run(until isStopping: () -> Bool) throws(StoreError) {
@@ -140,7 +140,7 @@ final class LogServerLoop<Store: GroupStore & SendableMetatype> {
             do throws(StoreError) {
                 reply = .session(try store.openSession(producer))
             } catch {
-                try stopIfFinal(error)
+                try stopIfFatal()
                 reply = LogReply(error)
             }
             try send(reply, to: peer)
@@ -161,23 +161,22 @@ final class LogServerLoop<Store: GroupStore & SendableMetatype> {
     private func commitGroup() throws {
         let group = queue.takeGroup()
         let outcome = store.append(group: group.map(\.request))
-        for case .failure(let error) in outcome.results { try stopIfFinal(error) }
         for (waiting, result) in zip(group, outcome.results) {
             switch result {
             case .success(let receipt): try send(.receipt(receipt), to: waiting.peer)
+            // Whether it is on disk nobody knows now: whoever asked asks again, and the restarted log knows.
+            case .failure(.failed) where store.fatalFailure != nil: continue
             case .failure(let error): try send(LogReply(error), to: waiting.peer)
             }
         }
-        guard outcome.committedCount > 0 else { return }
         for frame in CommitFrames(outcome.committed, first: outcome.first) {
             for door in doors { try door.publish(frame) }
         }
+        try stopIfFatal()
     }
 
-    /// A failure that is not retriable means the store cannot be trusted any more: no answer, no further commit. Whoever
-    /// asked asks again after the restart, and the log itself then knows what it has.
-    private func stopIfFinal(_ error: StoreError) throws(StoreError) {
-        if case .failed(let failure) = error, !failure.isRetriable { throw error }
+    private func stopIfFatal() throws(StoreError) {
+        if let failure = store.fatalFailure { throw .failed(failure) }
     }
 
     // MARK: Answers

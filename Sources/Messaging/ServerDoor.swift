@@ -18,19 +18,19 @@ final class ServerDoor {
         var body: Message?
     }
 
-    let endpoints: LogEndpoints
+    let endpoints: BusEndpoints
     let requests: Socket
     let events: Socket
     let monitor: SocketMonitor
     let access: AccessList?
 
     /// - Throws: when an endpoint cannot be bound.
-    init(_ context: Context, local endpoints: LogEndpoints) throws(ZeroMQError) {
+    init(_ context: Context, local endpoints: BusEndpoints) throws(ZeroMQError) {
         requests = try Socket(context, .router, limits: .requests)
         events = try Socket(context, .publisher, limits: .publications)
         monitor = try SocketMonitor(context, of: requests)
         access = nil
-        self.endpoints = LogEndpoints(
+        self.endpoints = BusEndpoints(
             requests: try requests.bind(endpoints.requests), events: try events.bind(endpoints.events))
     }
 
@@ -41,7 +41,7 @@ final class ServerDoor {
         try events.requireCurve(secure.keys, domain: "event-log")
         monitor = try SocketMonitor(context, of: requests)
         access = secure.access
-        endpoints = LogEndpoints(
+        endpoints = BusEndpoints(
             requests: try requests.bind(secure.endpoints.requests), events: try events.bind(secure.endpoints.events))
     }
 

@@ -20,6 +20,14 @@ package enum WireIncident: Hashable, Sendable {
     /// The log or the wire did not answer; it is tried again.
     case retrying(StoreFailure)
 
+    /// Whether it is part of a busy day; the others deserve somebody's attention.
+    package var isRoutine: Bool {
+        switch self {
+        case .busy, .replyDropped, .publicationsSkipped, .retrying: true
+        case .malformedFrame, .oversizedFrame, .keyDenied, .handshakeFailed, .notAllowed: false
+        }
+    }
+
     /// A short stable name for counters and log lines.
     package var name: String {
         switch self {

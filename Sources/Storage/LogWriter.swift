@@ -41,6 +41,9 @@ final class LogWriter {
     /// The end of what is on disk.
     var head: LogHead { durable.head }
 
+    /// Of the last row written, committed or not.
+    var hash: [UInt8] { chain.hash }
+
     func beginGroup(reserving group: [AppendRequest]) {
         encoded = []
         encodedCount = 0
@@ -134,6 +137,10 @@ final class LogWriter {
     /// Writes an event of another log as it was recorded there, and lets its producer's row follow.
     /// - Returns: why it does not continue this log; nil if it does.
     func restore(_ event: RecordedEvent) throws(SQLiteFailure) -> String? {
+        let request = AppendRequest(
+            producer: event.producer, epoch: 1, sequence: event.producerSequence,
+            [StreamAppend(event.stream, [event.event])])
+        do throws(AppendRefusal) { try AppendRules.validate(request, knownTypes: nil) } catch { return "\(error)" }
         var stream = try streams.open(event.stream.text)
         guard event.position.value == position + 1 else { return "position \(position + 1) was expected" }
         guard event.version.value == stream.version + 1 else {
@@ -159,7 +166,7 @@ final class LogWriter {
         var row =
             try producers.row(of: event.producer.text)
             ?? ProducerRow(name: name, epoch: 1, sequence: 0, digest: LogHead.genesis.hash, first: 0, count: 0)
-        guard event.producerSequence >= row.sequence, event.producerSequence > 0 else {
+        guard event.producerSequence >= row.sequence else {
             return "sequence \(event.producerSequence) of \(event.producer) comes after \(row.sequence)"
         }
         if event.producerSequence > row.sequence {

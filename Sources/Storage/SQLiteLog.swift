@@ -97,8 +97,9 @@ package final class SQLiteLog: GroupStore {
     }
 
     /// Writes events of another log as they were recorded there, in one commit: the same positions, times and so hashes.
+    /// - Parameter hash: of the last of them, if it is known: what comes out must be the same.
     /// - Throws: `import-refused` for the first event that does not continue this log; nothing is written then.
-    package func restore(_ events: [RecordedEvent]) throws(StoreError) {
+    package func restore(_ events: [RecordedEvent], endingWith hash: [UInt8]? = nil) throws(StoreError) {
         if let fatalFailure { throw .failed(fatalFailure) }
         var refusal: String?
         do throws(SQLiteFailure) {
@@ -106,6 +107,9 @@ package final class SQLiteLog: GroupStore {
             try begin()
             for event in events where refusal == nil {
                 refusal = try writer.restore(event).map { "position \(event.position) cannot be imported: \($0)" }
+            }
+            if refusal == nil, let hash, hash != writer.hash {
+                refusal = "the events do not have the hash they were exported with"
             }
             if refusal == nil { try commit() }
         } catch {

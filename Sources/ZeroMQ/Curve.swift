@@ -42,11 +42,11 @@ package struct CurveKeyPair: Sendable {
     package let publicKey: CurvePublicKey
     package let secretKey: CurveSecretKey
 
-    /// - Returns: nil when the two do not belong together.
-    package init?(publicKey: CurvePublicKey, secretKey: CurveSecretKey) {
+    /// Derives the public key; nil when libzmq was built without CURVE.
+    package init?(secretKey: CurveSecretKey) {
         var derived = [CChar](repeating: 0, count: 41)
         guard zmq_curve_public(&derived, secretKey.revealText()) == 0,
-            CurvePublicKey(text: text(ofCharacters: derived)) == publicKey
+            let publicKey = CurvePublicKey(text: text(ofCharacters: derived))
         else { return nil }
         self.publicKey = publicKey
         self.secretKey = secretKey
@@ -58,9 +58,8 @@ package struct CurveKeyPair: Sendable {
         var publicText = [CChar](repeating: 0, count: 41)
         var secretText = [CChar](repeating: 0, count: 41)
         guard zmq_curve_keypair(&publicText, &secretText) == 0,
-            let publicKey = CurvePublicKey(text: text(ofCharacters: publicText)),
             let secretKey = CurveSecretKey(text: text(ofCharacters: secretText)),
-            let pair = CurveKeyPair(publicKey: publicKey, secretKey: secretKey)
+            let pair = CurveKeyPair(secretKey: secretKey)
         else { throw .last("zmq_curve_keypair") }
         return pair
     }

@@ -99,7 +99,7 @@ actor SupervisionJournal {
         var random = SystemRandomNumberGenerator()
         let event = fact.event.newEvent(id: .v7(at: fact.occurred, using: &random), occurred: fact.occurred)
         sequence += 1
-        try await store.append(
+        _ = try await store.append(
             AppendRequest(
                 session: session, sequence: sequence, [StreamAppend(StreamName("stage-\(fact.process)"), [event])]))
     }

@@ -20,7 +20,7 @@ import ZeroMQ
         let access = AccessList([
             ingest.publicKey: .init(types: ["usage.recorded"], producers: ["ingest-openai"])
         ])
-        let tcp = LogEndpoints(requests: "tcp://127.0.0.1:*", events: "tcp://127.0.0.1:*")
+        let tcp = BusEndpoints(requests: "tcp://127.0.0.1:*", events: "tcp://127.0.0.1:*")
         try await RunningLog.with(configure: {
             $0.remote = SecureEndpoints(endpoints: tcp, keys: server, access: access)
         }) { try await body($0) }
@@ -59,7 +59,9 @@ import ZeroMQ
                     session.request(
                         1, StreamAppend("s", [numbered(1)]), StreamAppend("b", [numbered(2, type: "bill.recorded")])))
             }
-            await #expect(throws: StoreError.refused(.notAllowed(reason: "this key may not be the producer attributor"))) {
+            await #expect(
+                throws: StoreError.refused(.notAllowed(reason: "this key may not be the producer attributor"))
+            ) {
                 try await store.openSession("attributor")
             }
             #expect(log.store.head == .start)
@@ -105,8 +107,31 @@ import ZeroMQ
         #expect(!dumped.contains(text))
     }
 
-    @Test func keysThatDoNotBelongTogetherAreNoPair() {
-        #expect(CurveKeyPair(publicKey: stranger.publicKey, secretKey: server.secretKey) == nil)
+    @Test func aPairFollowsFromItsSecretKey() throws {
+        let secret = try #require(CurveSecretKey(text: server.secretKey.revealText()))
+        #expect(CurveKeyPair(secretKey: secret)?.publicKey == server.publicKey)
         #expect(CurvePublicKey(text: "too short") == nil)
+    }
+}
+
+@Suite struct AccessListTests {
+    private let key = CurvePublicKey(text: "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7")!
+    private let other = CurvePublicKey(text: "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID")!
+
+    @Test func aLineSaysWhatItsKeyMayAppendAndAsWhom() throws {
+        let list = try AccessList(
+            text: "# programs\n\n\(key) append=usage.recorded producers=ingest\n\(other) append=*")
+        let usage = AppendRequest(producer: "ingest", epoch: 1, sequence: 1, [StreamAppend("s", [numbered(1)])])
+        var bill = usage
+        bill.streams[0].events.append(numbered(2, type: "bill.recorded"))
+        #expect(list.objection(of: key, to: .append(usage)) == nil)
+        #expect(list.objection(of: key, to: .append(bill)) == "this key may not append bill.recorded")
+        #expect(list.objection(of: key, to: .openSession("other")) != nil)
+        #expect(list.objection(of: other, to: .append(bill)) == nil)
+    }
+
+    @Test(arguments: ["short append=*", "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7 may=all"])
+    func aLineThatSaysNothingIsNamed(_ line: String) {
+        #expect { try AccessList(text: "# first\n\(line)") } throws: { ($0 as? AccessList.Unreadable)?.line == 2 }
     }
 }

@@ -20,7 +20,8 @@ import Testing
                 if seen.last == 30 { break }
                 if batch.scannedThrough == batch.head {
                     sequence += 1
-                    _ = try await store.append(session.request(sequence, StreamAppend("s", (0..<5).map { numbered($0) })))
+                    _ = try await store.append(
+                        session.request(sequence, StreamAppend("s", (0..<5).map { numbered($0) })))
                 }
             }
             #expect(seen == Array(5...30))
@@ -40,7 +41,8 @@ import Testing
                 }
             }
             var seen: [UInt64] = []
-            let batches = LiveSubscription(log.options, reader: store).subscribe(after: .start, types: ["bill.recorded"])
+            let batches = LiveSubscription(log.options, reader: store).subscribe(
+                after: .start, types: ["bill.recorded"])
             for try await batch in batches {
                 seen += batch.events.map(\.position.value)
                 if batch.scannedThrough == Position(50) { break }

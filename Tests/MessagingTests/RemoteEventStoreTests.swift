@@ -18,7 +18,8 @@ import Testing
             let page = try await store.read(after: .start, limit: 10, types: nil)
             #expect(page.events.map(\.event) == [numbered(1), numbered(2), numbered(3)])
             #expect(page.events.map(\.stream) == ["usage-a", "usage-a", "bill-a"])
-            #expect(try await store.read(stream: "usage-a", after: StreamVersion(1), limit: 9).map(\.position.value) == [2])
+            #expect(
+                try await store.read(stream: "usage-a", after: StreamVersion(1), limit: 9).map(\.position.value) == [2])
             #expect(
                 try await store.streams(prefix: "usage-", after: nil, limit: 9)
                     == [StreamSummary(stream: "usage-a", version: StreamVersion(2))])
@@ -51,7 +52,9 @@ import Testing
             await #expect(throws: StoreError.refused(.fenced(producer: "ingest", epoch: 1, current: 2))) {
                 try await store.append(session.request(6, StreamAppend("s", [numbered(2)])))
             }
-            await #expect(throws: StoreError.self) { try await store.openSession(ProducerName(String(repeating: "p", count: 70_000))) }
+            await #expect(throws: StoreError.self) {
+                try await store.openSession(ProducerName(String(repeating: "p", count: 70_000)))
+            }
         }
     }
 
@@ -67,7 +70,8 @@ import Testing
                             let event = numbered(caller * 100 + sequence)
                             let receipt = try await store.append(
                                 session.request(UInt64(sequence), StreamAppend(StreamName("s-\(caller)"), [event])))
-                            let found = try await store.read(after: Position(receipt.first.value - 1), limit: 1, types: nil)
+                            let found = try await store.read(
+                                after: Position(receipt.first.value - 1), limit: 1, types: nil)
                             #expect(found.events.first?.event == event)
                         }
                     }
@@ -142,7 +146,7 @@ import Testing
     }
 
     @Test func anEndpointThatIsNoneEndsCallsInsteadOfHangingThem() async throws {
-        let endpoints = LogEndpoints(requests: "nonsense", events: "nonsense")
+        let endpoints = BusEndpoints(requests: "nonsense", events: "nonsense")
         let store = RemoteEventStore(RemoteLogOptions(endpoints: endpoints))
         await #expect(throws: StoreError.failed(.closed)) { try await store.head() }
     }

@@ -3,54 +3,9 @@ import FoundationEssentials
 import Glibc
 import JSON
 
-/// Something that happened to a process, as the log should know it.
-package struct SupervisionFact: Hashable, Sendable {
-    package enum What: Hashable, Sendable {
-        case ready
-        case exited(outcome: String, expected: Bool)
-    }
-
-    package var process: String
-    package var pid: Int32
-    package var what: What
-    package var occurred: Timestamp
-}
-
 /// Keeps the processes of a pipeline running: starts them in order, starts them again when they end, stops them in
 /// reverse order.
 package actor Supervisor {
-    /// What the supervisor works with; tests put their own in.
-    package struct Surroundings: Sendable {
-        package var directory: StateDirectory
-        package var programs: ProgramLocator
-        package var clock: PipelineClock
-        package var environment: [String: String]
-        /// Settings by process name, for those on which the configuration is silent.
-        package var settings: @Sendable (Topology.Process) -> [String: String]
-        /// Gets the name of a process and one line of its output.
-        package var line: @Sendable (String, String) -> Void
-        package var record: @Sendable (SupervisionFact) -> Void
-        /// Returns when what was recorded is in the log, or after a moment: called before the log itself is stopped.
-        package var settle: @Sendable () async -> Void
-
-        package init(
-            directory: StateDirectory, programs: ProgramLocator, clock: PipelineClock, environment: [String: String],
-            settings: @escaping @Sendable (Topology.Process) -> [String: String] = { _ in [:] },
-            line: @escaping @Sendable (String, String) -> Void,
-            record: @escaping @Sendable (SupervisionFact) -> Void = { _ in },
-            settle: @escaping @Sendable () async -> Void = {}
-        ) {
-            self.directory = directory
-            self.programs = programs
-            self.clock = clock
-            self.environment = environment
-            self.settings = settings
-            self.line = line
-            self.record = record
-            self.settle = settle
-        }
-    }
-
     private struct Running {
         var child: ChildProcess?
         var entry: ProcessBoard.Entry

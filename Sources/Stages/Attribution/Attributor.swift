@@ -43,6 +43,7 @@ package actor Attributor {
 
     /// Events that wait for a checkpoint before one is written for nothing else.
     private static let checkpointStride: UInt64 = 10_000
+    private static let pageEvents = 5_000
 
     private let reader: any EventReader
     private let settings: Settings
@@ -56,6 +57,7 @@ package actor Attributor {
     private var memory = AttributorMemory()
     /// Days to be settled at a moment: when their bill falls due, or when usage has changed long enough ago.
     private var waiting: [AccountDay: Timestamp] = [:]
+    private var lastUsage: (stream: StreamName, day: AccountDay?) = ("", nil)
     private var isBusy = false
     private var turns: [CheckedContinuation<Void, Never>] = []
 
@@ -110,12 +112,14 @@ package actor Attributor {
     /// Handles everything up to the head, due bills included, and returns with its checkpoint there.
     package func catchUp() async throws {
         try await begin()
+        var handled = checkpoint
         repeat {
-            let page = try await reader.read(after: checkpoint, limit: 5_000, types: Self.types)
+            let page = try await reader.read(after: handled, limit: Self.pageEvents, types: Self.types)
+            handled = page.scannedThrough
             try await handle(
-                SubscriptionBatch(events: page.events, scannedThrough: page.scannedThrough, head: page.head),
-                settlingAll: true)
-        } while checkpoint < head
+                SubscriptionBatch(events: page.events, scannedThrough: handled, head: page.head), settlingAll: true)
+            // What it appended itself is passed over in a last round.
+        } while try await reader.head() > handled
     }
 
     private func begin() async throws {
@@ -192,16 +196,16 @@ package actor Attributor {
     private func dueDays(all: Bool) -> [AccountDay] {
         let now = now()
         // In a catch-up a day that waits only to save work is settled now; one that is not due yet stays.
-        return waiting.filter { $0.value <= now || all && $0.value < settings.force.due($0.key.day) }.map(\.key)
+        return waiting.filter { day, moment in
+            (moment <= now || all && moment < settings.force.due(day.day)) && !memory.parking.isParked(day)
+        }.map(\.key)
     }
 
     private func sort(_ event: RecordedEvent, into work: inout Work, settlingAll: Bool) async throws {
         switch event.stream.category {
         case "usage":
             // Only the name is needed: of millions of usage events few belong to a day that has a bill.
-            guard !memory.billDays.isEmpty, let day = event.stream.accountDay, memory.billDays.contains(day) else {
-                return
-            }
+            guard let day = billDay(of: event.stream) else { return }
             if settlingAll || settings.force.isDue(day.day, at: now()) {
                 ask(for: day, because: event, &work)
             } else {
@@ -217,10 +221,16 @@ package actor Attributor {
         }
     }
 
+    /// Neighbours in the log are mostly of one stream, whose name is read once.
+    private func billDay(of stream: StreamName) -> AccountDay? {
+        if lastUsage.stream != stream { lastUsage = (stream, stream.accountDay) }
+        return lastUsage.day.flatMap { memory.billDays.contains($0) ? $0 : nil }
+    }
+
     private func ask(for day: AccountDay, because event: RecordedEvent, _ work: inout Work) {
         // A parked day waits for an administrator; its later changes wait with it, and need no record of their own: settling
         // a day takes in all of them.
-        guard !memory.parking.isParked(event.stream) else { return }
+        guard !memory.parking.isParked(day) else { return }
         if work.days[day] == nil { work.days[day] = .some(event) }
     }
 
@@ -273,16 +283,28 @@ package actor Attributor {
         default: return
         }
         guard let stream = memory.parking.stream(of: freed.position) else { return }
-        let behind = memory.parking.release(stream)
+        let behind = memory.parking.parked[stream] ?? []
+        memory.parking.evolve(decoded)
+        for position in behind where position != freed.position { letThrough(position, &work) }
         for position in behind where freed.isRetried || position != freed.position {
             let page = try await reader.read(after: Position(position.value - 1), limit: 1, types: nil)
             guard let parked = page.events.first else { continue }
-            if parked.stream.category == "usage" || parked.stream.category == "bill" {
-                if let day = parked.stream.accountDay { ask(for: day, because: parked, &work) }
+            if let day = parked.stream.accountDay, ["usage", "bill"].contains(parked.stream.category) {
+                ask(for: day, because: parked, &work)
             } else {
                 answerDirectory(parked, &work)
             }
         }
+    }
+
+    /// What waited behind a parked event is handled now, and the log says so.
+    private func letThrough(_ position: Position, _ work: inout Work) {
+        var retried = WireProcessingRetried()
+        retried.stage = Self.stage
+        retried.position = position.value
+        retried.reason = "the event before it was settled"
+        memory.parking.evolve(.processingRetried(retried))
+        work.failures.append(.processingRetried(retried))
     }
 
     // MARK: Appending

@@ -12,6 +12,9 @@ struct AttributorMemory: Sendable {
     /// some beyond the checkpoint), the days with bills, and what is parked.
     static func load(from reader: any EventReader, checkpoint: Position) async throws -> AttributorMemory {
         var memory = AttributorMemory()
+        for event in try await reader.readAll(stream: .failures(stage: Attributor.stage)) {
+            if let decoded = try EventCatalogue.decode(event.event) { memory.parking.evolve(decoded) }
+        }
         var history: [RecordedEvent] = []
         for prefix in Directory.streamPrefixes {
             for summary in try await reader.allStreams(prefix: prefix) {
@@ -21,12 +24,9 @@ struct AttributorMemory: Sendable {
         for summary in try await reader.allStreams(prefix: "assignment-") {
             history += try await reader.readAll(stream: summary.stream)
         }
-        for event in history.sorted(by: { $0.position < $1.position }) {
-            // What cannot be decoded was parked when it was handled; it has no part in the fold.
-            if let decoded = try? EventCatalogue.decode(event.event) { memory.reactor.evolve(decoded) }
-        }
-        for event in try await reader.readAll(stream: .failures(stage: Attributor.stage)) {
-            if let decoded = try EventCatalogue.decode(event.event) { memory.parking.evolve(decoded) }
+        history.sort { $0.position < $1.position }
+        for event in history where !memory.parking.excludes(event.position) {
+            if let decoded = try EventCatalogue.decode(event.event) { memory.reactor.evolve(decoded) }
         }
         for summary in try await reader.allStreams(prefix: "bill-") {
             if let day = summary.stream.accountDay { memory.billDays.insert(day) }

@@ -6,6 +6,8 @@ import FinOps
 struct ParkingLot: Equatable, Sendable {
     let stage: String
     private(set) var parked: [StreamName: [Position]] = [:]
+    /// Put aside for good.
+    private var skipped: Set<Position> = []
 
     init(stage: String) { self.stage = stage }
 
@@ -15,8 +17,12 @@ struct ParkingLot: Equatable, Sendable {
             let position = Position(event.position)
             let stream = StreamName(event.stream)
             if parked[stream]?.contains(position) != true { parked[stream, default: []].append(position) }
-        case .processingRetried(let event) where event.stage == stage: free(Position(event.position))
-        case .processingSkipped(let event) where event.stage == stage: free(Position(event.position))
+        case .processingRetried(let event) where event.stage == stage:
+            free(Position(event.position))
+            skipped.remove(Position(event.position))
+        case .processingSkipped(let event) where event.stage == stage:
+            free(Position(event.position))
+            skipped.insert(Position(event.position))
         default: break
         }
     }
@@ -29,10 +35,17 @@ struct ParkingLot: Equatable, Sendable {
 
     var count: Int { parked.values.reduce(0) { $0 + $1.count } }
 
-    /// Empties a stream's place: what fails again is parked again.
-    mutating func release(_ stream: StreamName) -> [Position] { parked.removeValue(forKey: stream) ?? [] }
+    /// What was put aside has no part in any fold.
+    func excludes(_ position: Position) -> Bool { skipped.contains(position) || stream(of: position) != nil }
 
     func stream(of position: Position) -> StreamName? { parked.first { $0.value.contains(position) }?.key }
 
     func isParked(_ stream: StreamName) -> Bool { parked[stream] != nil }
+
+    /// A day is settled as a whole, so whichever of its streams is parked holds it.
+    func isParked(_ day: AccountDay) -> Bool {
+        !parked.isEmpty
+            && (isParked(.bill(account: day.account, day: day.day))
+                || isParked(.usage(account: day.account, day: day.day)))
+    }
 }

@@ -188,15 +188,35 @@ import Testing
         }
     }
 
-    @Test func aSecondAttributorFencesTheFirst() async throws {
+    @Test func aStaleAttributorIsFenced() async throws {
         let bench = Bench()
-        let first = bench.attributor()
-        try await first.catchUp()
+        let stale = bench.attributor(tick: .seconds(1))
+        let subscriptions = PollingSubscription(store: bench.store)
+        async let running: Void = stale.run(subscriptions)
+        try await wait { try await bench.store.session(of: "attributor-clock") != nil }
         _ = try await bench.store.openSession("attributor")
         try await bench.setUpKey()
-        // The first opens a session of its own again, so it is the newest: only a stale one is fenced.
-        try await first.catchUp()
+        do {
+            try await running
+            Issue.record("it went on beside its successor")
+        } catch StoreError.refused(.fenced) {}
+        #expect(try await bench.events("attribution.assigned").isEmpty)
+    }
+
+    @Test func manyEventsThatDoNotMatterAreWalkedThrough() async throws {
+        let bench = Bench()
+        let session = try await bench.store.openSession("bulk")
+        let noise = FinOpsEvent.modelUnpriced(.init()).newEvent(in: "unpriced-openai-x", occurred: .init(seconds: 1))
+        for number in 1...3 {
+            let request = AppendRequest(
+                session: session, sequence: UInt64(number),
+                [StreamAppend("unpriced-openai-x", Array(repeating: noise, count: 7_000))])
+            _ = try await bench.store.append(request)
+        }
+        try await bench.setUpKey()
+        try await bench.attributor().catchUp()
         #expect(try await bench.events("attribution.assigned").count == 1)
+        #expect(try await bench.checkpoint == 21_004)
     }
 
     private func wait(until condition: () async throws -> Bool) async throws {

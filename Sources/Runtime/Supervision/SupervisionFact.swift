@@ -1,0 +1,21 @@
+package import EventLog
+
+/// Something that happened to a process, as the log should know it.
+package struct SupervisionFact: Hashable, Sendable {
+    package enum What: Hashable, Sendable {
+        case ready
+        case exited(outcome: String, expected: Bool)
+    }
+
+    package var process: String
+    package var pid: Int32
+    package var what: What
+    package var occurred: Timestamp
+
+    package init(process: String, pid: Int32, what: What, occurred: Timestamp) {
+        self.process = process
+        self.pid = pid
+        self.what = what
+        self.occurred = occurred
+    }
+}

@@ -1,0 +1,70 @@
+import ArgumentParser
+import EventLog
+import JSON
+import Runtime
+import Storage
+
+struct Tail: CancellableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Prints the last events, and with --follow those that come.",
+        discussion: """
+            With --json one event per line.
+            Example: event-log tail -n 0 --follow --type run.finished --type run.failed
+            """)
+
+    /// How often the file is asked whether something was committed.
+    private static let pause = Duration.milliseconds(100)
+
+    @OptionGroup var selection: EventSelection
+    @Option(name: [.customShort("n"), .customLong("lines")], help: "How many events to begin with.") var lines = 20
+    @Flag(name: .shortAndLong, help: "Go on with new events until interrupted.") var follow = false
+    @OptionGroup var options: GlobalOptions
+
+    func run() async throws {
+        let scanner = try options.scanner()
+        let filter = try selection.filter()
+        var position = try printLast(scanner, filter)
+        var change: Int64?
+        while follow {
+            try Task.checkCancellation()
+            let counter = try scanner.changeCounter()
+            if counter != change {
+                position = try scanner.visit(filter, after: position) {
+                    try Output.line(line($0))
+                    return true
+                }
+                change = counter
+            } else {
+                try await Task.sleep(for: Self.pause)
+            }
+        }
+    }
+
+    /// - Returns: the position to follow from.
+    private func printLast(_ scanner: SQLiteLogScanner, _ filter: EventFilter) throws -> Position {
+        let head = try scanner.head()
+        // Filters may let little through, so the window grows until it holds enough or all.
+        var window = UInt64(max(lines, 1)) * 4
+        var found: [RecordedEvent] = []
+        while true {
+            let start = max(selection.after ?? 0, head.value > window ? head.value - window : 0)
+            found = []
+            try scanner.visit(filter, after: Position(start)) {
+                guard $0.position <= head else { return false }
+                found.append($0)
+                if found.count > 2 * max(lines, 1) { found.removeFirst(found.count - lines) }
+                return true
+            }
+            if found.count >= lines || start == selection.after ?? 0 { break }
+            window = window.multipliedReportingOverflow(by: 16).partialValue
+        }
+        for event in found.suffix(lines) { try Output.line(line(event)) }
+        return head
+    }
+
+    private func line(_ event: RecordedEvent) -> String {
+        let text = EventText(event: event)
+        if options.json { return text.json.text }
+        return text.row(dataWidth: 100).map { Table.plainText($0).withoutControls }.joined(separator: "  ")
+    }
+}
