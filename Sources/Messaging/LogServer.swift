@@ -33,7 +33,7 @@ package final class LogServer<Store: GroupStore & SendableMetatype>: Sendable {
     /// Serves until `stop`, cancellation, or a failure of the store that it must not survive.
     /// - Parameter ready: called when everything is bound, with the endpoints as bound (local, then remote).
     /// - Throws: when the store or an endpoint cannot be opened, or the store failed for good.
-    package func run(ready: @escaping @Sendable ([BusEndpoints]) -> Void = { _ in }) async throws(StoreError) {
+    package func run(ready: @escaping @Sendable ([LogEndpoints]) -> Void = { _ in }) async throws(StoreError) {
         let reads = ServerReads(reader, queued: options.queuedReads, wake: wake)
         let result = await withTaskCancellationHandler {
             await withTaskGroup(of: Void.self) { group in
@@ -54,7 +54,7 @@ package final class LogServer<Store: GroupStore & SendableMetatype>: Sendable {
         wake.signal()
     }
 
-    private func serve(_ reads: ServerReads, _ ready: ([BusEndpoints]) -> Void) -> Result<Void, StoreError> {
+    private func serve(_ reads: ServerReads, _ ready: ([LogEndpoints]) -> Void) -> Result<Void, StoreError> {
         do throws(StoreError) {
             let loop = try LogServerLoop(options, store: try openStore(), reads: reads, counters: counters)
             ready(loop.endpoints)

@@ -33,7 +33,7 @@ final class LogServerLoop<Store: GroupStore & SendableMetatype> {
         }
     }
 
-    var endpoints: [BusEndpoints] { doors.map(\.endpoints) }
+    var endpoints: [LogEndpoints] { doors.map(\.endpoints) }
 
     /// - Throws: when the store failed for good: nothing of that group was acknowledged.
     func run(until isStopping: () -> Bool) throws(StoreError) {

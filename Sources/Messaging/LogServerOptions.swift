@@ -1,7 +1,7 @@
 package import ZeroMQ
 
 /// Where a log is reached: requests go to one endpoint, events come from the other.
-package struct BusEndpoints: Hashable, Sendable {
+package struct LogEndpoints: Hashable, Sendable {
     package var requests: String
     package var events: String
 
@@ -13,18 +13,18 @@ package struct BusEndpoints: Hashable, Sendable {
 
 /// The door to the network: encrypted, and only for listed keys.
 package struct SecureEndpoints: Sendable {
-    package var endpoints: BusEndpoints
+    package var endpoints: LogEndpoints
     package var keys: CurveKeyPair
     package var access: AccessList
 
-    package init(endpoints: BusEndpoints, keys: CurveKeyPair, access: AccessList) {
+    package init(endpoints: LogEndpoints, keys: CurveKeyPair, access: AccessList) {
         self.endpoints = endpoints
         self.keys = keys
         self.access = access
     }
 
     /// - Parameter secretKey: the server's key in Z85, as its file holds it; nil is returned when it is none.
-    package init?(_ endpoints: BusEndpoints, secretKey: String, access: AccessList) {
+    package init?(_ endpoints: LogEndpoints, secretKey: String, access: AccessList) {
         guard let secret = CurveSecretKey(text: secretKey), let keys = CurveKeyPair(secretKey: secret) else {
             return nil
         }
@@ -35,7 +35,7 @@ package struct SecureEndpoints: Sendable {
 /// How a log server is reached, and the bounds it keeps.
 package struct LogServerOptions: Sendable {
     /// Without authentication: `ipc://` in a private directory, or `inproc://`.
-    package var local: BusEndpoints
+    package var local: LogEndpoints
     package var remote: SecureEndpoints?
     package var groupRequests = 256
     package var groupBytes = 8 << 20
@@ -47,7 +47,7 @@ package struct LogServerOptions: Sendable {
     package var concurrentReads = 2
     package var queuedReads = 128
 
-    package init(local: BusEndpoints, remote: SecureEndpoints? = nil) {
+    package init(local: LogEndpoints, remote: SecureEndpoints? = nil) {
         self.local = local
         self.remote = remote
     }

@@ -13,7 +13,7 @@ package struct CurveClient: Sendable {
 
 /// How a program reaches its log, and how long it insists.
 package struct RemoteLogOptions: Sendable {
-    package var endpoints: BusEndpoints
+    package var endpoints: LogEndpoints
     /// nil on `ipc://`.
     package var curve: CurveClient?
     /// After this long without a reply the request is sent again; doubled at each attempt.
@@ -28,7 +28,7 @@ package struct RemoteLogOptions: Sendable {
     /// One I/O thread for everything that is made from these options.
     let context = Context()
 
-    package init(endpoints: BusEndpoints, curve: CurveClient? = nil) {
+    package init(endpoints: LogEndpoints, curve: CurveClient? = nil) {
         self.endpoints = endpoints
         self.curve = curve
     }

@@ -18,19 +18,19 @@ final class ServerDoor {
         var body: Message?
     }
 
-    let endpoints: BusEndpoints
+    let endpoints: LogEndpoints
     let requests: Socket
     let events: Socket
     let monitor: SocketMonitor
     let access: AccessList?
 
     /// - Throws: when an endpoint cannot be bound.
-    init(_ context: Context, local endpoints: BusEndpoints) throws(ZeroMQError) {
+    init(_ context: Context, local endpoints: LogEndpoints) throws(ZeroMQError) {
         requests = try Socket(context, .router, limits: .requests)
         events = try Socket(context, .publisher, limits: .publications)
         monitor = try SocketMonitor(context, of: requests)
         access = nil
-        self.endpoints = BusEndpoints(
+        self.endpoints = LogEndpoints(
             requests: try requests.bind(endpoints.requests), events: try events.bind(endpoints.events))
     }
 
@@ -41,7 +41,7 @@ final class ServerDoor {
         try events.requireCurve(secure.keys, domain: "event-log")
         monitor = try SocketMonitor(context, of: requests)
         access = secure.access
-        endpoints = BusEndpoints(
+        endpoints = LogEndpoints(
             requests: try requests.bind(secure.endpoints.requests), events: try events.bind(secure.endpoints.events))
     }
 

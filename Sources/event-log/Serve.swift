@@ -39,7 +39,7 @@ struct Serve: AsyncParsableCommand {
             let bus = try context.directory.endpoints()
             let server = LogServer(
                 LogServerOptions(
-                    local: BusEndpoints(requests: bus.requests, events: bus.events), remote: try network.endpoints()),
+                    local: LogEndpoints(requests: bus.requests, events: bus.events), remote: try network.endpoints()),
                 reader: SQLiteEventReader(files: files), onIncident: incidentHandler(context),
                 openStore: { handover.take() })
             return [LogService(server: server, context: context)]
@@ -97,7 +97,7 @@ struct NetworkOptions: ParsableArguments {
                 .usage, "--listen-requests, --listen-events, --curve-key and --allow belong together")
         }
         let access = try AccessList(text: try String(contentsOfFile: allow, encoding: .utf8))
-        let addresses = BusEndpoints(requests: listenRequests, events: listenEvents)
+        let addresses = LogEndpoints(requests: listenRequests, events: listenEvents)
         guard let secure = SecureEndpoints(addresses, secretKey: try secret(in: curveKey), access: access) else {
             throw CommandFailure(.failure, "\(curveKey) does not hold a CURVE secret key")
         }

@@ -20,7 +20,7 @@ import ZeroMQ
         let access = AccessList([
             ingest.publicKey: .init(types: ["usage.recorded"], producers: ["ingest-openai"])
         ])
-        let tcp = BusEndpoints(requests: "tcp://127.0.0.1:*", events: "tcp://127.0.0.1:*")
+        let tcp = LogEndpoints(requests: "tcp://127.0.0.1:*", events: "tcp://127.0.0.1:*")
         try await RunningLog.with(configure: {
             $0.remote = SecureEndpoints(endpoints: tcp, keys: server, access: access)
         }) { try await body($0) }

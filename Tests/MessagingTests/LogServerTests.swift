@@ -146,7 +146,7 @@ import ZeroMQ
 
     @Test func anEndpointThatCannotBeBoundIsAnError() async throws {
         let options = LogServerOptions(
-            local: BusEndpoints(requests: "ipc:///no/such/folder/r", events: "ipc:///no/such/folder/e"))
+            local: LogEndpoints(requests: "ipc:///no/such/folder/r", events: "ipc:///no/such/folder/e"))
         let store = InMemoryGroupStore.fresh()
         let server = LogServer(options, reader: store) { () throws(StoreError) in store }
         do {
@@ -207,7 +207,7 @@ private final class GatedStore: GroupStore, Sendable {
 
 private func withServer(
     of store: GatedStore, configure: (inout LogServerOptions) -> Void = { _ in },
-    _ body: @escaping @Sendable (BusEndpoints) async throws -> Void
+    _ body: @escaping @Sendable (LogEndpoints) async throws -> Void
 ) async throws {
     let directory = try RunningLog.makeSocketDirectory()
     defer { try? FileManager.default.removeItem(at: directory) }  // a leftover in /tmp harms nobody

@@ -146,7 +146,7 @@ import Testing
     }
 
     @Test func anEndpointThatIsNoneEndsCallsInsteadOfHangingThem() async throws {
-        let endpoints = BusEndpoints(requests: "nonsense", events: "nonsense")
+        let endpoints = LogEndpoints(requests: "nonsense", events: "nonsense")
         let store = RemoteEventStore(RemoteLogOptions(endpoints: endpoints))
         await #expect(throws: StoreError.failed(.closed)) { try await store.head() }
     }

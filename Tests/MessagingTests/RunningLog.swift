@@ -7,8 +7,8 @@ import Synchronization
 struct RunningLog: Sendable {
     let server: LogServer<InMemoryGroupStore>
     let store: InMemoryGroupStore
-    let endpoints: BusEndpoints
-    let remote: BusEndpoints?
+    let endpoints: LogEndpoints
+    let remote: LogEndpoints?
     let incidents: Incidents
 
     var options: RemoteLogOptions { RemoteLogOptions(endpoints: endpoints) }
@@ -28,7 +28,7 @@ struct RunningLog: Sendable {
         let server = LogServer(options, reader: reader ?? store, onIncident: incidents.record) {
             () throws(StoreError) in store
         }
-        let (ready, signal) = AsyncStream.makeStream(of: [BusEndpoints].self)
+        let (ready, signal) = AsyncStream.makeStream(of: [LogEndpoints].self)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 defer { signal.finish() }
@@ -56,9 +56,9 @@ struct RunningLog: Sendable {
     }
 }
 
-extension BusEndpoints {
-    static func inside(_ directory: URL) -> BusEndpoints {
-        BusEndpoints(requests: "ipc://\(directory.path)/r.sock", events: "ipc://\(directory.path)/e.sock")
+extension LogEndpoints {
+    static func inside(_ directory: URL) -> LogEndpoints {
+        LogEndpoints(requests: "ipc://\(directory.path)/r.sock", events: "ipc://\(directory.path)/e.sock")
     }
 }
 

@@ -44,7 +44,7 @@ package func withLogServer<Store: GroupStore & SendableMetatype, Value>(
     openStore: @escaping @Sendable () throws(StoreError) -> Store,
     body: (any EventStore) async throws -> Value
 ) async throws -> Value {
-    let endpoints = BusEndpoints(requests: "ipc://\(directory)/r.sock", events: "ipc://\(directory)/e.sock")
+    let endpoints = LogEndpoints(requests: "ipc://\(directory)/r.sock", events: "ipc://\(directory)/e.sock")
     let server = LogServer(LogServerOptions(local: endpoints), reader: reader, openStore: openStore)
     let serving = Task { try await server.run() }
     let remote = RemoteEventStore(RemoteLogOptions(endpoints: endpoints))
