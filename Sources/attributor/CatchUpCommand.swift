@@ -56,7 +56,7 @@ private final class LatestProgress: Sendable {
 extension LogConnector {
     /// Over the bus.
     static let remote = LogConnector { endpoints in
-        let store = RemoteEventStore(RemoteLogOptions(endpoints))
+        let store = RemoteEventStore(RemoteLogOptions(endpoints: endpoints))
         return LogConnection(store: store) { store.close() }
     }
 }

@@ -27,7 +27,7 @@ private struct AttributorService: Service {
     let context: StageContext
 
     func run() async throws {
-        let link = RemoteLogOptions(context.endpoints)
+        let link = RemoteLogOptions(endpoints: context.endpoints)
         let reader = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
         let store = RemoteEventStore(link, reader: reader)
         defer { store.close() }
@@ -48,12 +48,5 @@ private struct AttributorService: Service {
                 return  // Asked to stop: what was under way is in the log or will be done again.
             }
         }
-    }
-}
-
-extension RemoteLogOptions {
-    /// The bus of a state directory.
-    init(_ endpoints: Runtime.LogEndpoints) {
-        self.init(endpoints: Messaging.LogEndpoints(requests: endpoints.requests, events: endpoints.events))
     }
 }

@@ -34,14 +34,13 @@ package struct CollectionLoop: Sendable {
     }
 
     /// Runs until its task is cancelled.
-    /// - Parameter told: called after each round, with what keeps it from working, if anything does.
+    /// - Parameter told: called when the log has answered, and with the error when it has not.
     /// - Throws: `CancellationError`.
     package func run(told: @Sendable ((any Error)?) async -> Void) async throws {
         var rests: [WireConnectionMade: Timestamp] = [:]
         while true {
             do {
-                try await round(&rests)
-                await told(nil)
+                try await round(&rests) { await told(nil) }
             } catch {
                 try Task.checkCancellation()
                 environment.logger.warning("the log does not answer", metadata: ["error": "\(error)"])
@@ -53,8 +52,9 @@ package struct CollectionLoop: Sendable {
 
     /// Everything that is due now.
     /// - Throws: `StoreError`; `UndecodableEvent`; `CancellationError`.
-    func round(_ rests: inout [WireConnectionMade: Timestamp]) async throws {
+    func round(_ rests: inout [WireConnectionMade: Timestamp], answered: () async -> Void = {}) async throws {
         let connections = try await log.connections(provider: provider)
+        await answered()
         rests = rests.filter { connections.contains($0.key) }
         for connection in connections {
             if let rest = rests[connection], environment.now() < rest { continue }

@@ -41,11 +41,15 @@ package struct CollectionReport: Hashable, Sendable {
     package var notes: [String] = []
     package var failure: SourceFailure?
 
-    init(account: CollectedAccount, kind: CollectionKind, days: ClosedRange<Day>, run: EventID) {
+    package init(
+        account: CollectedAccount, kind: CollectionKind, days: ClosedRange<Day>, run: EventID,
+        failure: SourceFailure? = nil
+    ) {
         self.account = account
         self.kind = kind
         self.days = days
         self.run = run
+        self.failure = failure
     }
 
     mutating func note(_ notes: [String]) {

@@ -28,6 +28,8 @@ package struct Collector: Sendable {
     private static let usageDaysAtOnce = 7
     private static let billDaysAtOnce = 90
 
+    package typealias Progress = @Sendable (_ kept: Int, _ of: Int) -> Void
+
     private let account: CollectedAccount
     private let source: any UsageSource
     private let log: any EventStore
@@ -49,8 +51,11 @@ package struct Collector: Sendable {
 
     /// Collects business days: every UTC day they touch, up to now. A provider's failure is in the report, together with
     /// what was committed before it.
+    /// - Parameter progress: told after each UTC day of usage that is kept: how many of how many.
     /// - Throws: `StoreError` if the log cannot be reached; `CancellationError`.
-    package func collect(_ kind: CollectionKind, _ days: ClosedRange<Day>) async throws -> CollectionReport {
+    package func collect(
+        _ kind: CollectionKind, _ days: ClosedRange<Day>, progress: Progress = { _, _ in }
+    ) async throws -> CollectionReport {
         var report = CollectionReport(account: account, kind: kind, days: days, run: environment.newID())
         guard let utcDays = Self.utcDays(of: days, calendar, until: environment.now()) else {
             report.note(["\(days.lowerBound) has not begun"])
@@ -61,7 +66,7 @@ package struct Collector: Sendable {
             store: log, name: ProducerName("ingest-\(account.provider)-\(report.run)"), pause: environment.pause)
         try await producer.append([StreamAppend(stream, [event(report.started, of: report)])])
         let before = await source.effort
-        try await keep(utcDays, through: producer, into: &report)
+        try await keep(utcDays, through: producer, into: &report, progress)
         let after = await source.effort
         report.effort = SourceEffort(
             requests: after.requests - before.requests, retries: after.retries - before.retries)
@@ -72,11 +77,12 @@ package struct Collector: Sendable {
     }
 
     private func keep(
-        _ days: ClosedRange<Day>, through producer: FreshProducer, into report: inout CollectionReport
+        _ days: ClosedRange<Day>, through producer: FreshProducer, into report: inout CollectionReport,
+        _ progress: Progress
     ) async throws {
         let keeper = DayKeeper(log: log, producer: producer, run: report.run, now: environment.now)
         do {
-            try await keepUsage(of: days, keeper, into: &report)
+            try await keepUsage(of: days, keeper, into: &report, progress)
         } catch {
             report.failure = try Self.failure(error)
         }
@@ -94,7 +100,7 @@ package struct Collector: Sendable {
     }
 
     private func keepUsage(
-        of days: ClosedRange<Day>, _ keeper: DayKeeper, into report: inout CollectionReport
+        of days: ClosedRange<Day>, _ keeper: DayKeeper, into report: inout CollectionReport, _ progress: Progress
     ) async throws {
         let prices = try await prices.read()
         for span in days.pieces(of: Self.usageDaysAtOnce) {
@@ -104,6 +110,7 @@ package struct Collector: Sendable {
                 try Task.checkCancellation()
                 report.rows += observation.rows.count
                 report.count(try await keeper.keep(day, observation, prices))
+                progress(day.number - days.lowerBound.number + 1, days.count)
             }
         }
     }
@@ -166,6 +173,8 @@ package struct Collector: Sendable {
 }
 
 extension ClosedRange<Day> {
+    fileprivate var count: Int { upperBound.number - lowerBound.number + 1 }
+
     /// The same days in order, at most `count` in a piece.
     fileprivate func pieces(of count: Int) -> [ClosedRange<Day>] {
         stride(from: lowerBound.number, through: upperBound.number, by: count).map { start in

@@ -4,7 +4,7 @@ import EventLog
 /// or be mistaken for it. An append whose answer got lost is sent again with its sequence, which the log recognises.
 actor FreshProducer {
     /// Pauses before an append is sent again, in seconds.
-    private static let pauses: [Double] = [0.1, 0.5, 1, 2, 4]
+    private static let pauses: [Double] = [0.5, 2]
 
     private let store: any EventStore
     private let name: ProducerName

@@ -9,53 +9,51 @@ extension CollectionReport {
     }
 
     var started: FinOpsEvent {
-        .runStarted(
-            .with {
-                $0.run = run.description
-                $0.provider = account.provider
-                $0.account = account.name
-                $0.kind = kind.rawValue
-                $0.fromDay = days.lowerBound.description
-                $0.toDay = days.upperBound.description
-            })
+        var event = WireRunStarted()
+        event.run = run.description
+        event.provider = account.provider
+        event.account = account.name
+        event.kind = kind.rawValue
+        event.fromDay = days.lowerBound.description
+        event.toDay = days.upperBound.description
+        return .runStarted(event)
     }
 
-    var ended: FinOpsEvent {
-        guard let failure else { return finished }
-        return .runFailed(
-            .with {
-                $0.run = run.description
-                $0.provider = account.provider
-                $0.account = account.name
-                $0.kind = kind.rawValue
-                $0.fromDay = days.lowerBound.description
-                $0.toDay = days.upperBound.description
-                $0.code = failure.code
-                $0.message = failure.message
-                $0.retriable = failure.isRetriable
-                $0.keyMask = account.keyMask
-                $0.recorded = Int64(recorded)
-                $0.restated = Int64(restated)
-                $0.requests = Int64(effort.requests)
-                $0.retries = Int64(effort.retries)
-            })
+    var ended: FinOpsEvent { failure.map(failed) ?? finished }
+
+    private func failed(_ failure: SourceFailure) -> FinOpsEvent {
+        var event = WireRunFailed()
+        event.run = run.description
+        event.provider = account.provider
+        event.account = account.name
+        event.kind = kind.rawValue
+        event.fromDay = days.lowerBound.description
+        event.toDay = days.upperBound.description
+        event.code = failure.code
+        event.message = failure.message
+        event.retriable = failure.isRetriable
+        event.keyMask = account.keyMask
+        event.recorded = Int64(recorded)
+        event.restated = Int64(restated)
+        event.requests = Int64(effort.requests)
+        event.retries = Int64(effort.retries)
+        return .runFailed(event)
     }
 
     private var finished: FinOpsEvent {
-        .runFinished(
-            .with {
-                $0.run = run.description
-                $0.provider = account.provider
-                $0.account = account.name
-                $0.kind = kind.rawValue
-                $0.fromDay = days.lowerBound.description
-                $0.toDay = days.upperBound.description
-                $0.rows = Int64(rows)
-                $0.recorded = Int64(recorded)
-                $0.restated = Int64(restated)
-                $0.requests = Int64(effort.requests)
-                $0.retries = Int64(effort.retries)
-                $0.notes = notes
-            })
+        var event = WireRunFinished()
+        event.run = run.description
+        event.provider = account.provider
+        event.account = account.name
+        event.kind = kind.rawValue
+        event.fromDay = days.lowerBound.description
+        event.toDay = days.upperBound.description
+        event.rows = Int64(rows)
+        event.recorded = Int64(recorded)
+        event.restated = Int64(restated)
+        event.requests = Int64(effort.requests)
+        event.retries = Int64(effort.retries)
+        event.notes = notes
+        return .runFinished(event)
     }
 }

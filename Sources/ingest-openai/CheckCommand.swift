@@ -1,0 +1,78 @@
+import ArgumentParser
+import EventLog
+import FinOps
+import JSON
+import Providers
+import Runtime
+import Stages
+import Storage
+
+/// Tests the connections with the smallest requests there are.
+struct CheckCommand: CancellableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Test the credentials and say precisely what fails.",
+        discussion: "Exit codes: 0 works, 4 the key is refused, 75 unreachable for now, 3 anything else.")
+
+    @Option(help: "Only the account of this name.") var name: String?
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var provider: ProviderOptions
+
+    func run() async throws {
+        let directory = try global.initialisedDirectory()
+        let configuration = try Configuration.load(directory, flags: provider.flags)
+        let opener = try provider.opener(directory, configuration, .real)
+        let log = SQLiteEventReader(files: LogFiles(database: directory.logDatabase))
+        var findings: [(account: String, finding: CheckFinding)] = []
+        for connection in try await log.connections(provider: "openai").named(name) {
+            findings += await check(connection, opener).map { (connection.account, $0) }
+        }
+        try tell(findings)
+        if let status = Self.status(findings.compactMap(\.finding.failure)) {
+            let worst = findings.first { !$0.finding.ok }
+            throw CommandFailure(status, "the check found a problem", hint: worst?.finding.remedy)
+        }
+    }
+
+    private func check(_ connection: WireConnectionMade, _ opener: ConnectionOpener) async -> [CheckFinding] {
+        do throws(SourceFailure) {
+            return await (try await opener.check(of: connection)).run(now: wallTime().seconds)
+        } catch {
+            return [
+                CheckFinding(
+                    subject: "connection", failure: error, detail: error.message,
+                    remedy: "connect it again: finops connect openai --name \(connection.account) --key-file FILE")
+            ]
+        }
+    }
+
+    private func tell(_ findings: [(account: String, finding: CheckFinding)]) throws {
+        if global.json {
+            let document: JSONValue = [
+                "ok": .bool(findings.allSatisfy { $0.finding.ok }),
+                "findings": .array(
+                    findings.map { account, finding in
+                        [
+                            "account": .string(account), "subject": .string(finding.subject), "ok": .bool(finding.ok),
+                            "code": JSONValue(finding.failure?.code), "detail": .string(finding.detail),
+                            "remedy": JSONValue(finding.ok ? nil : finding.remedy),
+                        ]
+                    }),
+            ]
+            return try Output.line(document.prettyText)
+        }
+        var table = Table([.init("account"), .init("subject"), .init("ok"), .init("detail")])
+        table.rows = findings.map { account, finding in
+            [.string(account), .string(finding.subject), .bool(finding.ok), .string(finding.detail)]
+        }
+        try table.write(.table)
+        for (account, finding) in findings where !finding.ok {
+            Output.message("\(account), \(finding.subject): \(finding.remedy)")
+        }
+    }
+
+    private static func status(_ failures: [SourceFailure]) -> ExitStatus? {
+        if failures.isEmpty { return nil }
+        if failures.contains(where: { $0.kind == .notAuthorised }) { return .notAuthorised }
+        return failures.allSatisfy(\.isRetriable) ? .tryAgain : .problemFound
+    }
+}

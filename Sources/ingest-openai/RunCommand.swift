@@ -1,0 +1,61 @@
+import ArgumentParser
+import EventLog
+import FinOps
+import Messaging
+import Runtime
+import ServiceLifecycle
+import Stages
+import Storage
+
+/// Collects on schedule until it is asked to stop.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Collect daily at the configured time and poll the running day, until asked to stop.")
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var service: ServiceOptions
+    @OptionGroup var provider: ProviderOptions
+
+    func run() async throws {
+        try await StageProgram.run("ingest-openai", options: global, service: service) { context in
+            let configuration = try Configuration.load(context.directory, flags: provider.flags)
+            let opener = try provider.opener(context.directory, configuration, context.clock)
+            return [IngestService(context: context, opener: opener, calendar: try .configured(configuration))]
+        }
+    }
+}
+
+private struct IngestService: Service {
+    let context: StageContext
+    let opener: ConnectionOpener
+    let calendar: BusinessCalendar
+
+    func run() async throws {
+        // Reads go to the file beside us: a day's stream may be long, and the writer has better things to do.
+        let reader = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
+        let store = RemoteEventStore(RemoteLogOptions(endpoints: context.endpoints), reader: reader)
+        defer { store.close() }
+        let (clock, health, opener) = (context.clock, context.health, opener)
+        let loop = CollectionLoop(
+            provider: "openai", schedule: schedule, log: store,
+            open: { connection throws(SourceFailure) in try await opener.source(of: connection) },
+            sleep: { try await clock.sleep(until: $0) },
+            environment: CollectionEnvironment(clock, logger: context.logger))
+        try await cancelWhenGracefulShutdown {
+            do {
+                try await loop.run { error in
+                    if let error { health.notReady("\(error)") } else { health.ready() }
+                }
+            } catch  where Task.isCancelled {
+                return  // Asked to stop: what was under way is in the log or will be done again.
+            }
+        }
+    }
+
+    private var schedule: CollectionSchedule {
+        CollectionSchedule(
+            calendar: calendar, dailySeconds: context.configuration.dailyTime.secondsFromMidnight,
+            pollSeconds: context.configuration.pollSeconds, trailingDays: context.configuration.trailingDays)
+    }
+}
