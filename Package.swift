@@ -158,7 +158,8 @@ let package = Package(
             resources: [.copy("Fixtures")]),
         tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf]),
         tests("StagesTests", ["EventLog", "FinOps", "JSON", "Stages", logging]),
-        tests("RuntimeTests", ["EventLog", "JSON", "Runtime"]),
+        tests(
+            "RuntimeTests", ["EventLog", "JSON", "Messaging", "Runtime", argumentParser, logging, serviceLifecycle]),
         tests("EndToEndTests", ["EventLog", "FinOps", "JSON", "Runtime", "Storage"]),
     ],
     swiftLanguageModes: [.v6]

@@ -3,7 +3,6 @@ import EventLog
 import FinOps
 import JSON
 import Logging
-import Messaging
 import Runtime
 import Stages
 import Storage
@@ -51,12 +50,4 @@ private final class LatestProgress: Sendable {
     var value: Attributor.Progress { latest.withLock { $0 } }
 
     func set(_ progress: Attributor.Progress) { latest.withLock { $0 = progress } }
-}
-
-extension LogConnector {
-    /// Over the bus.
-    static let remote = LogConnector { endpoints in
-        let store = RemoteEventStore(RemoteLogOptions(endpoints: endpoints))
-        return LogConnection(store: store) { store.close() }
-    }
 }

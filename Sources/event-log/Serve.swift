@@ -36,10 +36,8 @@ struct Serve: AsyncParsableCommand {
             let files = LogFiles(database: context.directory.logDatabase)
             // Before anything is bound: a second writer must not take the sockets of the first from it.
             let handover = StoreHandover(try open(files, context))
-            let bus = try context.directory.endpoints()
             let server = LogServer(
-                LogServerOptions(
-                    local: LogEndpoints(requests: bus.requests, events: bus.events), remote: try network.endpoints()),
+                LogServerOptions(local: context.endpoints, remote: try network.endpoints()),
                 reader: SQLiteEventReader(files: files), onIncident: incidentHandler(context),
                 openStore: { handover.take() })
             return [LogService(server: server, context: context)]

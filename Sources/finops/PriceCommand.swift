@@ -46,10 +46,10 @@ struct PriceCommand: AsyncParsableCommand {
             let models = events.compactMap { event -> String? in
                 if case .priceChanged(let change) = event { "\(change.provider)/\(change.model)" } else { nil }
             }
-            let what = models.isEmpty && !events.isEmpty ? "general rules" : "\(models.count) models"
             return Answer(
                 changed: !events.isEmpty || repriced > 0,
-                "\(what) \(dryRun ? "would have" : "have") new prices; \(repriced) rows without a price got one",
+                "models with \(dryRun ? "other prices than now" : "new prices"): \(models.count); general rules: "
+                    + "\(events.count - models.count); rows that got their first price: \(repriced)",
                 [
                     .init("models", .array(models.map(JSONValue.string))), .init("events", .integer(events.count)),
                     .init("repriced_rows", .integer(repriced)), .init("dry_run", .bool(dryRun)),

@@ -24,7 +24,7 @@ struct CheckCommand: CancellableCommand {
         let log = SQLiteEventReader(files: LogFiles(database: directory.logDatabase))
         var findings: [(account: String, finding: CheckFinding)] = []
         for connection in try await log.connections(provider: "openai").named(name) {
-            findings += await check(connection, opener).map { (connection.account, $0) }
+            findings += await check(connection, opener).map { (account: connection.account, finding: $0) }
         }
         try tell(findings)
         if let status = Self.status(findings.compactMap(\.finding.failure)) {
@@ -49,25 +49,27 @@ struct CheckCommand: CancellableCommand {
         if global.json {
             let document: JSONValue = [
                 "ok": .bool(findings.allSatisfy { $0.finding.ok }),
-                "findings": .array(
-                    findings.map { account, finding in
-                        [
-                            "account": .string(account), "subject": .string(finding.subject), "ok": .bool(finding.ok),
-                            "code": JSONValue(finding.failure?.code), "detail": .string(finding.detail),
-                            "remedy": JSONValue(finding.ok ? nil : finding.remedy),
-                        ]
-                    }),
+                "findings": .array(findings.map { Self.document(of: $0.finding, account: $0.account) }),
             ]
             return try Output.line(document.prettyText)
         }
         var table = Table([.init("account"), .init("subject"), .init("ok"), .init("detail")])
-        table.rows = findings.map { account, finding in
-            [.string(account), .string(finding.subject), .bool(finding.ok), .string(finding.detail)]
+        table.rows = findings.map { row -> [JSONValue] in
+            let finding = row.finding
+            return [.string(row.account), .string(finding.subject), .bool(finding.ok), .string(finding.detail)]
         }
         try table.write(.table)
         for (account, finding) in findings where !finding.ok {
             Output.message("\(account), \(finding.subject): \(finding.remedy)")
         }
+    }
+
+    private static func document(of finding: CheckFinding, account: String) -> JSONValue {
+        [
+            "account": .string(account), "subject": .string(finding.subject), "ok": .bool(finding.ok),
+            "code": JSONValue(finding.failure?.code), "detail": .string(finding.detail),
+            "remedy": JSONValue(finding.ok ? nil : finding.remedy),
+        ]
     }
 
     private static func status(_ failures: [SourceFailure]) -> ExitStatus? {

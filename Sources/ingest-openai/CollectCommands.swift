@@ -1,4 +1,5 @@
 import ArgumentParser
+import EventLog
 import FinOps
 import Runtime
 import Stages
@@ -12,8 +13,8 @@ struct BackfillCommand: CancellableCommand {
               ingest-openai backfill --from 2026-11-01 --to 2026-11-20
             """)
 
-    @Option(help: "First day, such as 2026-11-01.") var from: Day
-    @Option(help: "Last day; the default is the first.") var to: Day?
+    @Option(help: "First day, such as 2026-11-01.", transform: day(fromArgument:)) var from: Day
+    @Option(help: "Last day; the default is the first.", transform: day(fromArgument:)) var to: Day?
     @Option(help: "Only the account of this name.") var name: String?
     @OptionGroup var global: GlobalOptions
     @OptionGroup var provider: ProviderOptions
@@ -33,7 +34,7 @@ struct OnceCommand: CancellableCommand {
         commandName: "once", abstract: "Do one daily run now: a day, and the days before it that are read again.",
         discussion: "The default is yesterday in the business zone. Example: ingest-openai once --date 2026-11-20")
 
-    @Option(help: "The day.") var date: Day?
+    @Option(help: "The day.", transform: day(fromArgument:)) var date: Day?
     @Option(help: "Only the account of this name.") var name: String?
     @OptionGroup var global: GlobalOptions
     @OptionGroup var provider: ProviderOptions
@@ -46,6 +47,7 @@ struct OnceCommand: CancellableCommand {
     }
 }
 
-extension Day: @retroactive ExpressibleByArgument {
-    package init?(argument: String) { self.init(argument) }
+@Sendable private func day(fromArgument text: String) throws -> Day {
+    guard let day = Day(text) else { throw ValidationError("\"\(text)\" is no day; write 2026-11-20") }
+    return day
 }

@@ -1,3 +1,4 @@
+import EventLog
 import FinOps
 import JSON
 import Runtime
@@ -52,23 +53,26 @@ struct CollectionOutcome {
     private var document: JSONValue {
         [
             "ok": .bool(reports.allSatisfy { $0.failure == nil }),
-            "runs": .array(
-                reports.map { report in
-                    [
-                        "account": .string(report.account.name), "run": .string(report.run.description),
-                        "kind": .string(report.kind.rawValue), "from": .string(report.days.lowerBound.description),
-                        "to": .string(report.days.upperBound.description), "rows": .integer(report.rows),
-                        "recorded": .integer(report.recorded), "restated": .integer(report.restated),
-                        "requests": .integer(report.effort.requests), "retries": .integer(report.effort.retries),
-                        "notes": .array(report.notes.map(JSONValue.string)),
-                        "error": report.failure.map { failure in
-                            [
-                                "code": .string(failure.code), "message": .string(failure.message),
-                                "retriable": .bool(failure.isRetriable),
-                            ]
-                        } ?? .null,
-                    ]
-                }),
+            "runs": .array(reports.map { Self.document(of: $0) }),
+        ]
+    }
+
+    private static func document(of report: CollectionReport) -> JSONValue {
+        [
+            "account": .string(report.account.name), "run": .string(report.run.description),
+            "kind": .string(report.kind.rawValue), "from": .string(report.days.lowerBound.description),
+            "to": .string(report.days.upperBound.description), "rows": .integer(report.rows),
+            "recorded": .integer(report.recorded), "restated": .integer(report.restated),
+            "requests": .integer(report.effort.requests), "retries": .integer(report.effort.retries),
+            "notes": .array(report.notes.map { .string($0) }), "error": document(of: report.failure),
+        ]
+    }
+
+    private static func document(of failure: SourceFailure?) -> JSONValue {
+        guard let failure else { return .null }
+        return [
+            "code": .string(failure.code), "message": .string(failure.message),
+            "retriable": .bool(failure.isRetriable),
         ]
     }
 }

@@ -1,14 +1,12 @@
-import ArgumentParser
 import EventLog
 import FinOps
 import Logging
-import Messaging
 import Providers
 import Runtime
 import Stages
 
 /// One collection by hand: finds the connections, collects their days one after another, tells what came of it.
-struct CollectionSession: Sendable {
+struct CollectionSession {
     let global: GlobalOptions
     let opener: ConnectionOpener
     let clock: PipelineClock
@@ -27,7 +25,7 @@ struct CollectionSession: Sendable {
     /// Returns when everything is committed and told.
     /// - Throws: `CommandFailure` with 64 if nothing is connected, 4 or 75 if a provider gave no answer.
     func collect(_ kind: CollectionKind, _ days: ClosedRange<Day>, name: String?) async throws {
-        let reports = try await LogSession.withLog(opener.directory, connector: .remote) { log in
+        let reports = try await LogSession.withLog(opener.directory) { log in
             let connections = try await log.connections(provider: "openai").named(name)
             let prices = CurrentPrices(log: log)
             var reports: [CollectionReport] = []
@@ -103,13 +101,5 @@ extension BusinessCalendar {
                 hint: "install the package tzdata")
         }
         return calendar
-    }
-}
-
-extension LogConnector {
-    /// Over the bus.
-    static let remote = LogConnector { endpoints in
-        let store = RemoteEventStore(RemoteLogOptions(endpoints: endpoints))
-        return LogConnection(store: store) { store.close() }
     }
 }

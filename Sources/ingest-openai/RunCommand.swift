@@ -36,7 +36,7 @@ private struct IngestService: Service {
         let reader = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
         let store = RemoteEventStore(RemoteLogOptions(endpoints: context.endpoints), reader: reader)
         defer { store.close() }
-        let (clock, health, opener) = (context.clock, context.health, opener)
+        let (clock, health, opener) = (context.clock, context.health, self.opener)
         let loop = CollectionLoop(
             provider: "openai", schedule: schedule, log: store,
             open: { connection throws(SourceFailure) in try await opener.source(of: connection) },

@@ -22,7 +22,8 @@ import Testing
         try await log.append([assigned(key: "key-a", team: "search", project: "ranking", version: 3)])
         try await log.catchUp()
         #expect(try teams(log) == [["search"]: 10, [nil]: 5])
-        #expect(try teams(log, [.team, .project, .key]) == [["search", "ranking", "key-a"]: 10, [nil, nil, "key-b"]: 5])
+        #expect(
+            try teams(log, [.team, .project, .key]) == [["search", "ranking", "key-a"]: 10, [nil, nil, "key-b"]: 5])
     }
 
     @Test func aMovedKeyAppliesFromItsMomentOn() async throws {
@@ -35,7 +36,9 @@ import Testing
         try await log.catchUp()
         #expect(try teams(log) == [["old"]: 18, ["new"]: 6])
         #expect(try teams(log, [.team, .hour]).count == 24)
-        try await log.append([recorded(usage("2026-11-18T23", nanos: 100)), recorded(usage("2026-11-20T01", nanos: 1_000))])
+        try await log.append([
+            recorded(usage("2026-11-18T23", nanos: 100)), recorded(usage("2026-11-20T01", nanos: 1_000)),
+        ])
         try await log.catchUp()
         #expect(try teams(log) == [["old"]: 118, ["new"]: 1_006])
         let live = try log.digest()

@@ -37,9 +37,14 @@ import Testing
         let log = ScenarioLog()
         let parts = [("2026-11-19T20", "key-a", "gpt-4o", 6 as Int64), ("2026-11-19T21", "key-b", "gpt-4o", 7)]
         try await log.append([
-            allocated(day: "2026-11-19", project: "proj-1", item: "gpt-4o", nanos: 13, parts: parts.map { ($0.0, $0.1, $0.2, $0.3) }),
-            allocated(day: "2026-11-19", project: "proj-1", item: nil, nanos: 100, parts: [("2026-11-19T20", nil, nil, 100)]),
-            allocated(day: "2026-11-19", project: "proj-1", item: "gpt-4o", nanos: 9, parts: [("2026-11-19T21", "key-a", "gpt-4o", 9)]),
+            allocated(
+                day: "2026-11-19", project: "proj-1", item: "gpt-4o", nanos: 13,
+                parts: parts.map { ($0.0, $0.1, $0.2, $0.3) }),
+            allocated(
+                day: "2026-11-19", project: "proj-1", item: nil, nanos: 100, parts: [("2026-11-19T20", nil, nil, 100)]),
+            allocated(
+                day: "2026-11-19", project: "proj-1", item: "gpt-4o", nanos: 9,
+                parts: [("2026-11-19T21", "key-a", "gpt-4o", 9)]),
         ])
         try await log.catchUp()
         #expect(try total(log, .billed) == 109)

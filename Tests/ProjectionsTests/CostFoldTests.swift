@@ -24,7 +24,8 @@ import Testing
         let grown = usage("2026-11-19T21", input: 5, nanos: 50)
         try await log.append([recorded(first), restated(second, from: first), recorded(grown)])
         try await log.append([
-            restated(usage("2026-11-19T21", input: 9, nanos: 90), from: grown, previouslyObserved: grown.bucketStart + 60)
+            restated(
+                usage("2026-11-19T21", input: 9, nanos: 90), from: grown, previouslyObserved: grown.bucketStart + 60)
         ])
         try await log.catchUp()
         let total = try log.query(from: "2026-11-20", to: "2026-11-20").total

@@ -14,7 +14,8 @@ import Testing
             let rows = (0..<60).map { index in
                 usage(
                     "2026-11-\(12 + round)T\(index % 24)", key: "key-\(index % 5)", model: "model-\(index % 3)",
-                    project: index % 4 == 0 ? nil : "proj-\(index % 2)", nanos: .random(in: -5...9_000_000_000, using: &random))
+                    project: index % 4 == 0 ? nil : "proj-\(index % 2)",
+                    nanos: .random(in: -5...9_000_000_000, using: &random))
             }
             // A row of equal identity may come twice: the later statement counts.
             try await log.append(rows.map { recorded($0) })
@@ -111,7 +112,9 @@ import Testing
         let keeper = ProjectionKeeper(files: log.files, reader: log.store, calendar: BusinessCalendar("UTC")!)
         _ = try await keeper.catchUp()
         #expect(try log.query(from: "2026-11-19", to: "2026-11-19").total.cost == 30)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: log.files.directory).filter { $0.hasSuffix(".db") }.count == 2)
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: log.files.directory).filter { $0.hasSuffix(".db") }
+                .count == 2)
     }
 
     @Test func aKeeperMovesOverToASwappedGeneration() async throws {
@@ -160,7 +163,9 @@ import Testing
     @Test func bytesThatAreNoEventAreRefusedAndNeverTrap() {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<5_000 {
-            let bytes = (0..<Int.random(in: 0...60, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let bytes = (0..<Int.random(in: 0...60, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             _ = try? UsageFactReader.read(bytes, as: .recorded)
         }
     }

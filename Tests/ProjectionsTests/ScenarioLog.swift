@@ -15,7 +15,7 @@ final class ScenarioLog {
 
     init(zone: String = "Asia/Seoul") {
         directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-        files = ProjectionFiles(directory: directory.path())
+        files = ProjectionFiles(directory: directory.path(percentEncoded: false))
         calendar = BusinessCalendar(zone)!
         store = InMemoryEventStore(now: { Timestamp(seconds: 1_790_000_000) })
     }

@@ -102,7 +102,8 @@ import Testing
     @Test func aLogThatVanishesIsStartedAgain() async throws {
         try await withPrograms { directory, programs in
             try await LogSession.withLog(directory, catchesUp: false, programs: programs, connector: memory) { _ in
-                let pid = try #require(lockHolder(directory))
+                let holder = try lockHolder(directory)
+                let pid = try #require(holder)
                 kill(pid, SIGKILL)
                 try await eventually("another one serves") {
                     text(directory.run + "/started") == "x\nx\n" && FileLock.isHeld(path: directory.logLock)

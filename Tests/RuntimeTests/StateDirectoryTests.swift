@@ -1,4 +1,6 @@
+import ArgumentParser
 import Foundation
+import Messaging
 import Runtime
 import Testing
 

@@ -22,9 +22,11 @@ package struct ProviderAddress: Hashable, Sendable, CustomStringConvertible {
         guard ["http", "https"].contains(scheme) else {
             throw MalformedAddress(reason: "does not begin with https:// or http://")
         }
-        guard let host = parts.host?.lowercased(), !host.isEmpty else {
+        guard let given = parts.host?.lowercased(), !given.isEmpty else {
             throw MalformedAddress(reason: "names no host")
         }
+        // An IPv6 address needs its brackets, which not every Foundation leaves on.
+        let host = given.contains(":") && !given.hasPrefix("[") ? "[\(given)]" : given
         guard parts.user == nil, parts.password == nil else {
             throw MalformedAddress(reason: "holds a user or a password; the key goes into --key-file")
         }
@@ -41,7 +43,7 @@ package struct ProviderAddress: Hashable, Sendable, CustomStringConvertible {
     package var description: String { text }
 
     private static func isThisMachine(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host == "[::1]" || host.hasPrefix("127.")
+        host == "localhost" || host == "[::1]" || host.hasPrefix("127.")
     }
 }
 

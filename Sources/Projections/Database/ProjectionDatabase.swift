@@ -7,6 +7,8 @@ enum ProjectionDatabase {
     static func openForBuild(_ path: String) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.label = "projections"
+        // A transaction spans several batches of a build, and is left open where a batch fails.
+        configuration.allowsUnsafeTransactions = true
         configuration.prepareDatabase { database in
             try database.execute(
                 sql: """
@@ -22,6 +24,8 @@ enum ProjectionDatabase {
     static func openForWriting(_ path: String) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.label = "projections"
+        // A transaction spans several batches of a build, and is left open where a batch fails.
+        configuration.allowsUnsafeTransactions = true
         configuration.prepareDatabase { database in
             try database.execute(
                 sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384")

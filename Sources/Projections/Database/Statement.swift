@@ -37,7 +37,8 @@ final class Statement {
 
     func bind(_ index: Int32, blob bytes: [UInt8]) {
         _ = bytes.withUnsafeBytes {
-            sqlite3_bind_blob(handle, index, $0.baseAddress ?? UnsafeRawPointer(Self.empty), Int32($0.count), Self.transient)
+            sqlite3_bind_blob(
+                handle, index, $0.baseAddress ?? UnsafeRawPointer(Self.empty), Int32($0.count), Self.transient)
         }
     }
 
@@ -60,7 +61,8 @@ final class Statement {
         case SQLITE_ROW: return true
         case SQLITE_DONE: return false
         case let code:
-            let failure = ProjectionFailure(connection, code, doing: sqlite3_sql(handle).map { String(cString: $0) } ?? "")
+            let failure = ProjectionFailure(
+                connection, code, doing: sqlite3_sql(handle).map { String(cString: $0) } ?? "")
             sqlite3_reset(handle)
             throw failure
         }
@@ -117,7 +119,8 @@ final class Statement {
     }
 
     private static let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
-    private nonisolated(unsafe) static let empty = UnsafePointer<CChar>(UnsafeMutablePointer<CChar>.allocate(capacity: 1))
+    private nonisolated(unsafe) static let empty = UnsafePointer<CChar>(
+        UnsafeMutablePointer<CChar>.allocate(capacity: 1))
 }
 
 /// A value for a parameter.

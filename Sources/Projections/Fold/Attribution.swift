@@ -13,8 +13,10 @@ struct AttributionTimeline: Equatable {
     /// 0 stands for unattributed.
     func owner(at second: Int64) -> Int64 {
         if spans.count == 1 { return spans[0].begins <= second ? spans[0].owner : 0 }
-        return spans.last { $0.begins <= second }?.owner ?? 0
+        return span(at: second)?.owner ?? 0
     }
+
+    func span(at second: Int64) -> Span? { spans.last { $0.begins <= second } }
 
     /// Whether an owner changes inside the half-open span, not at its start.
     func changes(inside span: Range<Int64>) -> Bool {

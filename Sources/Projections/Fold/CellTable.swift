@@ -39,7 +39,8 @@ final class CellTable {
     ]
     static let rareColumns = [
         "audio_input_tokens", "cached_audio_input_tokens", "audio_output_tokens", "image_input_tokens",
-        "cached_image_input_tokens", "image_output_tokens", "images", "characters", "seconds", "usage_bytes", "sessions",
+        "cached_image_input_tokens", "image_output_tokens", "images", "characters", "seconds", "usage_bytes",
+        "sessions",
         "calls",
     ]
 

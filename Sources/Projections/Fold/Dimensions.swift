@@ -9,12 +9,20 @@ final class Dimensions {
     struct Subject: Hashable { var account: Int64; var kind: String; var id: String }
     struct ForceKey: Hashable { var scope: Int64; var utcDay: Int64 }
 
-    struct Series {
+    /// A class: a row of usage looks at it without copying ten texts.
+    final class Series {
         let id: Int64
         let key: SeriesKey
         let account: Int64
         let model: Int64
-        var timeline = AttributionTimeline()
+        fileprivate(set) var timeline = AttributionTimeline()
+
+        init(id: Int64, key: SeriesKey, account: Int64, model: Int64) {
+            self.id = id
+            self.key = key
+            self.account = account
+            self.model = model
+        }
     }
 
     private(set) var accounts: [AccountKey: Int64] = [:]
@@ -158,7 +166,7 @@ final class Dimensions {
 
     private func remember(_ key: SeriesKey, id: Int64) throws(ProjectionFailure) {
         let account = scopeKeys[Int(key.scope - 1)].account
-        var entry = Series(id: id, key: key, account: account, model: try label(key.model ?? ""))
+        let entry = Series(id: id, key: key, account: account, model: try label(key.model ?? ""))
         entry.timeline = timeline(of: entry)
         series.append(entry)
         seriesByKey[key] = id

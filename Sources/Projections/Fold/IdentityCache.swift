@@ -1,3 +1,5 @@
+import Glibc
+
 /// Finds a series by the very bytes that named it before: for a row like an earlier one no text is made. Bytes it does
 /// not know say nothing; then the message is decoded.
 struct IdentityCache {
@@ -14,7 +16,7 @@ struct IdentityCache {
     func series(of fact: UsageFact) -> Int64? {
         guard let entry = entries[fact.identityHash] else { return nil }
         let same = fact.payload.withUnsafeBytes { bytes in
-            Self.equal(bytes, fact.identityHead, entry.head) && Self.equal(bytes, fact.identityTail, entry.tail)
+            equal(bytes, fact.identityHead, entry.head) && equal(bytes, fact.identityTail, entry.tail)
         }
         return same ? entry.series : nil
     }
@@ -24,10 +26,12 @@ struct IdentityCache {
         entries[fact.identityHash] = Entry(
             series: series, head: Array(fact.payload[fact.identityHead]), tail: Array(fact.payload[fact.identityTail]))
     }
+}
 
-    private static func equal(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, _ known: [UInt8]) -> Bool {
-        range.count == known.count && bytes[range].elementsEqual(known)
-    }
+private func equal(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, _ known: [UInt8]) -> Bool {
+    guard range.count == known.count else { return false }
+    return range.isEmpty
+        || known.withUnsafeBytes { memcmp($0.baseAddress!, bytes.baseAddress! + range.lowerBound, range.count) == 0 }
 }
 
 /// Finds a label's number by its bytes; rows of one batch name few of them.
@@ -38,8 +42,10 @@ struct LabelCache {
         _ payload: [UInt8], _ range: Range<Int>, orElse make: (String) throws(ProjectionFailure) -> Int64
     ) throws -> Int64 {
         if range.isEmpty { return 0 }
-        if range.count == last.bytes.count, payload[range].elementsEqual(last.bytes) { return last.label }
-        guard let text = String(validating: payload[range], as: UTF8.self) else { throw Inapplicable("a text is not UTF-8") }
+        if payload.withUnsafeBytes({ equal($0, range, last.bytes) }) { return last.label }
+        guard let text = String(validating: payload[range], as: UTF8.self) else {
+            throw Inapplicable("a text is not UTF-8")
+        }
         let label = try make(text)
         last = (Array(payload[range]), label)
         return label

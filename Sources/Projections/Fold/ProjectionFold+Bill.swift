@@ -61,13 +61,16 @@ extension ProjectionFold {
         var sum = Int128(0)
         var extent = Int128(0)
         for part in event.parts {
-            guard (0..<CellID.bucketLimit).contains(part.hour) else { throw Inapplicable("hour \(part.hour) is not one") }
+            guard (0..<CellID.bucketLimit).contains(part.hour) else {
+                throw Inapplicable("hour \(part.hour) is not one")
+            }
             sum += Int128(part.nanos)
             extent += Int128(part.nanos.magnitude)
         }
         guard extent <= Int128(Int64.max) else { throw Inapplicable("its parts leave the 64-bit integers") }
         guard sum == Int128(event.amount.nanos) else {
-            throw Inapplicable("its parts sum to \(NanoText.text(sum)), not \(NanoText.text(Int128(event.amount.nanos)))")
+            throw Inapplicable(
+                "its parts sum to \(NanoText.text(sum)), not \(NanoText.text(Int128(event.amount.nanos)))")
         }
         let account = try dimensions.account(provider: event.provider, name: event.account)
         let known = try earlierAllocation(event, day: day)
@@ -127,7 +130,8 @@ extension ProjectionFold {
     ) throws {
         let changing: [SQLValue] = [
             .integer(event.amount.nanos), .text(event.amount.currency), .text(event.rule),
-            .integer(Int64(context.position)), .blob(cells.flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) }),
+            .integer(Int64(context.position)),
+            .blob(cells.flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) }),
         ]
         let write =
             if known == nil {
@@ -157,7 +161,8 @@ extension ProjectionFold {
         try rollups.flip(key, to: value)
         if value {
             try run(
-                "INSERT INTO in_force VALUES (?,?,?)", .integer(scope), SQLValue(day.number), .integer(Int64(context.position)))
+                "INSERT INTO in_force VALUES (?,?,?)", .integer(scope), SQLValue(day.number),
+                .integer(Int64(context.position)))
         } else {
             try run("DELETE FROM in_force WHERE scope = ? AND utc_day = ?", .integer(scope), SQLValue(day.number))
         }

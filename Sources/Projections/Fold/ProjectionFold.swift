@@ -32,7 +32,10 @@ final class ProjectionFold {
     /// - Throws: `Inapplicable`, or `ProjectionFailure` after which the generation must be opened anew.
     func apply(_ event: ProjectedEvent) throws {
         switch event.content {
-        case .usage(let fact, let message): try apply(fact, message, event)
+        case .usage(let fact): try apply(fact, event)
+        case .restatedUsage(let fact, let message):
+            try apply(fact, event)
+            try apply(message, event)
         case .other(let message): try apply(message, event)
         case .unknown: unknownEvents += 1
         case .undecodable(let reason): throw Inapplicable(reason)
@@ -73,9 +76,13 @@ final class ProjectionFold {
         case .billRestated(let message): try apply(message, context)
         case .billAllocated(let message): try apply(message, context)
         case .billTookForce(let message):
-            try setForce(true, message.provider, message.account, message.hasProjectID ? message.projectID : nil, message.day, context)
+            try setForce(
+                true, message.provider, message.account, message.hasProjectID ? message.projectID : nil, message.day,
+                context)
         case .billLeftForce(let message):
-            try setForce(false, message.provider, message.account, message.hasProjectID ? message.projectID : nil, message.day, context)
+            try setForce(
+                false, message.provider, message.account, message.hasProjectID ? message.projectID : nil, message.day,
+                context)
         case .teamAdded(let message): try apply(message, context)
         case .projectAdded(let message): try apply(message, context)
         case .projectMoved(let message): try apply(message, context)
@@ -110,11 +117,12 @@ final class ProjectionFold {
         try rollups.add(cell.sums(basis: series.key.basis), sign: sign, to: key(of: cell, series: series))
     }
 
-    private func apply(_ fact: UsageFact, _ message: FinOpsEvent?, _ event: ProjectedEvent) throws {
+    private func apply(_ fact: UsageFact, _ event: ProjectedEvent) throws {
         guard fact.bucketStart >= 0, fact.bucketEnd > fact.bucketStart, fact.bucketEnd < CellID.bucketLimit else {
             throw Inapplicable("the bucket \(fact.bucketStart)..<\(fact.bucketEnd) is not one")
         }
         guard fact.quantities.isBelievable else { throw Inapplicable("a count is negative or above 2^50") }
+        guard !fact.hasCost || !fact.currency.isEmpty else { throw Inapplicable("a cost without a currency") }
         // First the number, which may be new, then the list it is in.
         let number = try series(of: fact, event)
         let series = dimensions.series[Int(number - 1)]
@@ -134,7 +142,6 @@ final class ProjectionFold {
         }
         try add(cell, to: series)
         note(account: series.account, observed: fact.observed, bucketEnd: fact.bucketEnd)
-        if case .usageRestated(let restated) = message { try apply(restated, event) }
     }
 
     func note(account: Int64, observed: Int64, bucketEnd: Int64) {

@@ -39,10 +39,12 @@ final class Rollups {
         let marks = sums.map { _ in "?" }.joined(separator: ",")
         upsertDaily = try Statement(
             connection,
-            "INSERT INTO daily VALUES (?,?,?,?,?,?,\(marks)) ON CONFLICT DO UPDATE SET in_force = excluded.in_force, \(adding)")
+            "INSERT INTO daily VALUES (?,?,?,?,?,?,\(marks)) ON CONFLICT DO UPDATE SET in_force = excluded.in_force, \(adding)"
+        )
         deleteDaily = try Statement(
             connection,
-            "DELETE FROM daily WHERE series = ? AND day = ? AND utc_day = ? AND owner = ? AND currency = ? AND cells = 0")
+            "DELETE FROM daily WHERE series = ? AND day = ? AND utc_day = ? AND owner = ? AND currency = ? AND cells = 0"
+        )
         upsertTotal = try Statement(
             connection, "INSERT INTO daily_total VALUES (?,?,?,?,?,?,?,\(marks)) ON CONFLICT DO UPDATE SET \(adding)")
         deleteTotal = try Statement(
@@ -52,10 +54,14 @@ final class Rollups {
             AND in_force = ? AND currency = ? AND cells = 0
             """)
         let columns = "series, day, utc_day, owner, currency, " + sums.joined(separator: ", ")
-        selectOfSeries = try Statement(connection, "SELECT \(columns) FROM daily WHERE series = ? ORDER BY day, utc_day")
+        selectOfSeries = try Statement(
+            connection, "SELECT \(columns) FROM daily WHERE series = ? ORDER BY day, utc_day")
         selectPart = try Statement(
-            connection, "SELECT \(columns) FROM daily WHERE series = ? AND day BETWEEN ?2 - 1 AND ?2 + 1 AND utc_day = ?2")
-        setForce = try Statement(connection, "UPDATE daily SET in_force = ? WHERE series = ? AND day BETWEEN ?3 - 1 AND ?3 + 1 AND utc_day = ?3")
+            connection,
+            "SELECT \(columns) FROM daily WHERE series = ? AND day BETWEEN ?2 - 1 AND ?2 + 1 AND utc_day = ?2")
+        setForce = try Statement(
+            connection,
+            "UPDATE daily SET in_force = ? WHERE series = ? AND day BETWEEN ?3 - 1 AND ?3 + 1 AND utc_day = ?3")
     }
 
     /// - Throws: `ProjectionFailure` `sum-overflow` where a sum would leave the 64-bit integers.
@@ -146,7 +152,8 @@ final class Rollups {
     }
 
     private static func overflow(_ key: Key) -> ProjectionFailure {
-        ProjectionFailure(code: "sum-overflow", message: "a daily sum of series \(key.series) leaves the 64-bit integers")
+        ProjectionFailure(
+            code: "sum-overflow", message: "a daily sum of series \(key.series) leaves the 64-bit integers")
     }
 }
 

@@ -82,11 +82,11 @@ struct UsageQuantities {
 
     /// The counts that few rows have; nil when this one has none of them.
     var rare: [Int64]? {
-        let counts = [
+        guard hasRare else { return nil }
+        return [
             audioInputTokens, cachedAudioInputTokens, audioOutputTokens, imageInputTokens, cachedImageInputTokens,
             imageOutputTokens, images, characters, seconds, usageBytes, sessions, calls,
         ]
-        return hasRare ? counts : nil
     }
 
     private var hasRare: Bool {

@@ -98,10 +98,10 @@ package struct ProjectionBuild: Sendable {
 
 /// The positions that `finops dead-letters skip` named for the projections. They stand later in the log than what they
 /// let pass, so they are looked up before a fold begins.
-enum SkippedEvents {
+package enum SkippedEvents {
     static let stage = "projector"
 
-    static func read(from reader: any EventReader) async throws(StoreError) -> Set<UInt64> {
+    package static func read(from reader: any EventReader) async throws(StoreError) -> Set<UInt64> {
         let events = try await reader.readAll(stream: StreamName("failures-\(stage)"))
         return Set(events.compactMap { position(in: $0) })
     }

@@ -30,7 +30,8 @@ package struct ProjectionFiles: Hashable, Sendable {
         try? FileManager.default.removeItem(atPath: link)  // Of a swap that was killed; there may be none.
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: name)
         guard rename(link, current) == 0 else {
-            throw ProjectionFailure(code: "errno-\(errno)", message: "the new projections cannot be swapped in at \(current)")
+            throw ProjectionFailure(
+                code: "errno-\(errno)", message: "the new projections cannot be swapped in at \(current)")
         }
         for number in try numbers() where "\(number).db" != name { Self.remove(directory + "/\(number).db") }
     }
@@ -44,7 +45,9 @@ package struct ProjectionFiles: Hashable, Sendable {
     /// Generations that a killed build left behind, at most one of which is current.
     func removeAbandoned() throws {
         let keep = currentGeneration
-        for number in try numbers() where directory + "/\(number).db" != keep { Self.remove(directory + "/\(number).db") }
+        for number in try numbers() where directory + "/\(number).db" != keep {
+            Self.remove(directory + "/\(number).db")
+        }
     }
 
     private func numbers() throws -> [Int] {

@@ -63,7 +63,8 @@ package actor ProjectionKeeper {
     package func rebuild() async throws -> ProjectionWriter.Checkpoint {
         guard let lock = try ProjectionLock.take(.building, of: files) else {
             throw ProjectionFailure(
-                code: "projection-building", message: "another rebuild of the projections is running", isRetriable: true)
+                code: "projection-building", message: "another rebuild of the projections is running", isRetriable: true
+            )
         }
         try files.removeAbandoned()
         let path = try files.nextGeneration()

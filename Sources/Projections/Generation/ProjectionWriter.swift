@@ -117,11 +117,13 @@ package actor ProjectionWriter {
     /// Makes a built generation fit to be read: indexes and views are created, the file is put into WAL mode.
     package func finishBuild() throws {
         guard let queue else { throw Self.closed }
+        fold = nil
         try queue.inDatabase { database in
             try database.execute(sql: ProjectionSchema.views)
             try database.execute(sql: "ANALYZE")
         }
-        close()
+        try queue.close()
+        self.queue = nil
         try ProjectionDatabase.openForWriting(path).close()
     }
 

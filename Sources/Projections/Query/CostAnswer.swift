@@ -24,6 +24,7 @@ struct CostAnswer {
         var account: DimensionLookup.Account
         var model: String?
         var owner: DimensionLookup.Owner
+        var attribution: AttributionTimeline.Span?
         var day: Int64?
         var bucket: Int64?
         var basis: CostBasis
@@ -103,12 +104,27 @@ struct CostAnswer {
     }
 
     private mutating func addCells() throws {
+        var sources: [Source] = []
+        try forEachCell { source, _ in
+            sources.append(source)
+            if sources.count == 4_096 { drain(&sources) }
+        }
+        drain(&sources)
+    }
+
+    private mutating func drain(_ sources: inout [Source]) {
+        for source in sources { add(source) }
+        sources.removeAll(keepingCapacity: true)
+    }
+
+    /// Every cell of the days asked for that the filters let through, by time.
+    func forEachCell(_ body: (Source, Statement) throws -> Void) throws {
         let span = calendar.span(from: query.from, through: query.through)
         let statement = try Statement(
             connection,
             """
-            SELECT id, day, requests, input_tokens, cached_input_tokens, output_tokens, cost, currency FROM cell
-            WHERE id >= ? AND id < ?
+            SELECT id, day, requests, input_tokens, cached_input_tokens, output_tokens, cost, currency, price_version,
+            flags, position FROM cell WHERE id >= ? AND id < ?
             """)
         let series = Dictionary(uniqueKeysWithValues: try lookup.allSeries().map { ($0.id, $0) })
         let timelines = try lookup.timelines()
@@ -122,18 +138,38 @@ struct CostAnswer {
             guard let series = series[CellID.series(cell.id)], admits(series) else { continue }
             let bucket = CellID.bucket(cell.id)
             let billed = inForce.contains(.init(scope: series.key.scope, utcDay: bucket / 86_400))
-            add(
-                Source(
-                    series: series, account: series.account, model: series.key.model,
-                    owner: try lookup.owner(timelines[series.id]?.owner(at: bucket) ?? 0), day: cell.day, bucket: bucket,
-                    basis: series.key.basis, inForce: billed == (series.key.basis == .billed),
-                    currency: try lookup.label(cell.currency), sums: cell.sums(basis: series.key.basis)))
+            let span = timelines[series.id]?.span(at: bucket)
+            let source = Source(
+                series: series, account: series.account, model: series.key.model,
+                owner: try lookup.owner(span?.owner ?? 0), attribution: span, day: cell.day, bucket: bucket,
+                basis: series.key.basis, inForce: billed == (series.key.basis == .billed),
+                currency: try lookup.label(cell.currency), sums: cell.sums(basis: series.key.basis))
+            if admits(source) { try body(source, statement) }
         }
+    }
+
+    /// - Parameter row: the cell's row of `forEachCell`.
+    func evidence(_ source: Source, _ row: Statement) throws -> CostEvidence {
+        let types = ["usage.recorded", "usage.restated", "usage.repriced", "bill.allocated"]
+        return CostEvidence(
+            position: UInt64(clamping: row.integer(10)), type: types[Int(row.integer(9) & 3)],
+            bucketStart: Timestamp(seconds: source.bucket ?? 0), basis: source.basis, provider: source.account.provider,
+            account: source.account.name, service: source.series?.key.kind,
+            providerProject: source.series?.providerProject, key: source.series?.key.apiKey, model: source.model,
+            team: source.owner.team, project: source.owner.project, cost: row.optionalInteger(6),
+            currency: source.currency, inputTokens: source.sums.inputTokens, outputTokens: source.sums.outputTokens,
+            requests: source.sums.requests, priceVersion: try lookup.label(row.integer(8)),
+            rule: source.attribution?.rule, ruleVersion: source.attribution?.version)
+    }
+
+    /// Whether the basis asked for counts its cost.
+    func counts(_ source: Source) -> Bool {
+        query.basis == .best ? source.inForce : source.basis.name == query.basis.rawValue
     }
 
     private mutating func add(_ source: Source) {
         guard admits(source) else { return }
-        let counts = query.basis == .best ? source.inForce : source.basis.name == query.basis.rawValue
+        let counts = counts(source)
         var sums = CostSums()
         if counts { addCost(source, to: &sums) }
         if source.basis == .metered {

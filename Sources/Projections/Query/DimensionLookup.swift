@@ -17,15 +17,23 @@ final class DimensionLookup {
 
     init(_ connection: OpaquePointer) throws(ProjectionFailure) {
         self.connection = connection
-        for (id, text) in try Statement(connection, "SELECT id, text FROM label").rows([], { ($0.integer(0), $0.text(1)) }) {
+        for (id, text) in try Statement(connection, "SELECT id, text FROM label").rows(
+            [], { ($0.integer(0), $0.text(1)) })
+        {
             labels[id] = text
         }
-        for (id, owner) in try Statement(connection, "SELECT id, team, project FROM owner").rows([], {
-            ($0.integer(0), Owner(team: $0.optionalText(1), project: $0.optionalText(2)))
-        }) { owners[id] = owner }
-        for (id, account) in try Statement(connection, "SELECT id, provider, name FROM account").rows([], {
-            ($0.integer(0), Account(provider: $0.text(1), name: $0.text(2)))
-        }) { accounts[id] = account }
+        for (id, owner) in try Statement(connection, "SELECT id, team, project FROM owner").rows(
+            [],
+            {
+                ($0.integer(0), Owner(team: $0.optionalText(1), project: $0.optionalText(2)))
+            })
+        { owners[id] = owner }
+        for (id, account) in try Statement(connection, "SELECT id, provider, name FROM account").rows(
+            [],
+            {
+                ($0.integer(0), Account(provider: $0.text(1), name: $0.text(2)))
+            })
+        { accounts[id] = account }
     }
 
     /// nil for 0, which stands for null.
@@ -35,14 +43,16 @@ final class DimensionLookup {
 
     private func known<Value>(_ value: Value?, _ table: String, _ id: Int64) throws(ProjectionFailure) -> Value {
         guard let value else {
-            throw ProjectionFailure(code: "projection-damaged", message: "\(table) \(id) is missing; rebuild the projections")
+            throw ProjectionFailure(
+                code: "projection-damaged", message: "\(table) \(id) is missing; rebuild the projections")
         }
         return value
     }
 
     func allSeries() throws -> [Series] {
         let scopes = Dictionary(
-            uniqueKeysWithValues: try Statement(connection, "SELECT id, account, provider_project FROM scope").rows([]) {
+            uniqueKeysWithValues: try Statement(connection, "SELECT id, account, provider_project FROM scope").rows([])
+            {
                 ($0.integer(0), ($0.integer(1), $0.optionalText(2)))
             })
         return try Statement(connection, "SELECT * FROM series ORDER BY id").rows([]) { row throws(ProjectionFailure) in
@@ -54,13 +64,17 @@ final class DimensionLookup {
 
     func timelines() throws -> [Int64: AttributionTimeline] {
         var timelines: [Int64: AttributionTimeline] = [:]
-        for (series, span) in try Statement(connection, "SELECT * FROM attribution ORDER BY series, begins").rows([], {
-            (
-                $0.integer(0),
-                AttributionTimeline.Span(
-                    begins: $0.integer(1), owner: $0.integer(2), rule: $0.optionalText(3), version: $0.optionalInteger(4))
-            )
-        }) { timelines[series, default: AttributionTimeline()].spans.append(span) }
+        for (series, span) in try Statement(connection, "SELECT * FROM attribution ORDER BY series, begins").rows(
+            [],
+            {
+                (
+                    $0.integer(0),
+                    AttributionTimeline.Span(
+                        begins: $0.integer(1), owner: $0.integer(2), rule: $0.optionalText(3),
+                        version: $0.optionalInteger(4))
+                )
+            })
+        { timelines[series, default: AttributionTimeline()].spans.append(span) }
         return timelines
     }
 

@@ -100,7 +100,8 @@ extension ProjectionReader {
 
     /// Every account that sent costs or was collected. - Throws: `ProjectionFailure`.
     package func freshness() throws -> [AccountFreshness] {
-        let accounts = try rows("SELECT provider, name, observed, bucket_end FROM account ORDER BY provider, name") { row in
+        let accounts = try rows("SELECT provider, name, observed, bucket_end FROM account ORDER BY provider, name") {
+            row in
             AccountFreshness(
                 provider: row.text(0), account: row.text(1),
                 observed: row.integer(2) == 0 ? nil : Timestamp(seconds: row.integer(2)),
@@ -131,7 +132,8 @@ extension RunEntry {
             toDay: row.text(5), state: row.text(6), started: row.optionalInteger(7).map { Timestamp(microseconds: $0) },
             ended: row.optionalInteger(8).map { Timestamp(microseconds: $0) }, rows: row.integer(9),
             recorded: row.integer(10), restated: row.integer(11), requests: row.integer(12), retries: row.integer(13),
-            notes: row.text(14), code: row.optionalText(15), message: row.optionalText(16), keyMask: row.optionalText(18),
+            notes: row.text(14), code: row.optionalText(15), message: row.optionalText(16),
+            keyMask: row.optionalText(18),
             position: row.integer(19))
     }
 }

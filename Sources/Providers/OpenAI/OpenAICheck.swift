@@ -11,6 +11,13 @@ package struct CheckFinding: Hashable, Sendable {
     package let detail: String
     package let remedy: String
 
+    package init(subject: String, failure: SourceFailure?, detail: String, remedy: String) {
+        self.subject = subject
+        self.failure = failure
+        self.detail = detail
+        self.remedy = remedy
+    }
+
     package var ok: Bool { failure == nil }
 }
 

@@ -68,10 +68,11 @@ package enum StageProgram {
     ) async throws {
         let socket = try context.directory.healthSocket(stage: context.stage)
         var all: [any Service] = [HealthServer(path: socket, health: context.health)]
-        all.append(StopService(manager: manager, limitSeconds: exitLimitSeconds))
         if let interval = manager.watchdogInterval { all.append(WatchdogService(manager: manager, interval: interval)) }
         if service.lifeline { all.append(Lifeline()) }
         all += services
+        // Last, because services are stopped from the end: its clock must run while the others stop.
+        all.append(StopService(manager: manager, limitSeconds: exitLimitSeconds))
         let quiet = Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
         var configuration = ServiceGroupConfiguration(
             services: all.map {
@@ -119,20 +120,20 @@ private struct WatchdogService: Service {
     }
 }
 
-/// Ends when standard input does, which stops the program: whoever holds the other end is gone or wants us gone.
+/// Stops the program when standard input ends: whoever holds the other end is gone or wants us gone.
 private struct Lifeline: Service {
     func run() async {
-        let (ends, continuation) = AsyncStream.makeStream(of: Void.self)
         let source = DispatchSource.makeReadSource(fileDescriptor: STDIN_FILENO)
         source.setEventHandler {
             var byte: UInt8 = 0
             let count = read(STDIN_FILENO, &byte, 1)
-            if count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN) { continuation.finish() }
+            guard count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN) else { return }
+            source.cancel()
+            // The way of every other stop: a service that ended by itself would count as a failure of the group.
+            kill(getpid(), SIGTERM)
         }
         source.resume()
-        defer { source.cancel() }
-        await cancelWhenGracefulShutdown {
-            for await _ in ends {}
-        }
+        await untilStopped()
+        source.cancel()
     }
 }

@@ -23,7 +23,7 @@ struct DayKeeper: Sendable {
             let events = try UsageDay.decide(.observe(observation, prices), state)
             let appends = UsageDay.appends(
                 events, account: observation.account, day: day, expected: version, occurred: now(), correlation: run)
-            return (events, appends)
+            return Decision(events: events, appends: appends)
         }
     }
 
@@ -35,26 +35,38 @@ struct DayKeeper: Sendable {
             let events = try BillDay.decide(observation, BillDay.fold(recorded))
             let appends = BillDay.appends(
                 events, account: observation.account, day: day, expected: version, occurred: now(), correlation: run)
-            return (events, appends)
+            return Decision(events: events, appends: appends)
         }
     }
 
+    /// What is decided on a stream as it was read.
+    private struct Decision {
+        let events: [FinOpsEvent]
+        let appends: [StreamAppend]
+    }
+
     private func keep(
-        in stream: StreamName,
-        decide: ([FinOpsEvent], StreamVersion) throws -> (events: [FinOpsEvent], appends: [StreamAppend])
+        in stream: StreamName, decide: ([FinOpsEvent], StreamVersion) throws -> Decision
     ) async throws -> [FinOpsEvent] {
-        for attempt in 1... {
+        var attempt = 1
+        while true {
             let recorded = try await log.readAll(stream: stream)
             let known = try recorded.compactMap { try EventCatalogue.decode($0.event) }
-            let (events, appends) = try decide(known, recorded.last?.version ?? .none)
-            do {
-                for batch in Self.batches(of: appends) { try await producer.append(batch) }
-                return events
-            } catch StoreError.refused(.conflict) where attempt < Self.attempts {
-                continue
-            }
+            let decision = try decide(known, recorded.last?.version ?? .none)
+            if try await append(decision, isLastAttempt: attempt == Self.attempts) { return decision.events }
+            attempt += 1
         }
-        return []
+    }
+
+    /// - Returns: false if somebody else wrote to the stream meanwhile, and there is another attempt.
+    private func append(_ decision: Decision, isLastAttempt: Bool) async throws(StoreError) -> Bool {
+        do throws(StoreError) {
+            for batch in Self.batches(of: decision.appends) { try await producer.append(batch) }
+            return true
+        } catch {
+            guard case .refused(.conflict) = error, !isLastAttempt else { throw error }
+            return false
+        }
     }
 
     /// The day's stream is cut into batches that follow each other by version. What belongs to other streams (the index of

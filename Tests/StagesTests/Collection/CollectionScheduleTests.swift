@@ -50,7 +50,7 @@ import Testing
 @Suite struct CollectionLoopTests {
     /// 10:00 in Seoul on Monday the 16th.
     private static let monday = Timestamp(seconds: hour("2026-11-16", 1))
-    private let scene = CollectionScene(now: monday)
+    private let scene = CollectionScene(now: CollectionLoopTests.monday)
 
     private func loop(
         _ source: @escaping @Sendable (WireConnectionMade) async throws(SourceFailure) -> any UsageSource

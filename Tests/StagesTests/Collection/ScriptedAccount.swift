@@ -20,7 +20,7 @@ final class ScriptedAccount: UsageSource {
 
     private let state: Mutex<(script: Script, asked: [ClosedRange<Day>], requests: Int)>
 
-    init(_ script: Script = Script()) { state = Mutex((script, [], 0)) }
+    init(_ script: Script = Script()) { state = Mutex((script: script, asked: [], requests: 0)) }
 
     func change(_ body: (inout Script) -> Void) { state.withLock { body(&$0.script) } }
     var asked: [ClosedRange<Day>] { state.withLock(\.asked) }

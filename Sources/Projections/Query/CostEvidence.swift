@@ -1,0 +1,56 @@
+package import EventLog
+
+/// One cell behind a figure, with the event that said it last.
+package struct CostEvidence: Hashable, Sendable {
+    /// Where the event stands in the log.
+    package var position: UInt64
+    /// Its wire name.
+    package var type: String
+    package var bucketStart: Timestamp
+    package var basis: CostBasis
+    package var provider: String
+    package var account: String
+    package var service: String?
+    package var providerProject: String?
+    package var key: String?
+    package var model: String?
+    package var team: String?
+    package var project: String?
+    /// Nano-units; nil: unpriced.
+    package var cost: Int64?
+    package var currency: String?
+    package var inputTokens: Int64
+    package var outputTokens: Int64
+    package var requests: Int64
+    package var priceVersion: String?
+    /// The rule that attributed it and the position of the mapping it follows; nil: unattributed.
+    package var rule: String?
+    package var ruleVersion: Int64?
+}
+
+/// The cells behind a figure: all that count for its basis.
+package struct CostExplanation: Hashable, Sendable {
+    package var evidence: [CostEvidence] = []
+    /// How many there are; `evidence` holds the first of them.
+    package var count = 0
+    /// Of all of them, in nano-units of the reporting currency.
+    package var cost = Int128(0)
+}
+
+extension ProjectionReader {
+    /// The events behind the figure that a query's filters select, by time.
+    /// - Throws: `ProjectionFailure`.
+    package func explain(_ query: CostQuery, limit: Int) throws -> CostExplanation {
+        try read { connection in
+            var explanation = CostExplanation()
+            let answer = try CostAnswer(connection, query, calendar)
+            try answer.forEachCell { source, row in
+                guard answer.counts(source) else { return }
+                explanation.count += 1
+                if source.currency == query.currency { explanation.cost += source.sums.amount }
+                if explanation.evidence.count < limit { explanation.evidence.append(try answer.evidence(source, row)) }
+            }
+            return explanation
+        }
+    }
+}

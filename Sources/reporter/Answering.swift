@@ -1,0 +1,129 @@
+import EventLog
+import FinOps
+import JSON
+import Projections
+import Runtime
+import Storage
+
+/// The projections an answer is given from, and how fresh they are.
+struct Answering {
+    let directory: StateDirectory
+    let reader: ProjectionReader
+    let clock: PipelineClock
+    let currency: String
+    /// The log's head when the question was asked; of an answer as of an earlier time, where that is.
+    let head: Position
+
+    var today: Day { reader.calendar.day(of: clock.now()) }
+    var isStale: Bool { reader.checkpoint.position < head }
+
+    /// Opens the projections; waits for a running pipeline to reach the head first. An empty log has an empty answer.
+    /// - Throws: `CommandFailure` with `tryAgain` if there is a log but nothing was made of it yet.
+    static func open(_ options: AnswerOptions) async throws -> Answering {
+        let directory = try options.global.initialisedDirectory()
+        let log = try LogView(directory)
+        let head = options.noWait ? try log.head() : try PipelineWait(directory: directory, log: log).run()
+        let configuration = try Configuration.load(directory)
+        do {
+            return Answering(
+                directory: directory, reader: try ProjectionReader(path: directory.currentProjection),
+                clock: try PipelineClock.load(from: directory), currency: configuration.currency, head: head)
+        } catch let failure as ProjectionFailure where failure.code.hasPrefix("projection-") {
+            if failure.code == "projection-missing", head == .start {
+                let nothing = InMemoryEventStore { .distantPast }
+                return try await AsOf.fold(nothing, through: .head, directory, configuration)
+            }
+            throw CommandFailure(
+                .tryAgain, failure.message, hint: "make them with: projector rebuild --dir \(directory.path)")
+        }
+    }
+
+    // MARK: What every answer carries
+
+    /// Position, zone, freshness: the members of every JSON answer.
+    func envelope() throws -> [JSONValue.Member] {
+        let checkpoint = reader.checkpoint
+        let time = checkpoint.position == .start ? nil : Instants.utc(checkpoint.recorded)
+        return [
+            .init("as_of", ["position": .integer(checkpoint.position.value), "time": JSONValue(time)]),
+            .init("zone", .string(reader.zone)), .init("currency", .string(currency)),
+        ]
+    }
+
+    func freshness() throws -> [JSONValue.Member] {
+        let checkpoint = reader.checkpoint
+        let behind = head > checkpoint.position ? head.value - checkpoint.position.value : 0
+        var freshness: [JSONValue.Member] = [
+            .init("head", .integer(max(head, checkpoint.position).value)), .init("lag_events", .integer(behind)),
+            .init("unknown_events", .integer(reader.unknownEvents)),
+            .init("accounts", .array(try reader.freshness().map(document))),
+        ]
+        if let halt = checkpoint.halt {
+            freshness.append(
+                .init(
+                    "halted",
+                    ["position": .integer(halt.position), "type": .string(halt.type), "reason": .string(halt.reason)]))
+        }
+        return [.init("stale", .bool(isStale)), .init("freshness", .object(freshness))]
+    }
+
+    private func document(_ account: AccountFreshness) -> JSONValue {
+        let run: JSONValue? = account.lastRun.map { run in
+            [
+                "run": .string(run.run), "kind": .string(run.kind), "from": .string(run.fromDay),
+                "to": .string(run.toDay), "ended": JSONValue(run.ended.map(Instants.utc)),
+            ]
+        }
+        return [
+            "provider": .string(account.provider), "account": .string(account.account),
+            "observed": JSONValue(account.observed.map(Instants.utc)),
+            "usage_through": JSONValue(account.usageThrough.map(Instants.utc)), "last_run": run ?? .null,
+        ]
+    }
+
+    /// Below a table: of what state the figures are, and what is not in them.
+    func footnotes() throws -> [String] {
+        let checkpoint = reader.checkpoint
+        let zoned = { ZonedHour.text(at: $0, reader.calendar) }
+        let time = checkpoint.position == .start ? "" : " (\(zoned(checkpoint.recorded)))"
+        var notes = ["As of position \(checkpoint.position)\(time), zone \(reader.zone), \(currency)."]
+        if isStale {
+            notes.append("STALE: the log is at position \(head); run: projector catch-up --dir \(directory.path)")
+        }
+        if let halt = checkpoint.halt { notes.append("HALTED: \(halt)") }
+        for account in try reader.freshness() {
+            let through = account.usageThrough.map(zoned) ?? "none yet"
+            let observed = account.observed.map(zoned) ?? "never"
+            notes.append(
+                "\(account.provider)/\(account.account): usage published through \(through), seen \(observed).")
+        }
+        return notes
+    }
+}
+
+/// The log's file, if there is one.
+struct LogView {
+    private let scanner: SQLiteLogScanner?
+
+    init(_ directory: StateDirectory) throws {
+        do {
+            scanner = try SQLiteLogScanner(files: LogFiles(database: directory.logDatabase))
+        } catch StoreError.failed(let failure) where failure.code == "log-missing" {
+            scanner = nil
+        }
+    }
+
+    /// `.start` before there is a log.
+    func head() throws -> Position { try scanner?.head() ?? .start }
+}
+
+/// Instants in UTC, RFC 3339 to the second.
+enum Instants {
+    static func utc(_ instant: Timestamp) -> String {
+        let day = Day(utc: instant)
+        let rest = Int(instant.seconds - day.utcStart.seconds)
+        return "\(day)T\(two(rest / 3_600)):\(two(rest / 60 % 60)):\(two(rest % 60))Z"
+    }
+
+    private static func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+}

@@ -1,0 +1,110 @@
+import ArgumentParser
+import FinOps
+import Projections
+import Runtime
+
+/// How an answer is printed, and of what state of the log.
+struct AnswerOptions: ParsableArguments {
+    @OptionGroup var global: GlobalOptions
+
+    @Flag(name: .customLong("csv"), help: "Print CSV.")
+    var csv = false
+
+    @Flag(name: .customLong("no-wait"), help: "Do not wait for a running pipeline to reach the log's head.")
+    var noWait = false
+
+    func validate() throws {
+        if csv, global.json { throw ValidationError("give --json or --csv, not both") }
+    }
+
+    var format: OutputFormat { global.json ? .json : csv ? .csv : .table }
+}
+
+/// What costs are asked for.
+struct SelectionOptions: ParsableArguments {
+    @Option(name: .customLong("from"), help: "First day, such as 2026-11-16.")
+    var from: String?
+
+    @Option(name: .customLong("to"), help: "Last day, inclusive; today if left out.")
+    var to: String?
+
+    @Option(name: .customLong("last"), help: "Days, weeks or months up to today: 30d, 4w, 3m.")
+    var last: String?
+
+    @Option(name: .customLong("basis"), help: "metered, billed, estimated or best.")
+    var basis = CostQuery.Basis.best
+
+    @Option(name: .customLong("team"), help: "Only this team; \"none\" for what no team claims.")
+    var team: String?
+
+    @Option(name: .customLong("project"), help: "Only this project; \"none\" for what no project claims.")
+    var project: String?
+
+    @Option(name: .customLong("key"), help: "Only this provider key id.")
+    var key: String?
+
+    @Option(name: .customLong("model"), help: "Only this model.")
+    var model: String?
+
+    @Option(name: .customLong("provider"), help: "Only this provider.")
+    var provider: String?
+
+    @Option(name: .customLong("account"), help: "Only this account.")
+    var account: String?
+
+    @Option(name: .customLong("service"), help: "Only this service.")
+    var service: String?
+
+    func query(by: [CostDimension], today: Day, currency: String) throws -> CostQuery {
+        let days = try days(today: today)
+        var query = CostQuery(by: by, from: days.lowerBound, through: days.upperBound)
+        query.basis = basis
+        query.currency = currency
+        let filters: [CostDimension: String?] = [
+            .team: team, .project: project, .key: key, .model: model, .provider: provider, .account: account,
+            .service: service,
+        ]
+        query.filters = filters.compactMapValues(\.self)
+        return query
+    }
+
+    private func days(today: Day) throws -> ClosedRange<Day> {
+        if let last {
+            guard from == nil, to == nil else { throw ValidationError("give --last or --from and --to, not both") }
+            return try span(last, today: today)
+        }
+        guard let from else {
+            guard to == nil else { throw ValidationError("--to needs --from") }
+            return try span("30d", today: today)
+        }
+        let first = try day(from)
+        let end = try to.map(day) ?? max(today, first)
+        guard first <= end else { throw ValidationError("--from \(first) is after --to \(end)") }
+        return first...end
+    }
+
+    private func day(_ text: String) throws -> Day {
+        guard let day = Day(text) else { throw ValidationError("\"\(text)\" is not a day such as 2026-11-20") }
+        return day
+    }
+
+    private func span(_ text: String, today: Day) throws -> ClosedRange<Day> {
+        guard let count = Int(text.dropLast()), (1...10_000).contains(count) else { throw Self.badSpan(text) }
+        switch text.last {
+        case "d": return today.advanced(by: 1 - count)...today
+        case "w": return today.advanced(by: 1 - 7 * count)...today
+        case "m":
+            let (year, month, day) = today.civil
+            let index = year * 12 + month - 1 - count
+            // The 31st of a shorter month is its successor's first: the span is never longer than asked.
+            return Day(year: index / 12, month: index % 12 + 1, day: day).advanced(by: 1)...today
+        default: throw Self.badSpan(text)
+        }
+    }
+
+    private static func badSpan(_ text: String) -> ValidationError {
+        ValidationError("\"\(text)\" is not a span such as 30d, 4w or 3m")
+    }
+}
+
+extension CostQuery.Basis: @retroactive ExpressibleByArgument {}

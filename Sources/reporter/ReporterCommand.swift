@@ -1,0 +1,27 @@
+import ArgumentParser
+import Projections
+import Runtime
+
+@main
+struct ReporterCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reporter",
+        abstract: "Says what was spent, by whom, on what, and how sure that is.",
+        discussion: """
+            Days are days of the business zone, both ends inclusive. Examples:
+              reporter summary --dir D
+              reporter costs --by team,model --from 2026-11-16 --to 2026-11-22 --dir D --json
+              reporter costs --by day --last 30d --team search
+              reporter explain --from 2026-11-20 --to 2026-11-20 --key key_abc
+            """,
+        subcommands: [
+            SummaryCommand.self, CostsCommand.self, RecentCommand.self, RestatementsCommand.self, RunsCommand.self,
+            AuditCommand.self, UnattributedCommand.self, ExplainCommand.self,
+        ])
+
+    static func main() async { await runProgram() }
+}
+
+extension ProjectionFailure: @retroactive ExitStatusProviding {
+    package var exitStatus: ExitStatus { isRetriable ? .tryAgain : .failure }
+}
