@@ -33,6 +33,12 @@ package actor Attributor {
         package var head: Position
         /// Events that were put aside.
         package var parked: Int
+
+        package init(checkpoint: Position, head: Position, parked: Int) {
+            self.checkpoint = checkpoint
+            self.head = head
+            self.parked = parked
+        }
     }
 
     /// What it reacts to.
