@@ -36,16 +36,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 
 let package = Package(
     name: "finops",
-    products: [
-        .executable(name: "event-log", targets: ["event-log"]),
-        .executable(name: "projector", targets: ["projector"]),
-        .executable(name: "ingest-openai", targets: ["ingest-openai"]),
-        .executable(name: "attributor", targets: ["attributor"]),
-        .executable(name: "reporter", targets: ["reporter"]),
-        .executable(name: "finops", targets: ["finops"]),
-        .executable(name: "sandbox", targets: ["sandbox"]),
-        .executable(name: "benchmarks", targets: ["benchmarks"]),
-    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -57,110 +47,17 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
-        // C libraries of the system, and data compiled in as C
-        .systemLibrary(name: "CCurl"),
         .systemLibrary(name: "COpenSSL"),
         .systemLibrary(name: "CSQLite"),
-        .systemLibrary(name: "CZeroMQ"),
-        .target(name: "CDefaultPipeline"),
         .target(name: "CSeedPrices", exclude: ["model-prices.json"]),
-        .target(name: "CRuntime"),
-
-        // Leaves
         library("Digest", ["COpenSSL"]),
         library("JSON"),
-        library("Secret"),
-
-        // The log and its wire
         library("EventLog"),
         library("Storage", ["CSQLite", "Digest", "EventLog"]),
-        library("ZeroMQ", ["CZeroMQ"]),
-        library("Messaging", ["Digest", "EventLog", "ZeroMQ"]),
-
-        // The domain
         library("FinOps", ["CSeedPrices", "Digest", "EventLog", "JSON", protobuf], exclude: ["Schema"]),
-
-        // Edges
-        library("Transfer", ["CCurl", "Secret"]),
-        library("Vault", ["COpenSSL", "Digest", "JSON", "Secret"]),
         library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps", "Storage", grdb]),
-        library("Providers", ["EventLog", "FinOps", "JSON", "Secret", "Transfer"]),
-        library("Stages", ["EventLog", "FinOps", "JSON", "Secret", logging]),
-        library(
-            "Runtime",
-            [
-                "CRuntime", "Digest", "EventLog", "JSON", "Messaging", "Secret", argumentParser, logging,
-                serviceLifecycle, unixSignals, yams,
-            ]),
-
-        // Programs
-        program(
-            "event-log",
-            [
-                "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Storage", argumentParser, logging,
-                protobuf, serviceLifecycle,
-            ]),
-        program(
-            "projector",
-            [
-                "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Runtime", "Storage", argumentParser, logging,
-                serviceLifecycle,
-            ]),
-        program(
-            "ingest-openai",
-            [
-                "EventLog", "FinOps", "JSON", "Messaging", "Providers", "Runtime", "Secret", "Stages", "Storage",
-                "Transfer",
-                "Vault", argumentParser, logging, serviceLifecycle,
-            ]),
-        program(
-            "attributor",
-            [
-                "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Stages", "Storage", argumentParser, logging,
-                serviceLifecycle,
-            ]),
-        program("reporter", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", argumentParser]),
-        program(
-            "finops",
-            [
-                "CDefaultPipeline", "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Secret", "Storage",
-                "Vault",
-                argumentParser, logging,
-                subprocess, yams,
-            ]),
-        program(
-            "sandbox",
-            ["CSandboxTrace", "EventLog", "JSON", "Runtime", argumentParser, hummingbird, logging, serviceLifecycle]),
-        .target(name: "CSandboxTrace", exclude: ["azure-llm-conv-2023.csv"]),
-        program(
-            "benchmarks",
-            [
-                "CLimits", "CSQLite", "CZeroMQ", "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Storage",
-                "ZeroMQ",
-                argumentParser,
-            ]),
-        .target(name: "CLimits", dependencies: ["CSQLite", "CZeroMQ"]),
-
-        // Tests
-        library(
-            "TestSupport", ["Digest", "EventLog", "FinOps", "JSON", "Messaging", "Storage"], path: "Tests/TestSupport"),
-        tests("EventLogTests", ["EventLog", "Messaging", "Storage", "Digest"]),
-        tests("StorageTests", ["CSQLite", "Digest", "EventLog", "Storage"]),
-        tests("MessagingTests", ["EventLog", "Messaging", "Storage", "ZeroMQ"]),
-        tests(
-            "FinOpsTests", ["Digest", "EventLog", "FinOps", "JSON", protobuf],
-            resources: [.copy("Golden"), .copy("Fixtures")]),
-        tests("JSONTests", ["JSON"]),
-        tests("VaultTests", ["Digest", "Secret", "Vault"]),
-        tests("TransferTests", ["Secret", "Transfer"]),
-        tests(
-            "ProvidersTests", ["EventLog", "FinOps", "JSON", "Providers", "Secret", "Transfer"],
-            resources: [.copy("Fixtures")]),
-        tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf]),
-        tests("StagesTests", ["EventLog", "FinOps", "JSON", "Stages", logging]),
-        tests(
-            "RuntimeTests", ["EventLog", "JSON", "Messaging", "Runtime", argumentParser, logging, serviceLifecycle]),
-        tests("EndToEndTests", ["EventLog", "FinOps", "JSON", "Runtime", "Storage"]),
+        .testTarget(name: "ProjectionsTests", dependencies: ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf], swiftSettings: strict),
+        .executableTarget(name: "probe", dependencies: ["EventLog", "FinOps", "Projections", "Storage"], path: "Probe", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -62,13 +62,19 @@ private struct ProjectorService: Service {
                 logger.error("halted", metadata: ["position": "\(halt.position)", "reason": "\(halt.reason)"])
                 try await untilPassable(halt, reader, files)
             } catch StoreError.failed(let failure) where failure.isRetriable {
-                context.health.notReady(failure.message)
-                logger.debug("waiting", metadata: ["reason": "\(failure.message)"])
-                try await Task.sleep(for: Self.retryPause)
+                try await wait(because: failure.message)
+            } catch let failure as ProjectionFailure where failure.isRetriable {
+                try await wait(because: failure.message)
             }
         }
         await keeper.close()
         _ = consume lock
+    }
+
+    private func wait(because reason: String) async throws {
+        context.health.notReady(reason)
+        context.logger.debug("waiting", metadata: ["reason": "\(reason)"])
+        try await Task.sleep(for: Self.retryPause)
     }
 
     /// Until another generation is swapped in.
@@ -76,8 +82,7 @@ private struct ProjectorService: Service {
         let position = try await keeper.open()
         context.health.consumed("projector", through: position, head: try await reader.head())
         context.health.ready()
-        let link = RemoteLogOptions(
-            endpoints: Messaging.LogEndpoints(requests: context.endpoints.requests, events: context.endpoints.events))
+        let link = RemoteLogOptions(endpoints: context.endpoints)
         for try await batch in LiveSubscription(link, reader: reader).subscribe(after: position, types: nil) {
             guard try await keeper.apply(batch) else { return }
             context.health.consumed(

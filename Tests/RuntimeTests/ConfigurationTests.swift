@@ -1,4 +1,4 @@
-import Runtime
+@testable import Runtime
 import Testing
 
 @Suite struct ConfigurationTests {
@@ -38,7 +38,7 @@ import Testing
     @Test func allMistakesAreToldAtOnceInTheOrderOfTheirLines() {
         let found = problems("zone: Mars/Olympus\ndaily_time: 9am\nzome: x\ntrailing_days: many\n")
         #expect(found.count == 4)
-        #expect(found.map { $0.prefix(14) } == (1...4).map { "config.yaml:\($0): " })
+        #expect(found.map { $0.prefix(15) } == (1...4).map { "config.yaml:\($0): " })
     }
 
     @Test func aMistakeInTheEnvironmentNamesItsVariable() {

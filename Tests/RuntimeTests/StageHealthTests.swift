@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test func changesOfReadinessAreToldOnce() {
-        let told = Told()
+        let told = Told<Bool>()
         let health = StageHealth(stage: "s", clock: .real) { told.add($0) }
         health.ready()
         health.ready()

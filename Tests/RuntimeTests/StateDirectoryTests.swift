@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import Messaging
-import Runtime
+@testable import Runtime
 import Testing
 
 @Suite struct StateDirectoryTests {

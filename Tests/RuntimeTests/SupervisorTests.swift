@@ -1,6 +1,6 @@
 import EventLog
 import Foundation
-import Runtime
+@testable import Runtime
 import Testing
 
 @Suite struct SupervisorTests {
@@ -88,7 +88,6 @@ import Testing
             process.readiness = .notify
             guard FileManager.default.isExecutableFile(atPath: process.command[0]) else { return }
             try await supervised([process], in: directory) { supervisor, _ in
-                try await eventually("it is starting") { await supervisor.board["speaks"]?.state == .starting }
                 try await eventually("it is ready") { await supervisor.board["speaks"]?.state == .ready }
             }
         }

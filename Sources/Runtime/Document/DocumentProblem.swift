@@ -26,11 +26,12 @@ package struct DocumentProblems: ExitStatusProviding, Hashable, CustomStringConv
     package var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
-/// The known word that was probably meant: at most a third of its letters away. Nil if none is near.
+/// The known word that was probably meant: at most a third of its letters away, in all but the shortest two (a pair that
+/// was swapped). Nil if none is near.
 func nearest(to word: String, in known: some Sequence<String>) -> String? {
     let ranked = known.map { (word: $0, distance: editDistance(word, $0)) }
     guard let best = ranked.min(by: { ($0.distance, $0.word) < ($1.distance, $1.word) }) else { return nil }
-    return best.distance <= max(1, best.word.count / 3) ? best.word : nil
+    return best.distance <= max(best.word.count > 3 ? 2 : 1, best.word.count / 3) ? best.word : nil
 }
 
 /// Levenshtein's distance; the longest words here are keys of a configuration.

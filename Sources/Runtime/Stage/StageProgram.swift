@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Dispatch
+import Foundation
 import Glibc
 package import Logging
 package import Messaging
@@ -123,17 +124,20 @@ private struct WatchdogService: Service {
 /// Stops the program when standard input ends: whoever holds the other end is gone or wants us gone.
 private struct Lifeline: Service {
     func run() async {
-        let source = DispatchSource.makeReadSource(fileDescriptor: STDIN_FILENO)
-        source.setEventHandler {
+        // A thread, not a dispatch source: see `ChildLines`.
+        Thread.detachNewThread {
             var byte: UInt8 = 0
-            let count = read(STDIN_FILENO, &byte, 1)
-            guard count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN) else { return }
-            source.cancel()
+            while true {
+                let count = read(STDIN_FILENO, &byte, 1)
+                if count == 0 { break }
+                if count > 0 || errno == EINTR { continue }
+                guard errno == EAGAIN else { break }
+                var waiting = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+                poll(&waiting, 1, -1)
+            }
             // The way of every other stop: a service that ended by itself would count as a failure of the group.
             kill(getpid(), SIGTERM)
         }
-        source.resume()
         await untilStopped()
-        source.cancel()
     }
 }

@@ -1,5 +1,5 @@
 import CRuntime
-import Dispatch
+import Foundation
 import Glibc
 import Synchronization
 
@@ -20,19 +20,21 @@ final class ChildLines: Sendable {
         let readEnd = ends[0]
         writeEnd = ends[1]
         self.handle = handle
-        let source = DispatchSource.makeReadSource(fileDescriptor: readEnd, queue: DispatchQueue(label: "lines"))
-        source.setEventHandler { [self] in
+        // A thread, not a dispatch source: when the other end of a pipe goes away (EPOLLHUP), libdispatch may still touch a
+        // source that its handler has cancelled, and a supervisor must not crash because a child did.
+        Thread.detachNewThread { [self] in
             var buffer = [UInt8](repeating: 0, count: 16_384)
-            let count = read(readEnd, &buffer, buffer.count)
-            if count > 0 {
-                push(buffer.prefix(count))
-            } else if count == 0 || (errno != EINTR && errno != EAGAIN) {
-                push([0x0A])  // A last line without an end is a line.
-                source.cancel()
+            while true {
+                let count = read(readEnd, &buffer, buffer.count)
+                if count > 0 {
+                    push(buffer.prefix(count))
+                } else if count == 0 || errno != EINTR {
+                    break
+                }
             }
+            push([0x0A])  // A last line without an end is a line.
+            close(readEnd)
         }
-        source.setCancelHandler { close(readEnd) }
-        source.resume()
     }
 
     private func push(_ bytes: some Collection<UInt8>) {

@@ -141,8 +141,9 @@ import Testing
         try await bench.append(Administered.key("k3", to: "P"), to: mapping)
         try await bench.bill(5)
         try await bench.attributor().catchUp()
-        let failed = try await bench.events("processing.failed").map {
-            if case .processingFailed(let event) = $0 { event.position } else { 0 }
+        let failed = try await bench.events("processing.failed").compactMap { event -> UInt64? in
+            guard case .processingFailed(let failure) = event else { return nil }
+            return failure.position
         }
         #expect(failed == [4, 5])
         #expect(try await bench.events("attribution.assigned").count == 1)
