@@ -4,6 +4,7 @@ import FinOps
 import JSON
 import Projections
 import Runtime
+import Storage
 
 /// Brings the projections to the log's head and ends.
 struct CatchUpCommand: CancellableCommand {

@@ -39,6 +39,6 @@ extension Configuration {
     }
 }
 
-extension ProjectionFailure: @retroactive ExitStatusProviding {
-    package var exitStatus: ExitStatus { isRetriable ? .tryAgain : .failure }
+extension ProjectionFailure: ExitStatusProviding {
+    var exitStatus: ExitStatus { isRetriable ? .tryAgain : .failure }
 }

@@ -1,5 +1,6 @@
 import EventLog
 import FinOps
+import FoundationEssentials
 import JSON
 import Projections
 import Runtime
@@ -81,10 +82,11 @@ struct Answering {
         ]
     }
 
+    private func zoned(_ instant: Timestamp) -> String { ZonedHour.text(at: instant, reader.calendar) }
+
     /// Below a table: of what state the figures are, and what is not in them.
     func footnotes() throws -> [String] {
         let checkpoint = reader.checkpoint
-        let zoned = { ZonedHour.text(at: $0, reader.calendar) }
         let time = checkpoint.position == .start ? "" : " (\(zoned(checkpoint.recorded)))"
         var notes = ["As of position \(checkpoint.position)\(time), zone \(reader.zone), \(currency)."]
         if isStale {
@@ -106,11 +108,9 @@ struct LogView {
     private let scanner: SQLiteLogScanner?
 
     init(_ directory: StateDirectory) throws {
-        do {
-            scanner = try SQLiteLogScanner(files: LogFiles(database: directory.logDatabase))
-        } catch StoreError.failed(let failure) where failure.code == "log-missing" {
-            scanner = nil
-        }
+        let database = directory.logDatabase
+        let exists = FileManager.default.fileExists(atPath: database)
+        scanner = exists ? try SQLiteLogScanner(files: LogFiles(database: database)) : nil
     }
 
     /// `.start` before there is a log.

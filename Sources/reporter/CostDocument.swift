@@ -61,7 +61,7 @@ enum CostDocument {
     }
 
     /// For people: cents are enough, but nothing that was spent looks like nothing. Half-even, on decimal digits.
-    static let rounded: @Sendable (JSONValue) -> String = { value in
+    @Sendable static func rounded(_ value: JSONValue) -> String {
         guard let text = value.string, let exact = try? DecimalText(text) else { return Table.plainText(value) }
         for scale in [-2, -4, -9] {
             guard let whole = exact.rounded(toScale: scale) else { break }

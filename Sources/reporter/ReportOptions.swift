@@ -107,4 +107,4 @@ struct SelectionOptions: ParsableArguments {
     }
 }
 
-extension CostQuery.Basis: @retroactive ExpressibleByArgument {}
+extension CostQuery.Basis: ExpressibleByArgument {}

@@ -22,6 +22,6 @@ struct ReporterCommand: AsyncParsableCommand {
     static func main() async { await runProgram() }
 }
 
-extension ProjectionFailure: @retroactive ExitStatusProviding {
-    package var exitStatus: ExitStatus { isRetriable ? .tryAgain : .failure }
+extension ProjectionFailure: ExitStatusProviding {
+    var exitStatus: ExitStatus { isRetriable ? .tryAgain : .failure }
 }
