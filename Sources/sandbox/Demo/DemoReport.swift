@@ -2,11 +2,6 @@ import Foundation
 import JSON
 import Runtime
 
-/// The collection runs, wherever the answer of `reporter runs --json` keeps them.
-enum DemoRuns {
-    static func all(in answer: JSONValue) -> [JSONValue] { answer["rows"]?.array ?? answer.array ?? [] }
-}
-
 /// What the week came to, and whether it is right.
 struct DemoReport {
     private let yesterday: JSONValue
@@ -16,6 +11,7 @@ struct DemoReport {
     private let restatedDay: (before: JSONValue, after: JSONValue)
     private let lateKey: (before: JSONValue, after: JSONValue)
     private let runs: [JSONValue]
+    private let restatements: JSONValue
     private let verified: JSONValue
     private let expected: JSONValue
     /// What does not agree with the trace, or does not verify; empty is what the demo is for.
@@ -42,7 +38,8 @@ struct DemoReport {
             try await costs("team", monday, wednesday, "--basis", "metered", "--as-of", thursdayNoon),
             try await costs("team", monday, wednesday, "--basis", "metered")
         )
-        runs = DemoRuns.all(in: try await stage.json("reporter", "runs", "--json"))
+        runs = try await stage.runs()
+        restatements = try await stage.json("reporter", "restatements", "--limit", "1000", "--json")
         verified = try await stage.json("event-log", "verify", "--json")
         expected = try await stage.expected()
         let byKey = try await costs("key,model", monday, sunday, "--basis", "metered")
@@ -80,7 +77,8 @@ struct DemoReport {
             "ok": .bool(isRight), "problems": .array(problems.map(JSONValue.string)), "yesterday": yesterday,
             "week_by_team": byTeam, "week_by_model": byModel, "week_billed": billed,
             "restated_day": ["as_of_thursday": restatedDay.before, "now": restatedDay.after],
-            "late_mapping": ["as_of_thursday": lateKey.before, "now": lateKey.after], "runs": .array(runs),
+            "late_mapping": ["as_of_thursday": lateKey.before, "now": lateKey.after],
+            "restatements": restatements["restatements"] ?? .null, "runs": .array(runs),
             "verify": verified, "expected": expected,
         ]
     }
@@ -104,7 +102,7 @@ extension DemoReport {
             heading("Yesterday, Sunday 2026-11-15"), table(yesterday, by: "team"),
             heading("The week by team"), table(byTeam, by: "team"),
             heading("The week by model"), table(byModel, by: "model"),
-            heading("What was restated"), restatements,
+            heading("What was restated"), restatementText,
             heading("Runs"), runTable,
             heading("Is it right?"), verdict,
         ].joined()
@@ -123,13 +121,14 @@ extension DemoReport {
         return table.text()
     }
 
-    private var restatements: String {
+    private var restatementText: String {
         func cost(_ answer: JSONValue) -> String { answer["total"]?["cost"]?.string ?? "–" }
         func unattributed(_ answer: JSONValue) -> String {
             answer["rows"]?.array?.first { $0["team"]?.isNull == true }?["cost"]?.string ?? "0.000000000"
         }
+        let count = restatements["restatements"]?.array?.count ?? 0
         return """
-            Wednesday's usage came to \(cost(restatedDay.before)) on Thursday noon, and comes to \
+            The provider changed its mind about \(count) rows. Wednesday's usage came to \(cost(restatedDay.before)) on Thursday noon, and comes to \
             \(cost(restatedDay.after)) now that the provider has restated it.
             Monday to Wednesday, \(unattributed(lateKey.before)) was unattributed on Thursday noon, \
             \(unattributed(lateKey.after)) is now that its key is mapped.
@@ -138,7 +137,7 @@ extension DemoReport {
     }
 
     private var runTable: String {
-        let names = ["kind", "from_day", "to_day", "state", "recorded", "restated", "retries", "code"]
+        let names = ["kind", "from", "to", "state", "recorded", "restated", "retries", "code"]
         var table = Table(names.map { .init($0, title: $0.replacingOccurrences(of: "_", with: " ")) })
         // Polls are many and alike; those that met something are shown.
         table.rows = runs.filter { $0["kind"] != "poll" || $0["state"] == "failed" }.map { run in

@@ -109,11 +109,15 @@ actor DemoStage {
     private func isOver() async throws -> Bool {
         let last = instant(Self.lastRun)
         guard try PipelineClock.load(from: directory).now() > last else { return false }
-        let runs = try await json("reporter", "runs", "--json")
-        return DemoRuns.all(in: runs).contains { run in
+        return try await runs().contains { run in
             run["kind"]?.string == "daily" && run["state"]?.string == "finished"
-                && (run["to_day"]?.string ?? "") >= "2026-11-15"
+                && (run["to"]?.string ?? "") >= "2026-11-15"
         }
+    }
+
+    /// The collection runs, newest first.
+    func runs() async throws -> [JSONValue] {
+        try await json("reporter", "runs", "--limit", "1000", "--json")["runs"]?.array ?? []
     }
 
     private func instant(_ text: String) -> Timestamp { timestamp(rfc3339: text) ?? .distantPast }
