@@ -133,7 +133,7 @@ import ZeroMQ
         let failure = StoreFailure(code: "fsync-failed", message: "the disk lost a write", isRetriable: false)
         let store = GatedStore(failure: failure)
         store.open()
-        await #expect(throws: StoreError.failed(failure)) {
+        do {
             try await withServer(of: store) { endpoints in
                 let remote = RemoteEventStore(RemoteLogOptions(endpoints: endpoints))
                 let append = Task { () throws(StoreError) in try await remote.append(GatedStore.request(1)) }
@@ -141,6 +141,9 @@ import ZeroMQ
                 remote.close()
                 await #expect(throws: StoreError.failed(.closed)) { try await append.value }
             }
+            Issue.record("the server outlived its store")
+        } catch let error as StoreError {
+            #expect(error == .failed(failure))
         }
     }
 
