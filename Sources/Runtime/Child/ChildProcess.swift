@@ -164,8 +164,15 @@ private func spawn(_ request: ChildProcess.Request, standardInput: Int32) throws
     }
     var pid: pid_t = 0
     let environment = request.environment.map { "\($0)=\($1)" }
-    let code = withCStrings([request.path] + request.arguments) { arguments in
-        withCStrings(environment) { posix_spawn(&pid, request.path, &actions, &attributes, arguments, $0) }
+    var code: Int32 = 0
+    // A program that was written a moment ago is "busy" while another thread's child, between fork and exec, still holds
+    // the descriptor it was written through: that passes within milliseconds.
+    for _ in 0..<50 {
+        code = withCStrings([request.path] + request.arguments) { arguments in
+            withCStrings(environment) { posix_spawn(&pid, request.path, &actions, &attributes, arguments, $0) }
+        }
+        guard code == ETXTBSY else { break }
+        usleep(2_000)
     }
     guard code == 0 else { throw SystemError("start \(request.path)", errno: code) }
     return pid

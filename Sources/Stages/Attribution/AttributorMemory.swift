@@ -13,6 +13,9 @@ struct AttributorMemory: Sendable {
     static func load(from reader: any EventReader, checkpoint: Position) async throws -> AttributorMemory {
         var memory = AttributorMemory()
         for event in try await reader.readAll(stream: .failures(stage: Attributor.stage)) {
+            // An administrator's answer beyond the checkpoint is still to be acted on, not yet history.
+            let isOwn = event.producer.text.hasPrefix(Attributor.stage)
+            guard isOwn || event.position <= checkpoint else { continue }
             if let decoded = try EventCatalogue.decode(event.event) { memory.parking.evolve(decoded) }
         }
         var history: [RecordedEvent] = []

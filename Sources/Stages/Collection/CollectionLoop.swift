@@ -46,6 +46,7 @@ package struct CollectionLoop: Sendable {
                 environment.logger.warning("the log does not answer", metadata: ["error": "\(error)"])
                 await told(error)
             }
+            try Task.checkCancellation()
             try await sleep(schedule.next(after: environment.now()))
         }
     }

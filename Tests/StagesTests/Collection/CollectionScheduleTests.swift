@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test func nineIsNineAlsoOnDaysOf23And25Hours() throws {
-        let schedule = try schedule("America/New_York", poll: 86_400 * 30)
+        let schedule = try schedule("America/New_York", poll: 86_400 * 31)
         // 2026-03-08 has 23 hours: 09:00 EDT is 13:00 UTC; the day before it was 14:00.
         #expect(schedule.next(after: at("2026-03-07", 14, 0)) == at("2026-03-08", 13))
         #expect(schedule.next(after: at("2026-03-07", 13, 0)) == at("2026-03-07", 14))
