@@ -135,9 +135,7 @@ let package = Package(
         program(
             "benchmarks",
             [
-                "CLimits", "CSQLite", "CZeroMQ", "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Storage",
-                "ZeroMQ",
-                argumentParser,
+                "CLimits", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Storage", argumentParser, protobuf,
             ]),
         .target(name: "CLimits", dependencies: ["CSQLite", "CZeroMQ"]),
 

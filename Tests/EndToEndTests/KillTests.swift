@@ -35,9 +35,11 @@ import Testing
             let up = try installation.start("finops", ["up"])
             try await installation.allReady()
             let backfill = Task {
-                // While the log is away, a run may end with 75; it is then repeated.
+                // While the log is away, a run may end with 75; and it may be the process that is killed. It is then repeated.
                 var result = try await installation.backfill(Self.day, Self.day)
-                while result.status == 75 { result = try await installation.backfill(Self.day, Self.day) }
+                while result.status == 75 || result.status == -SIGKILL {
+                    result = try await installation.backfill(Self.day, Self.day)
+                }
                 return result
             }
             for _ in 0..<3 {

@@ -10,6 +10,9 @@ package enum ChildExit: Hashable, Sendable, CustomStringConvertible {
 
     package var isSuccess: Bool { self == .exited(0) }
 
+    /// Ended by a signal, so not by its own decision.
+    package var isKill: Bool { if case .signalled = self { true } else { false } }
+
     package var description: String {
         switch self {
         case .exited(let code): "exit \(code)"

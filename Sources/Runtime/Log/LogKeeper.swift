@@ -12,6 +12,7 @@ actor LogKeeper {
     private let programs: ProgramLocator
     private let health: String
     private var child: (process: ChildProcess, messages: ChildMessages)?
+    private var childHasServed = false
     /// Whether any `event-log` was started by us, so that nobody else follows up on what we appended.
     private(set) var hasStarted = false
 
@@ -35,7 +36,8 @@ actor LogKeeper {
                 throw CommandFailure(.tryAgain, "the log of \(directory.path) does not answer" + messages())
             }
             if let exit = child?.process.exit {
-                guard exit == .exited(ExitStatus.tryAgain.rawValue) else {
+                // One that served, or was killed, is started again; one that ends by itself says why it cannot start.
+                guard childHasServed || exit.isKill || exit == .exited(ExitStatus.tryAgain.rawValue) else {
                     throw CommandFailure(.failure, "event-log could not start (\(exit))" + messages())
                 }
                 child = nil
@@ -45,9 +47,11 @@ actor LogKeeper {
             try await Task.sleep(for: pause)
             pause = min(pause * 2, .milliseconds(50))
         }
+        childHasServed = child != nil
     }
 
     private func start() throws {
+        childHasServed = false
         let messages = try ChildMessages(directory: directory)
         var environment = ProcessInfo.processInfo.environment
         environment["FINOPS_LOG_LEVEL"] = "warning"
