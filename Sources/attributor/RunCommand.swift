@@ -44,7 +44,7 @@ private struct AttributorService: Service {
             })
         let subscriptions = LiveSubscription(link, reader: reader)
         try await cancelWhenGracefulShutdown {
-            do { try await attributor.run(subscriptions) } catch where Task.isCancelled {
+            do { try await attributor.run(subscriptions) } catch  where Task.isCancelled {
                 return  // Asked to stop: what was under way is in the log or will be done again.
             }
         }
