@@ -21,8 +21,10 @@ struct Tail: CancellableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let scanner = try options.scanner()
         let filter = try selection.filter()
+        let files = try options.logFiles()
+        while follow, !files.exist { try await Task.sleep(for: Self.pause) }
+        let scanner = try options.scanner()
         var position = try printLast(scanner, filter)
         var change: Int64?
         while follow {
