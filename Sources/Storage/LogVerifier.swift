@@ -32,15 +32,17 @@ package struct LogVerifier {
     {
         // Before the rows: the log may go on meanwhile, its witness must not have seen more.
         let witness = Witness.read(path: files.witness)
-        guard files.exist else {
+        do throws(StoreError) {
+            return try check(files.database, progress) { end, connection throws(StoreError) in
+                guard let complaint = try LogOpening.complaint(of: witness, head: end, connection) else { return nil }
+                return .init(
+                    position: witness.map { min($0.position, end.position.next) } ?? end.position, reason: complaint)
+            }
+        } catch {
+            guard case .failed(let failure) = error, failure.code == "log-missing" else { throw error }
             let problem = LogVerification.Problem(position: Position(1), reason: "the log's database is missing")
             return LogVerification(
                 events: 0, head: .genesis, problem: (witness ?? .genesis) == .genesis ? nil : problem)
-        }
-        return try check(files.database, progress) { end, connection throws(StoreError) in
-            guard let complaint = try LogOpening.complaint(of: witness, head: end, connection) else { return nil }
-            return .init(
-                position: witness.map { min($0.position, end.position.next) } ?? end.position, reason: complaint)
         }
     }
 

@@ -51,15 +51,15 @@ package final class SQLiteLogScanner {
 
     /// A read-only connection to a log of a layout this program knows.
     static func connect(_ path: String) throws(StoreError) -> Connection {
-        guard LogFiles(database: path).exist else {
-            throw .failed(
-                StoreFailure(code: "log-missing", message: "there is no log at \(path) yet", isRetriable: true))
-        }
-        let connection = try storing { () throws(SQLiteFailure) in
+        let missing = StoreFailure(code: "log-missing", message: "there is no log at \(path) yet", isRetriable: true)
+        guard LogFiles(database: path).exist else { throw .failed(missing) }
+        let (connection, isEmpty) = try storing { () throws(SQLiteFailure) in
             let connection = try Connection(path: path, access: .readOnly)
             try connection.execute("PRAGMA cache_size = -8192", doing: "set up a reader")
-            return connection
+            return (connection, try connection.integer("SELECT count(*) FROM sqlite_schema") == 0)
         }
+        // Its first writer is just making it.
+        if isEmpty { throw .failed(missing) }
         try LogSchema.check(connection)
         return connection
     }
