@@ -144,7 +144,7 @@ let package = Package(
             "TestSupport", ["Digest", "EventLog", "FinOps", "JSON", "Messaging", "Storage"], path: "Tests/TestSupport"),
         tests("EventLogTests", ["EventLog", "Messaging", "Storage", "Digest"]),
         tests("StorageTests", ["CSQLite", "Digest", "EventLog", "Storage"]),
-        tests("MessagingTests", ["EventLog", "Messaging", "Storage", "ZeroMQ"]),
+        tests("MessagingTests", ["EventLog", "Messaging", "Runtime", "Storage", "ZeroMQ"]),
         tests(
             "FinOpsTests", ["Digest", "EventLog", "FinOps", "JSON", protobuf],
             resources: [.copy("Golden"), .copy("Fixtures")]),
