@@ -42,6 +42,7 @@ struct ConnectionOpener: Sendable {
     }
 
     private func secret(of connection: WireConnectionMade) async throws(SourceFailure) -> Secret {
+        hideMemory()
         do throws(VaultError) {
             let vault = SecretStore(
                 directory: directory.vault, wrapping: try LocalMasterKey.open(at: directory.masterKey))
