@@ -45,7 +45,7 @@ struct CollectionSession {
             clock, logger: .stage("ingest-openai", level: level, format: configuration.logFormat))
         let account = CollectedAccount(connection)
         do {
-            let source = try await opener.source(of: connection)
+            let source = try await opener.source(of: connection, log: log)
             let collector = Collector(
                 account: account, source: source, log: log, prices: prices, calendar: calendar,
                 environment: environment)
