@@ -63,6 +63,10 @@ import Testing
             let before = try await installation.run("finops", "team", "list").expecting(1)
             #expect(before.standardError.contains("finops init"))
             try await installation.run("finops", "init").expecting()
+            let prices = installation.root.appending(path: "bad.json").path
+            try #"{"models":[{"provider":"p","model":"m","prices":[{"input":"-1"}]}]}"#
+                .write(toFile: prices, atomically: true, encoding: .utf8)
+            let mapping = ["--provider", "openai", "--provider-key-id", "key_1"]
             let refusals: [(arguments: [String], status: Int32, words: String)] = [
                 (["project", "add", "x", "--team", "nobody"], 1, "finops team add"),
                 (["team", "add", "a\tb"], 64, "team: it has the invisible character U+9"),
@@ -81,7 +85,25 @@ import Testing
                 ),
                 (["connect", "openai", "--name", "acme", "--key-file", "/nowhere"], 64, "--key-file: cannot read"),
                 (["connect", "remove", "openai", "--name", "acme"], 1, "finops connect list"),
+                (["connect", "openai", "--name", "acme", "--key-file", "-"], 64, "standard input holds no secret"),
+                (["vault", "put", "smtp", "--file", "/nowhere"], 64, "--file: cannot read"),
+                (
+                    ["vault", "put", "a\tb", "--file", installation.root.appending(path: "key").path], 1,
+                    "id has 1 to 64"
+                ),
                 (["price", "import", "/nowhere"], 64, "cannot read /nowhere"),
+                (["price", "import", prices], 1, "models[0] (m), prices[0], \"input\" is \"-1\"; write a decimal"),
+                (["key", "map"] + mapping + ["--project", "x", "--from", "2026-02-30"], 64, "YYYY-MM-DD"),
+                (["key", "map"] + mapping + ["--project", "x"], 1, "finops project add"),
+                (
+                    ["key", "map", "--provider", "opnai", "--provider-key-id", "key_1", "--project", "x"], 64,
+                    "'opnai' is invalid for '--provider"
+                ),
+                (
+                    ["key", "map", "--provider", "openai", "--provider-key-id", "a b", "--project", "x"], 64,
+                    "--provider-key-id: an id has"
+                ),
+                (["team", "add", "x", "--budget", "12,50"], 64, "--budget is not an amount"),
                 (["dead-letters", "skip", "--stage", "projector", "--position", "1"], 64, "--reason is missing"),
                 (["dead-letters", "retry", "--stage", "attributor", "--position", "1"], 1, "finops dead-letters list"),
             ]
