@@ -35,6 +35,7 @@ struct Tail: CancellableCommand {
                 }
                 change = counter
             } else {
+                // SQLite wakes nobody; looking at its change counter costs a page.
                 try await Task.sleep(for: Self.pause)
             }
         }

@@ -46,7 +46,7 @@ struct CollectionSession {
             ledger: RunFiles(directory: opener.directory))
         let account = CollectedAccount(connection)
         do {
-            let source = try await opener.source(of: connection)
+            let source = try await opener.source(of: connection, log: log)
             let collector = Collector(
                 account: account, source: source, log: log, prices: prices, calendar: calendar,
                 environment: environment)

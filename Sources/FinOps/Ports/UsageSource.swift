@@ -42,6 +42,7 @@ package struct SourceEffort: Hashable, Sendable {
 
 /// Why a provider gave no statement. Nothing in it is secret.
 package struct SourceFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The word for it in events and answers.
     package enum Kind: String, Hashable, Sendable {
         case notAuthorised = "not-authorised"
         case throttled

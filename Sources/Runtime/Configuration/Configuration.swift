@@ -19,6 +19,7 @@ package struct Configuration: Sendable {
         }
     }
 
+    /// A setting's text and where it comes from.
     package struct Value: Hashable, Sendable {
         package var text: String
         package var origin: Origin

@@ -31,6 +31,7 @@ package struct Collector: Sendable {
     private static let usageDaysAtOnce = 7
     private static let billDaysAtOnce = 90
 
+    /// Told how many of the days are kept.
     package typealias Progress = @Sendable (_ kept: Int, _ of: Int) -> Void
 
     private let account: CollectedAccount

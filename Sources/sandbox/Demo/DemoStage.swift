@@ -69,6 +69,7 @@ actor DemoStage {
         sandbox = child
         while !FileManager.default.fileExists(atPath: portFile) {
             guard child.exit == nil else { throw CommandFailure(.failure, "the sandbox ended: \(log("sandbox"))") }
+            // Another process makes the file, and nothing tells us.
             try await Task.sleep(for: .milliseconds(20))
         }
         return try String(contentsOfFile: portFile, encoding: .utf8).trimmingCharacters(in: .newlines)
@@ -152,7 +153,7 @@ actor DemoStage {
     }
 
     private nonisolated func log(_ name: String) -> String {
-        // Only said beside another error.
+        // Said beside another error, which counts more than why there is nothing to quote.
         let text = (try? String(contentsOfFile: "\(scratch)/\(name).log", encoding: .utf8)) ?? ""
         return text.split(separator: "\n").suffix(10).joined(separator: "\n")
     }
