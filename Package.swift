@@ -75,7 +75,7 @@ let package = Package(
         library("EventLog"),
         library("Storage", ["CSQLite", "Digest", "EventLog"]),
         library("ZeroMQ", ["CZeroMQ"]),
-        library("Messaging", ["Digest", "EventLog", "ZeroMQ"]),
+        library("Messaging", ["EventLog", "ZeroMQ"]),
 
         // The domain
         library("FinOps", ["CSeedPrices", "Digest", "EventLog", "JSON", protobuf], exclude: ["Schema"]),
@@ -83,14 +83,14 @@ let package = Package(
         // Edges
         library("Transfer", ["CCurl", "Secret"]),
         library("Vault", ["COpenSSL", "Digest", "JSON", "Secret"]),
-        library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps", "Storage", grdb]),
+        library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps", grdb]),
         library("Providers", ["EventLog", "FinOps", "JSON", "Secret", "Transfer"]),
-        library("Stages", ["EventLog", "FinOps", "JSON", "Secret", logging]),
+        library("Stages", ["EventLog", "FinOps", logging]),
         library(
             "Runtime",
             [
-                "CRuntime", "Digest", "EventLog", "JSON", "Messaging", "Secret", argumentParser, logging,
-                serviceLifecycle, unixSignals, yams,
+                "CRuntime", "Digest", "EventLog", "JSON", "Messaging", argumentParser, logging, serviceLifecycle,
+                unixSignals, yams,
             ]),
 
         // Programs
@@ -140,8 +140,7 @@ let package = Package(
         .target(name: "CLimits", dependencies: ["CSQLite", "CZeroMQ"]),
 
         // Tests
-        library(
-            "TestSupport", ["Digest", "EventLog", "FinOps", "JSON", "Messaging", "Storage"], path: "Tests/TestSupport"),
+        library("TestSupport", ["EventLog", "FinOps", "Messaging", "Storage"], path: "Tests/TestSupport"),
         tests("EventLogTests", ["EventLog", "Messaging", "Storage", "Digest"]),
         tests("StorageTests", ["CSQLite", "Digest", "EventLog", "Storage"]),
         tests("MessagingTests", ["EventLog", "Messaging", "Runtime", "Storage", "ZeroMQ"]),

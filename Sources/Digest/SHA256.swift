@@ -18,12 +18,18 @@ package struct SHA256: ~Copyable {
     }
 
     /// Fetched once: an implicit fetch per digest costs more than hashing a small message.
+    ///
+    /// What: a pointer to OpenSSL's description of the algorithm, never freed.
+    /// Why safe: a fetched EVP_MD is immutable and counts its references atomically; a static is made once, by one thread.
+    /// Why needed: pointers are not Sendable.
     private nonisolated(unsafe) static let algorithm = EVP_MD_fetch(nil, "SHA256", nil)
 
+    /// Takes in the next piece of the message.
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         precondition(EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1, "hashing memory does not fail")
     }
 
+    /// Takes in the next piece of the message.
     package mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
 
     /// The 32 bytes; afterwards call `reset` before the next message.

@@ -5,6 +5,7 @@ package enum ExpectedVersion: Hashable, Sendable {
     case streamExists
     case exactly(StreamVersion)
 
+    /// Whether a stream that stands at `actual` may be appended to.
     package func allows(_ actual: StreamVersion) -> Bool {
         switch self {
         case .any: true

@@ -23,6 +23,7 @@ package enum AppendRules {
         }
     }
 
+    /// - Throws: `AppendRefusal` for a producer's name that the log does not hold.
     package static func validate(producer: ProducerName) throws(AppendRefusal) {
         try validateName(producer.text, field: "producer")
     }

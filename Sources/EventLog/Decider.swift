@@ -12,6 +12,7 @@ package protocol Decider {
 }
 
 extension Decider {
+    /// The state after these events.
     package static func fold(_ events: some Sequence<Event>) -> State {
         events.reduce(into: initialState) { evolve(&$0, $1) }
     }

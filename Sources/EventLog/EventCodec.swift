@@ -70,6 +70,7 @@ extension [UInt8] {
 /// Reads the binary form from one buffer, batch after batch. It keeps the names it has seen, since a batch repeats few
 /// of them many times: a name costs a comparison then, not an allocation.
 package struct EventDecoder {
+    /// Bytes that are no event, and where they stop being one.
     package struct Malformed: Error, Hashable { package let at: Int }
 
     private var names = KnownNames()
@@ -89,6 +90,7 @@ package struct EventDecoder {
         return events
     }
 
+    /// Reads one event and moves `offset` behind it.
     package mutating func decode(_ bytes: UnsafeRawBufferPointer, at offset: inout Int) throws(Malformed)
         -> RecordedEvent
     {
@@ -181,6 +183,7 @@ package struct ByteCursor {
         self.offset = offset
     }
 
+    /// A little-endian integer.
     @inline(__always)
     package mutating func integer<Value: FixedWidthInteger>(_: Value.Type = Value.self) throws(EventDecoder.Malformed)
         -> Value
@@ -190,10 +193,12 @@ package struct ByteCursor {
         return Value(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Value.self))
     }
 
+    /// The sixteen bytes of an event's id.
     package mutating func id() throws(EventDecoder.Malformed) -> EventID {
         EventID(high: (try integer(UInt64.self)).byteSwapped, low: (try integer(UInt64.self)).byteSwapped)
     }
 
+    /// That many bytes, valid as long as the buffer is.
     @inline(__always)
     package mutating func slice(_ count: Int) throws(EventDecoder.Malformed) -> UnsafeRawBufferPointer {
         guard count >= 0, bytes.count - offset >= count else { throw .init(at: offset) }

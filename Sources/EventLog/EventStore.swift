@@ -42,6 +42,7 @@ package struct ReadPage: Hashable, Sendable {
     }
 }
 
+/// A stream and how many events it has.
 package struct StreamSummary: Hashable, Sendable {
     package var stream: StreamName
     package var version: StreamVersion

@@ -3,6 +3,7 @@ package struct SubscriptionCursor: Equatable, Sendable {
     /// The last position handed on.
     package private(set) var handled: Position
 
+    /// What follows from an arriving position.
     package enum Step: Equatable, Sendable {
         case handle
         case ignore
@@ -11,6 +12,7 @@ package struct SubscriptionCursor: Equatable, Sendable {
 
     package init(after position: Position) { handled = position }
 
+    /// Decides; changes nothing.
     package func step(for arriving: Position) -> Step {
         if arriving <= handled { return .ignore }
         if arriving == handled.next { return .handle }
@@ -20,6 +22,7 @@ package struct SubscriptionCursor: Equatable, Sendable {
     /// Whether a head told by a heartbeat shows that something was missed.
     package func isBehind(head: Position) -> Bool { handled < head }
 
+    /// Notes that everything up to here has been handled.
     package mutating func advance(to position: Position) {
         precondition(position >= handled, "a cursor only moves forward")
         handled = position

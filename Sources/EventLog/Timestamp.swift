@@ -20,7 +20,9 @@ package struct Timestamp: Hashable, Comparable, Sendable {
 
     package static func < (left: Timestamp, right: Timestamp) -> Bool { left.microseconds < right.microseconds }
 
+    /// That much later; what no microsecond count can hold is clamped.
     package func advanced(bySeconds seconds: Int64) -> Timestamp {
-        Timestamp(microseconds: microseconds + seconds * 1_000_000)
+        let (sum, overflow) = microseconds.addingReportingOverflow(Timestamp(seconds: seconds).microseconds)
+        return Timestamp(microseconds: overflow ? (seconds < 0 ? .min : .max) : sum)
     }
 }

@@ -17,6 +17,7 @@ extension JSONValue {
         return try parser.document()
     }
 
+    /// - Throws: `JSONError`, as for bytes.
     package static func parse(_ text: String) throws(JSONError) -> JSONValue { try parse(text.utf8) }
 }
 

@@ -10,6 +10,7 @@ package enum JSONValue: Hashable, Sendable {
     /// Members in the order they were written; of a repeated name the last counts (`subscript`).
     case object([Member])
 
+    /// A name and its value; an object keeps their order.
     package struct Member: Hashable, Sendable {
         package var name: String
         package var value: JSONValue
@@ -61,6 +62,7 @@ extension JSONValue {
         return Int64(digits + String(repeating: "0", count: shift))
     }
 
+    /// A whole number of any size.
     package static func integer(_ value: some BinaryInteger) -> JSONValue { .number(String(value)) }
 }
 

@@ -3,6 +3,7 @@ package import ZeroMQ
 
 /// Which key may do what over the network. A key that is not listed cannot connect; a listed one may read everything.
 package struct AccessList: Sendable {
+    /// What one key may do beside reading.
     package struct Grant: Hashable, Sendable {
         /// The types it may append; nil for all, empty for none.
         package var types: Set<EventType>?

@@ -2,6 +2,7 @@ import Glibc
 
 /// Why a secret could not be read. Its message never contains any of the secret.
 package struct SecretReadingError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong with it.
     package enum Code: String, Sendable { case unreadable, empty, tooLong, controlCharacter, notUTF8 }
 
     package let code: Code

@@ -2,6 +2,7 @@ package import EventLog
 
 /// What a log holds, counted.
 package struct LogStatistics: Hashable, Sendable {
+    /// How much there is of one event type.
     package struct TypeCount: Hashable, Sendable {
         package var type: EventType
         package var events: Int

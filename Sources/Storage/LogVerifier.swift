@@ -2,6 +2,7 @@ package import EventLog
 
 /// What a full check of a log found.
 package struct LogVerification: Hashable, Sendable {
+    /// The first place that is not what was written.
     package struct Problem: Hashable, Sendable {
         /// The first position that cannot be trusted.
         package var position: Position

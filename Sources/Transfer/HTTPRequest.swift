@@ -34,6 +34,7 @@ package struct HTTPRequest: Sendable {
     }
 }
 
+/// A field of a request or an answer.
 package struct HTTPHeader: Hashable, Sendable {
     package let name: String
     package let value: String

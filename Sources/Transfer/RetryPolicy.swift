@@ -9,6 +9,7 @@ package struct RetryPolicy: Hashable, Sendable {
 
     package init() {}
 
+    /// What to do after an attempt.
     package enum Decision: Hashable, Sendable {
         case retry(afterSeconds: Double)
         case giveUp

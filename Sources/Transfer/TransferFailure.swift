@@ -1,5 +1,6 @@
 /// Why no answer came. The kind says what a person can do about it; nothing in it is secret.
 package struct TransferFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What went wrong, as far as a caller may act on it.
     package enum Kind: String, Hashable, Sendable {
         case cannotResolve = "cannot-resolve"
         case cannotConnect = "cannot-connect"

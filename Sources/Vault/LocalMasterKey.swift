@@ -50,12 +50,14 @@ package struct LocalMasterKey: KeyWrapping {
         return LocalMasterKey(bytes.withUnsafeBufferPointer { Secret(copying: $0) })
     }
 
+    /// A fresh nonce, the tag, then the encrypted key.
     package func wrap(_ dataKey: Secret, context: [UInt8]) throws(VaultError) -> [UInt8] {
         let sealed = AESGCM.seal(
             dataKey, key: key, nonce: try randomBytes(AESGCM.nonceBytes), associated: Self.purpose + context)
         return sealed.nonce + sealed.tag + sealed.ciphertext
     }
 
+    /// - Throws: `VaultError.masterKeyDiffers`; `.tampered`.
     package func unwrap(_ wrapped: [UInt8], keyID: String, context: [UInt8]) throws(VaultError) -> Secret {
         guard keyID == self.keyID else {
             throw VaultError(

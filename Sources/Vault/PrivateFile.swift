@@ -100,6 +100,7 @@ package enum PrivateFile {
         }
     }
 
+    /// What stands before the last slash.
     package static func directory(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])

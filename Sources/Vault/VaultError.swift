@@ -1,5 +1,6 @@
 /// What went wrong with a secret, a master key or a key service, with the remedy in the sentence and no secret in it.
 package struct VaultError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Short and stable, for programs.
     package enum Code: String, Sendable {
         /// There is no secret of that id.
         case notFound

@@ -29,6 +29,7 @@ package struct Message: ~Copyable {
     /// Whether further frames of the same message follow.
     package var hasMore: Bool { withUnsafePointer(to: raw) { zmq_msg_more($0) != 0 } }
 
+    /// The bytes, valid inside `body` only.
     package func withUnsafeBytes<Value, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Value
     ) throws(Failure) -> Value {

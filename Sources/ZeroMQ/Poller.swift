@@ -15,6 +15,7 @@ package struct Poller {
         add(zmq_pollitem_t(socket: socket.handle, fd: 0, events: Int16(ZMQ_POLLIN), revents: 0))
     }
 
+    /// Wakes the poller when the signal is given.
     package mutating func add(_ signal: WakeSignal) -> Item {
         add(zmq_pollitem_t(socket: nil, fd: signal.descriptor, events: Int16(ZMQ_POLLIN), revents: 0))
     }
@@ -37,7 +38,9 @@ package struct Poller {
         for index in items.indices { items[index].revents = 0 }
     }
 
+    /// After `poll`: whether something waits there.
     package func isReadable(_ item: Item) -> Bool { items[item.index].revents & Int16(ZMQ_POLLIN) != 0 }
 
+    /// After `poll`: whether it takes more.
     package func isWritable(_ item: Item) -> Bool { items[item.index].revents & Int16(ZMQ_POLLOUT) != 0 }
 }

@@ -4,6 +4,7 @@ import Glibc
 /// One libzmq socket. Noncopyable and not Sendable: libzmq forbids two threads, so the type does too.
 /// Sending and receiving never block; wait with a `Poller`.
 package struct Socket: ~Copyable {
+    /// The pattern that the socket speaks.
     package enum Kind: Sendable {
         case pair, dealer, router, publisher, subscriber, reply
 
@@ -49,12 +50,14 @@ package struct Socket: ~Copyable {
         return text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
     }
 
+    /// Reaches for an endpoint; libzmq goes on trying by itself.
     package func connect(_ endpoint: String) throws(ZeroMQError) {
         guard zmq_connect(handle, endpoint) == 0 else { throw .last("connect \(endpoint)") }
     }
 
     // MARK: Frames
 
+    /// Whether a message left.
     package enum Sent: Hashable, Sendable {
         case sent
         /// No room, or nobody connected: try when the poller says it is writable.

@@ -4,6 +4,7 @@ import Synchronization
 
 /// Tells what happens to a socket's connections: libzmq keeps that to itself otherwise.
 package struct SocketMonitor: ~Copyable {
+    /// What happened to a connection.
     package enum Event: Hashable, Sendable {
         /// A connection is up, after its handshake.
         case connected

@@ -14,6 +14,7 @@ package final class WakeSignal: Sendable {
 
     deinit { close(descriptor) }
 
+    /// Wakes the poller; from any thread.
     package func signal() {
         guard !isSet.exchange(true, ordering: .acquiringAndReleasing) else { return }
         var one: UInt64 = 1

@@ -4,6 +4,7 @@ import Glibc
 /// A libzmq call that failed, with its errno kept: "try again", "a signal came" and "the context ends" are three
 /// different stories, and a caller tells them apart by `kind`.
 package struct ZeroMQError: Error, Hashable, Sendable {
+    /// The stories that callers tell apart.
     package enum Kind: Hashable, Sendable {
         /// EAGAIN: nothing to receive, or no room to send.
         case wouldBlock

@@ -21,7 +21,8 @@ struct CatchUpCommand: CancellableCommand {
         let clock = try PipelineClock.load(from: directory)
         let progress = LatestProgress()
         try await LogSession.withLog(directory, catchesUp: false, connector: .remote) { store in
-            let reader = SQLiteEventReader(files: LogFiles(database: directory.logDatabase))
+            let file = SQLiteEventReader(files: LogFiles(database: directory.logDatabase))
+            let reader: any EventReader = try LogLink.of(directory).isElsewhere ? store : file
             let attributor = Attributor(
                 store: store, reader: reader,
                 settings: .init(force: BillForce(billedAfterSeconds: configuration.billedAfterSeconds)),

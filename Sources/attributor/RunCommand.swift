@@ -27,9 +27,10 @@ private struct AttributorService: Service {
     let context: StageContext
 
     func run() async throws {
-        let link = RemoteLogOptions(endpoints: context.endpoints)
-        let reader = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
-        let store = RemoteEventStore(link, reader: reader)
+        let link = context.link
+        let file = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
+        let store = RemoteEventStore(link.options, reader: link.isElsewhere ? nil : file)
+        let reader: any EventReader = link.isElsewhere ? store : file
         defer { store.close() }
         let health = context.health
         let clock = context.clock
@@ -42,7 +43,7 @@ private struct AttributorService: Service {
                 health.parked(Attributor.stage, count: progress.parked, oldest: nil)
                 health.ready()
             })
-        let subscriptions = LiveSubscription(link, reader: reader)
+        let subscriptions = LiveSubscription(link.options, reader: reader)
         try await cancelWhenGracefulShutdown {
             do { try await attributor.run(subscriptions) } catch  where Task.isCancelled {
                 return  // Asked to stop: what was under way is in the log or will be done again.

@@ -15,13 +15,12 @@ struct Serve: AsyncParsableCommand {
         abstract: "Write the log and serve it to all programs of the pipeline.",
         discussion: """
             Programs of this directory connect through sockets in its run folder. The network is closed unless
-            --listen-requests, --listen-events, --curve-key and --allow are given: connections are encrypted then, and
-            each key on the list may append only what its line allows.
+            --listen-requests and --listen-events are given, as finops up does where the pipeline has tcp:// endpoints:
+            connections are encrypted then, and each key on the list may append only what its line allows.
 
             Examples:
               event-log serve --dir /var/lib/finops
-              event-log serve --dir D --listen-requests tcp://10.0.0.5:7301 --listen-events tcp://10.0.0.5:7302 \\
-                --curve-key /etc/finops/bus.key --allow /etc/finops/bus.allow
+              event-log serve --dir D --listen-requests tcp://10.0.0.5:7301 --listen-events tcp://10.0.0.5:7302
             """)
 
     @OptionGroup var options: GlobalOptions
@@ -37,7 +36,7 @@ struct Serve: AsyncParsableCommand {
             // Before anything is bound: a second writer must not take the sockets of the first from it.
             let handover = StoreHandover(try open(files, context))
             let server = LogServer(
-                LogServerOptions(local: context.endpoints, remote: try network.endpoints()),
+                LogServerOptions(local: context.endpoints, remote: try network.endpoints(of: context.directory)),
                 reader: SQLiteEventReader(files: files), onIncident: incidentHandler(context),
                 openStore: { handover.take() })
             return [LogService(server: server, context: context)]
@@ -82,32 +81,35 @@ struct NetworkOptions: ParsableArguments {
     @Option(help: "Publish to the network at this tcp:// address.")
     var listenEvents: String?
 
-    @Option(help: "File with this server's CURVE secret key (Z85), readable by its owner alone.")
+    @Option(help: "File with this server's CURVE secret key (default: keys/bus.key, made by finops bus key).")
     var curveKey: String?
 
-    @Option(help: "File with the public keys that may connect, and what each may append.")
+    @Option(help: "File with the keys that may connect (default: bus.allow, written by finops bus allow).")
     var allow: String?
 
-    func endpoints() throws -> SecureEndpoints? {
+    func endpoints(of directory: StateDirectory) throws -> SecureEndpoints? {
         if [listenRequests, listenEvents, curveKey, allow].allSatisfy({ $0 == nil }) { return nil }
-        guard let listenRequests, let listenEvents, let curveKey, let allow else {
-            throw CommandFailure(
-                .usage, "--listen-requests, --listen-events, --curve-key and --allow belong together")
+        guard let listenRequests, let listenEvents else {
+            throw CommandFailure(.usage, "--listen-requests and --listen-events belong together")
         }
-        let access = try AccessList(text: try String(contentsOfFile: allow, encoding: .utf8))
+        let key = curveKey ?? directory.busKey
+        let secret = try readPrivateKey(key, hint: "make one with: finops bus key --dir \(directory.path)")
         let addresses = LogEndpoints(requests: listenRequests, events: listenEvents)
-        guard let secure = SecureEndpoints(addresses, secretKey: try secret(in: curveKey), access: access) else {
-            throw CommandFailure(.failure, "\(curveKey) does not hold a CURVE secret key")
+        guard let secure = SecureEndpoints(addresses, secretKey: secret, access: try accessList(of: directory)) else {
+            throw CommandFailure(.failure, "\(key) does not hold a CURVE secret key")
         }
         return secure
     }
 
-    private func secret(in path: String) throws -> String {
-        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
-        guard let mode, mode & 0o077 == 0 else {
-            throw CommandFailure(.failure, "\(path) is open to others", hint: "close it with: chmod 600 \(path)")
+    private func accessList(of directory: StateDirectory) throws -> AccessList {
+        let path = allow ?? directory.busAllowList
+        let text: String
+        do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
+            throw CommandFailure(
+                .failure, "cannot read the allow-list \(path)",
+                hint: "let a key in with: finops bus allow KEY.pub --dir \(directory.path)")
         }
-        return try String(contentsOfFile: path, encoding: .utf8).filter { !$0.isWhitespace }
+        return try AccessList(text: text)
     }
 }
 

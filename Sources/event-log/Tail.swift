@@ -46,6 +46,7 @@ struct Tail: CancellableCommand {
                 position = next
                 change = counter
             } else {
+                // SQLite wakes nobody; looking at its change counter costs a page.
                 try await Task.sleep(for: Self.pause)
             }
         }

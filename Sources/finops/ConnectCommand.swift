@@ -48,8 +48,8 @@ struct ConnectCommand: AsyncParsableCommand {
                 let stream = StreamName.connection(provider: Provider.openai.rawValue, account: account.text)
                 let known = try await session.store.fold(stream, with: ConnectionRegister.self).state
                 let secretID = "openai-\(account)"
-                let stored = try await vault.put(
-                    key, id: secretID, purpose: SecretPurpose.providerCredential, at: session.now.seconds)
+                let kept = try await session.keep(
+                    key, id: secretID, purpose: SecretPurpose.providerCredential, in: vault, reason: options.reason)
                 var made = WireConnectionMade()
                 made.provider = Provider.openai.rawValue
                 made.account = account.text
@@ -59,9 +59,8 @@ struct ConnectCommand: AsyncParsableCommand {
                 made.secretID = secretID
                 made.keyMask = key.mask
                 made.reason = options.reason
-                let keyChanged = if case .stored = stored { true } else { false }
                 let events = try await session.decide(
-                    ConnectionRegister.self, on: stream, .connect(made, keyChanged: keyChanged))
+                    ConnectionRegister.self, on: stream, .connect(made, keyChanged: kept.hasChanged))
                 return Self.answer(made, changed: !events.isEmpty)
             }
             try answer.print(options.global)
@@ -135,7 +134,7 @@ struct ConnectCommand: AsyncParsableCommand {
                 let events = try await session.decide(
                     ConnectionRegister.self, on: stream,
                     .remove(provider: provider.rawValue, account: account.text, reason: options.reason))
-                if let secretID { _ = try vault.remove(secretID) }
+                if let secretID { _ = try await session.forget(secretID, in: vault, reason: options.reason) }
                 return Answer(
                     changed: !events.isEmpty, "\(account) is not collected any more",
                     [.init("provider", .string(provider.rawValue)), .init("name", .string(account.text))])

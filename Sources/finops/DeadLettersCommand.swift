@@ -11,9 +11,10 @@ struct DeadLettersCommand: AsyncParsableCommand {
         subcommands: [List.self, Retry.self, Skip.self])
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Lists what is put aside.")
+        static let configuration = CommandConfiguration(
+            abstract: "Lists what is put aside; what failed again after a retry is put aside again.")
 
-        @Flag(help: "Also what was skipped.") var all = false
+        @Flag(help: "Also what was tried again or skipped since.") var all = false
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
@@ -24,7 +25,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
             ])
             for summary in try await log.allStreams(prefix: "failures-") {
                 let box = try await log.fold(summary.stream, with: DeadLetterBox.self).state
-                for (position, letter) in box.sorted(by: { $0.key < $1.key }) where all || letter.state != .skipped {
+                for (position, letter) in box.sorted(by: { $0.key < $1.key }) where all || letter.state == .parked {
                     table.rows.append([
                         .string(letter.failure.stage), .integer(position), .string(letter.failure.stream),
                         .string(letter.failure.type), .integer(letter.failure.attempts),

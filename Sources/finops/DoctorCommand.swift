@@ -5,6 +5,7 @@ import Glibc
 import JSON
 import Runtime
 import Storage
+import Vault
 
 /// What is missing, and the command that mends it.
 struct DoctorCommand: AsyncParsableCommand {
@@ -69,9 +70,7 @@ private struct Examination {
         // Without a directory everything else would only repeat that.
         guard findings[0].problem == nil else { return findings }
         findings += [
-            check("master key", remedy: "finops init \(dir)") {
-                guard access(directory.masterKey, R_OK) == 0 else { throw SystemError("read \(directory.masterKey)") }
-            },
+            masterKeyFinding(),
             check("configuration", remedy: "edit \(directory.configuration), then: finops config check \(dir)") {
                 _ = try Configuration.load(directory)
             },
@@ -83,6 +82,23 @@ private struct Examination {
             check("disk space", remedy: "make room on the disk of \(directory.path)") { try checkFreeSpace() },
         ]
         return findings + (await logFindings())
+    }
+
+    /// A lost key is not mended by a new one: what the vault holds is under the old one.
+    private func masterKeyFinding() -> Finding {
+        var finding = check("master key", remedy: "finops init \(dir)") {
+            _ = try LocalMasterKey.open(at: directory.masterKey)
+        }
+        let secrets = check("vault", remedy: "") {
+            let count = try SecretStore.ids(in: directory.vault).count
+            guard count == 0 else { throw CommandFailure(.failure, "\(count) secrets cannot be opened") }
+        }
+        if let problem = finding.problem, let lost = secrets.problem {
+            finding.problem = "\(problem); \(lost)"
+            finding.remedy =
+                "put the saved key back as \(directory.masterKey) (mode 600), or connect every account again"
+        }
+        return finding
     }
 
     private func logFindings() async -> [Finding] {

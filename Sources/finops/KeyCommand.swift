@@ -17,19 +17,12 @@ struct KeyCommand: AsyncParsableCommand {
                 Example: finops key map --provider openai --provider-key-id key_abc --project chatbot
                 """)
 
-        @Option(help: "The provider.") var provider: Provider
         @Option(name: .customLong("provider-key-id"), help: "The provider's id of the key, never the key itself.")
         var id: String
-        @Option(help: "The project that pays.") var project: String
-        @Option(help: StartDay.help) var from: StartDay?
-        @OptionGroup var options: AdministrationOptions
+        @OptionGroup var change: MappingChange
 
         func run() async throws {
-            let id = try providerID(id, option: "--provider-key-id")
-            let answer = try await MappingChange(
-                provider: provider, subject: .key(id), project: project, from: from, options: options
-            ).run()
-            try answer.print(options.global)
+            try await change.apply(to: .key(try providerID(id, option: "--provider-key-id")))
         }
     }
 

@@ -76,18 +76,11 @@ struct ProjectCommand: AsyncParsableCommand {
                 Example: finops project map --provider openai --provider-project-id proj_abc --project chatbot
                 """)
 
-        @Option(help: "The provider.") var provider: Provider
         @Option(name: .customLong("provider-project-id"), help: "The provider's id of its project.") var id: String
-        @Option(help: "The project that pays.") var project: String
-        @Option(help: StartDay.help) var from: StartDay?
-        @OptionGroup var options: AdministrationOptions
+        @OptionGroup var change: MappingChange
 
         func run() async throws {
-            let id = try providerID(id, option: "--provider-project-id")
-            let answer = try await MappingChange(
-                provider: provider, subject: .providerProject(id), project: project, from: from, options: options
-            ).run()
-            try answer.print(options.global)
+            try await change.apply(to: .providerProject(try providerID(id, option: "--provider-project-id")))
         }
     }
 

@@ -55,6 +55,7 @@ actor SupervisionJournal {
     nonisolated func settled() async {
         let deadline = ContinuousClock.now + Self.settleLimit
         while pending.withLock({ $0 > 0 }), ContinuousClock.now < deadline {
+            // Once in the life of `finops up`, at its end.
             do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
         }
     }

@@ -22,24 +22,19 @@ struct VaultCommand: AsyncParsableCommand {
             name: [.customLong("file"), .customLong("key-file")], help: "File that holds it; - for standard input.")
         var file: String
         @Option(help: "What it may be used for.") var purpose = SecretPurpose.general
-        @OptionGroup var options: GlobalOptions
+        @OptionGroup var options: AdministrationOptions
 
         func run() async throws {
-            let directory = try options.initialisedDirectory()
             let secret: Secret
             do { secret = try Secret.read(from: file) } catch { throw CommandFailure(.usage, "--file: \(error)") }
-            let now = try PipelineClock.load(from: directory).now()
-            let vault = try SecretStore.local(of: directory)
-            let outcome = try await vault.put(secret, id: id, purpose: purpose, at: now.seconds)
-            let (hasChanged, version) =
-                switch outcome {
-                case .unchanged(let version): (false, version)
-                case .stored(let version): (true, version)
-                }
+            let vault = try SecretStore.local(of: try options.global.initialisedDirectory())
+            let kept = try await AdministrationSession.run(options.global) { session in
+                try await session.keep(secret, id: id, purpose: purpose, in: vault, reason: options.reason)
+            }
             try Answer(
-                changed: hasChanged, "the vault holds \(id), version \(version)",
-                [.init("id", .string(id)), .init("version", .integer(version))]
-            ).print(options)
+                changed: kept.hasChanged, "the vault holds \(id), version \(kept.version)",
+                [.init("id", .string(id)), .init("version", .integer(kept.version))]
+            ).print(options.global)
         }
     }
 
@@ -80,12 +75,15 @@ struct VaultCommand: AsyncParsableCommand {
             commandName: "rm", abstract: "Removes a secret for good.", aliases: ["remove"])
 
         @Argument(help: "The secret's id.") var id: String
-        @OptionGroup var options: GlobalOptions
+        @OptionGroup var options: AdministrationOptions
 
         func run() async throws {
-            let vault = try SecretStore.local(of: try options.initialisedDirectory())
-            let hasChanged = try vault.remove(id)
-            try Answer(changed: hasChanged, "the vault holds no \(id)", [.init("id", .string(id))]).print(options)
+            let vault = try SecretStore.local(of: try options.global.initialisedDirectory())
+            let hasChanged = try await AdministrationSession.run(options.global) { session in
+                try await session.forget(id, in: vault, reason: options.reason)
+            }
+            try Answer(changed: hasChanged, "the vault holds no \(id)", [.init("id", .string(id))])
+                .print(options.global)
         }
     }
 }

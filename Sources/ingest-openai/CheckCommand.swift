@@ -5,7 +5,6 @@ import JSON
 import Providers
 import Runtime
 import Stages
-import Storage
 
 /// Tests the connections with the smallest requests there are.
 struct CheckCommand: CancellableCommand {
@@ -21,10 +20,12 @@ struct CheckCommand: CancellableCommand {
         let directory = try global.initialisedDirectory()
         let configuration = try Configuration.load(directory, flags: provider.flags)
         let opener = try provider.opener(directory, configuration, .real)
-        let log = SQLiteEventReader(files: LogFiles(database: directory.logDatabase))
-        var findings: [(account: String, finding: CheckFinding)] = []
-        for connection in try await log.connections(provider: "openai").named(name) {
-            findings += await check(connection, opener).map { (account: connection.account, finding: $0) }
+        let findings = try await LogSession.withLog(directory) { log in
+            var findings: [(account: String, finding: CheckFinding)] = []
+            for connection in try await log.connections(provider: "openai").named(name) {
+                findings += await check(connection, opener, log).map { (account: connection.account, finding: $0) }
+            }
+            return findings
         }
         try tell(findings)
         if let status = Self.status(findings.compactMap(\.finding.failure)) {
@@ -33,9 +34,11 @@ struct CheckCommand: CancellableCommand {
         }
     }
 
-    private func check(_ connection: WireConnectionMade, _ opener: ConnectionOpener) async -> [CheckFinding] {
+    private func check(
+        _ connection: WireConnectionMade, _ opener: ConnectionOpener, _ log: any EventStore
+    ) async -> [CheckFinding] {
         do throws(SourceFailure) {
-            return await (try await opener.check(of: connection)).run(now: wallTime().seconds)
+            return await (try await opener.check(of: connection, log: log)).run(now: wallTime().seconds)
         } catch {
             return [
                 CheckFinding(

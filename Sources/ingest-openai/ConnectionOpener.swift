@@ -14,11 +14,15 @@ struct ConnectionOpener: Sendable {
     let settings: TransferSettings
     let listStyle: OpenAIEndpoint.ListStyle
     let legacyPerSecond: Double
+    let uses: SecretUse
 
+    /// - Parameter log: is told that the key is used.
     /// - Throws: `SourceFailure` (misconfigured) if the vault does not give the key or the address is unusable.
-    func source(of connection: WireConnectionMade) async throws(SourceFailure) -> any UsageSource {
+    func source(of connection: WireConnectionMade, log: any EventStore) async throws(SourceFailure)
+        -> any UsageSource
+    {
         let endpoint = try endpoint(of: connection)
-        let secret = try await secret(of: connection)
+        let secret = try await secret(of: connection, log: log)
         let transport = try transport()
         guard connection.api == "legacy" else {
             let patient = PatientTransport(transport, waiting: .by(clock))
@@ -30,10 +34,10 @@ struct ConnectionOpener: Sendable {
     }
 
     /// - Throws: `SourceFailure` (misconfigured).
-    func check(of connection: WireConnectionMade) async throws(SourceFailure) -> OpenAICheck {
+    func check(of connection: WireConnectionMade, log: any EventStore) async throws(SourceFailure) -> OpenAICheck {
         OpenAICheck(
             endpoint: try endpoint(of: connection), legacy: connection.api == "legacy",
-            secret: try await secret(of: connection), transport: try transport())
+            secret: try await secret(of: connection, log: log), transport: try transport())
     }
 
     private func endpoint(of connection: WireConnectionMade) throws(SourceFailure) -> OpenAIEndpoint {
@@ -41,14 +45,20 @@ struct ConnectionOpener: Sendable {
         return try OpenAIEndpoint(base: base, listStyle: listStyle)
     }
 
-    private func secret(of connection: WireConnectionMade) async throws(SourceFailure) -> Secret {
+    private func secret(of connection: WireConnectionMade, log: any EventStore) async throws(SourceFailure) -> Secret {
+        hideMemory()
+        let entry: SecretEntry
+        let secret: Secret
         do throws(VaultError) {
             let vault = SecretStore(
                 directory: directory.vault, wrapping: try LocalMasterKey.open(at: directory.masterKey))
-            return try await vault.secret(connection.secretID, for: SecretPurpose.providerCredential)
+            entry = try vault.entry(connection.secretID)
+            secret = try await vault.secret(connection.secretID, for: SecretPurpose.providerCredential)
         } catch {
             throw SourceFailure(.misconfigured, error.message, isRetriable: error.isRetriable)
         }
+        try await uses.record(entry, for: connection, in: log)
+        return secret
     }
 
     private func transport() throws(SourceFailure) -> CurlTransport {

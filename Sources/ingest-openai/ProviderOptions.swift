@@ -56,6 +56,7 @@ struct ProviderOptions: ParsableArguments {
         return ConnectionOpener(
             directory: directory, clock: clock, settings: settings,
             listStyle: configuration.listStyle == .brackets ? .brackets : .plain,
-            legacyPerSecond: pause.map { 1 / $0 } ?? OpenAILegacySource.perSecond)
+            legacyPerSecond: pause.map { 1 / $0 } ?? OpenAILegacySource.perSecond,
+            uses: SecretUse(stage: "ingest-openai", clock: clock))
     }
 }

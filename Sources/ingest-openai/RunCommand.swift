@@ -34,14 +34,16 @@ private struct IngestService: Service {
     func run() async throws {
         // Reads go to the file beside us: a day's stream may be long, and the writer has better things to do.
         let reader = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
-        let store = RemoteEventStore(RemoteLogOptions(endpoints: context.endpoints), reader: reader)
+        let link = context.link
+        let store = RemoteEventStore(link.options, reader: link.isElsewhere ? nil : reader)
         defer { store.close() }
         let (clock, health, opener) = (context.clock, context.health, self.opener)
         let loop = CollectionLoop(
             provider: "openai", schedule: schedule, log: store,
-            open: { connection throws(SourceFailure) in try await opener.source(of: connection) },
+            open: { connection throws(SourceFailure) in try await opener.source(of: connection, log: store) },
             sleep: { try await clock.sleep(until: $0) },
-            environment: CollectionEnvironment(clock, logger: context.logger))
+            environment: CollectionEnvironment(
+                clock, logger: context.logger, ledger: RunFiles(directory: context.directory)))
         try await cancelWhenGracefulShutdown {
             do {
                 try await loop.run { error in

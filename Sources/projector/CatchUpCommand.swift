@@ -26,7 +26,14 @@ struct CatchUpCommand: CancellableCommand {
             ) {
                 if case .progress(let made) = $0 { progress.tell(made) }
             }
-            position = try await keeper.catchUp()
+            do { position = try await keeper.catchUp() } catch let halt as ProjectionHalt {
+                await keeper.close()
+                let now = try PipelineClock.load(from: directory).now()
+                try await LogSession.withLog(directory, catchesUp: false) {
+                    try await HaltRecord.write(halt, to: $0, at: now)
+                }
+                throw halt
+            }
             await keeper.close()
             _ = consume lock
         } else {
@@ -40,7 +47,10 @@ struct CatchUpCommand: CancellableCommand {
         let head = try await directory.logReader.head()
         for _ in 0..<(Self.waitMilliseconds / 20) {
             let checkpoint = try ProjectionReader(path: directory.projectionFiles.current).checkpoint
-            if let halt = checkpoint.halt { throw halt }
+            // An answer that was given a moment ago is about to be heard.
+            if let halt = checkpoint.halt, try await !HaltRecord.isAnswered(halt, in: directory.logReader) {
+                throw halt
+            }
             if checkpoint.position >= head { return checkpoint.position }
             try await Task.sleep(for: .milliseconds(20))
         }

@@ -39,6 +39,9 @@ private struct ProjectorService: Service {
     }
 
     private func keep() async throws {
+        guard !context.link.isElsewhere else {
+            throw CommandFailure(.usage, "the projector reads the log's file: run it on the machine of the log")
+        }
         let files = context.directory.projectionFiles
         guard let lock = try ProjectionLock.take(.keeping, of: files) else {
             throw CommandFailure(.tryAgain, "another projector keeps the projections of \(context.directory.path)")
@@ -60,7 +63,7 @@ private struct ProjectorService: Service {
             } catch let halt as ProjectionHalt {
                 context.health.notReady("\(halt)")
                 logger.error("halted", metadata: ["position": "\(halt.position)", "reason": "\(halt.reason)"])
-                try await untilPassable(halt, reader, files)
+                try await untilAnswered(halt, reader, files)
             } catch StoreError.failed(let failure) where failure.isRetriable {
                 try await wait(because: failure.message)
             } catch let failure as ProjectionFailure where failure.isRetriable {
@@ -82,22 +85,42 @@ private struct ProjectorService: Service {
         let position = try await keeper.open()
         context.health.consumed("projector", through: position, head: try await reader.head())
         context.health.ready()
-        let link = RemoteLogOptions(endpoints: context.endpoints)
-        for try await batch in LiveSubscription(link, reader: reader).subscribe(after: position, types: nil) {
+        for try await batch in LiveSubscription(context.link.options, reader: reader).subscribe(
+            after: position, types: nil)
+        {
             guard try await keeper.apply(batch) else { return }
             context.health.consumed(
                 "projector", through: batch.scannedThrough, head: batch.head, recorded: batch.events.last?.recorded)
         }
     }
 
-    private func untilPassable(_ halt: ProjectionHalt, _ reader: SQLiteEventReader, _ files: ProjectionFiles)
+    /// Until an administrator lets the event pass or be tried again, or another generation is swapped in.
+    private func untilAnswered(_ halt: ProjectionHalt, _ reader: SQLiteEventReader, _ files: ProjectionFiles)
         async throws
     {
         let generation = files.currentGeneration
-        while files.currentGeneration == generation,
-            !(try await SkippedEvents.read(from: reader).contains(halt.position))
-        {
-            try await Task.sleep(for: Self.retryPause)
+        let store = RemoteEventStore(context.link.options, reader: reader)
+        defer { store.close() }
+        var isRecorded = false
+        while files.currentGeneration == generation {
+            if !isRecorded { isRecorded = await record(halt, in: store) }
+            // Before it is recorded, a retry is the one that has just failed.
+            switch try await HaltRecord.letter(of: halt, in: reader)?.state {
+            case .skipped: return
+            case .retried where isRecorded: return
+            default: try await Task.sleep(for: Self.retryPause)
+            }
+        }
+    }
+
+    /// - Returns: whether the log has it; else it is tried again.
+    private func record(_ halt: ProjectionHalt, in store: any EventStore) async -> Bool {
+        do {
+            try await HaltRecord.write(halt, to: store, at: context.clock.now())
+            return true
+        } catch {
+            context.logger.warning("halt not recorded", metadata: ["error": "\(error)"])
+            return false
         }
     }
 }

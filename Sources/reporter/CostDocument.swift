@@ -62,6 +62,7 @@ enum CostDocument {
 
     /// For people: cents are enough, but nothing that was spent looks like nothing. Half-even, on decimal digits.
     @Sendable static func rounded(_ value: JSONValue) -> String {
+        // What is no number is shown as it is.
         guard let text = value.string, let exact = try? DecimalText(text) else { return Table.plainText(value) }
         for scale in [-2, -4, -9] {
             guard let whole = exact.rounded(toScale: scale) else { break }

@@ -47,5 +47,6 @@ struct PipelineWait {
         return Position(UInt64(clamping: positions.min() ?? 0))
     }
 
+    /// Between two looks at other processes, which tell how far they are only when asked.
     private func pause() { usleep(Self.pauseMicroseconds) }
 }

@@ -10,7 +10,10 @@ struct Installation: Sendable {
     /// What every program of it is told besides.
     var environment: [String: String] = [:]
 
-    var directory: String { root.appending(path: "state").path }
+    /// Another name is another state directory beside the same provider.
+    var stateName = "state"
+
+    var directory: String { root.appending(path: stateName).path }
     private var scratch: URL { root.appending(path: "scratch") }
 
     /// The admin key of the provider: a canary, too, for it must appear nowhere.

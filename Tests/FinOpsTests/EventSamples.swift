@@ -4,7 +4,7 @@ import TestSupport
 
 /// One event of every type with every field set: what golden files are recorded from.
 enum EventSamples {
-    static let all: [FinOpsEvent] = usage + bill + directory + prices + runs + operations
+    static let all: [FinOpsEvent] = usage + bill + directory + prices + runs + operations + vault
 
     private static let quantities = WireQuantities.with {
         $0.requests = 9
@@ -327,6 +327,29 @@ enum EventSamples {
                 $0.pid = 4_711
                 $0.outcome = "signal 9"
                 $0.expected = true
+            }),
+    ]
+
+    private static let vault: [FinOpsEvent] = [
+        .secretStored(
+            .with {
+                $0.secretID = "openai-acme"
+                $0.purpose = "provider-credential"
+                $0.version = 2
+                $0.reason = "rotated"
+            }),
+        .secretRemoved(
+            .with {
+                $0.secretID = "openai-acme"
+                $0.reason = "contract ended"
+            }),
+        .secretUsed(
+            .with {
+                $0.secretID = "openai-acme"
+                $0.purpose = "provider-credential"
+                $0.version = 2
+                $0.stage = "ingest-openai"
+                $0.subject = "openai/acme"
             }),
     ]
 }

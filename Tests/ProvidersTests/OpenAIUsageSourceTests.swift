@@ -133,6 +133,16 @@ import Transfer
         #expect(answer.notes.count == 1)
     }
 
+    /// The last bucket that begins in 64 bits would end beyond them.
+    @Test func aBucketAtTheEndOfTimeIsMalformedAndDoesNotTrap() async throws {
+        let last = Int64.max - Int64.max % 3_600
+        let organisation = Pages.onlyCompletions { _ in
+            Pages.page([Pages.bucket(last, width: Int64.max - last, [Pages.row()])])
+        }
+        let failure = await #expect(throws: SourceFailure.self) { try await observe(organisation) }
+        #expect(failure?.kind == .malformedAnswer)
+    }
+
     @Test func bucketsOfAnotherWidthAreMalformed() async throws {
         let organisation = Pages.onlyCompletions { _ in
             Pages.page([Pages.bucket(Pages.midnight, width: 86_400, [Pages.row()])])

@@ -33,6 +33,14 @@ import Testing
         #expect(table.csv == "name,cost\r\n\"a,b\",1\r\n\"say \"\"hi\"\"\",\r\n\"two\nlines\",2\r\n")
     }
 
+    @Test func aSpreadsheetCalculatesNoName() {
+        let names: [JSONValue] = ["=cmd|' /C calc'!A0", "+1", "@x", "-x", "-", "-1.500000000", "12", "a=b"]
+        let table = Table([Table.Column("name")], rows: names.map { [$0] } + [[.number("-3")]])
+        #expect(
+            table.csv.split(separator: "\r\n").dropFirst().map(String.init)
+                == ["'=cmd|' /C calc'!A0", "'+1", "'@x", "'-x", "'-", "-1.500000000", "12", "a=b", "-3"])
+    }
+
     @Test func machinesGetTheValuesThemselves() {
         let table = Table([Table.Column("team"), Table.Column("cost")], rows: [[nil, .number("1.5")]])
         #expect(table.objects.map(\.text) == ["{\"team\":null,\"cost\":1.5}"])

@@ -6,6 +6,7 @@ package enum ConnectionRegister: Decider {
     /// nil before it is made and after it is removed.
     package typealias State = WireConnectionMade?
 
+    /// What a person asks for.
     package enum Command: Sendable {
         /// - Parameter keyChanged: whether the vault holds another key than before, which a mask may not show.
         case connect(WireConnectionMade, keyChanged: Bool)

@@ -1,6 +1,7 @@
 /// A value that was chosen from some instant on, again and again: which project a key pays for, which team a project
 /// belongs to. Of the statements that have begun, the latest made counts.
 package struct DatedChoice: Hashable, Sendable {
+    /// One value and the Unix second from which it holds; nil for always.
     package struct Statement: Hashable, Sendable {
         /// Unix seconds; nil for "from the beginning".
         package let from: Int64?
@@ -14,6 +15,7 @@ package struct DatedChoice: Hashable, Sendable {
 
     package var isEmpty: Bool { statements.isEmpty }
 
+    /// Adds a statement: it overrides what was said before from `from` on.
     package mutating func state(_ value: String, from: Int64?) { statements.append(.init(from: from, value: value)) }
 
     /// - Parameter instant: Unix seconds.

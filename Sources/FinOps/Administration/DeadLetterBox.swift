@@ -3,8 +3,10 @@ import SwiftProtobuf
 
 /// Events that a stage put aside because it failed on them. The stream is `failures-<stage>`.
 package enum DeadLetterBox: Decider {
+    /// One event that was put aside, and what became of it.
     package struct Letter: Hashable, Sendable {
-        package enum State: String, Sendable { case parked, retrying, skipped }
+        /// `parked` waits for an answer; after the other two it has one.
+        package enum State: String, Sendable { case parked, retried, skipped }
 
         package var failure: WireProcessingFailed
         package var state: State
@@ -15,6 +17,7 @@ package enum DeadLetterBox: Decider {
     /// By the position of the event in the log.
     package typealias State = [UInt64: Letter]
 
+    /// What a person answers.
     package enum Command: Sendable {
         case retry(stage: String, position: UInt64, reason: String)
         case skip(stage: String, position: UInt64, reason: String)
@@ -27,7 +30,7 @@ package enum DeadLetterBox: Decider {
         case .processingFailed(let failure):
             state[failure.position] = Letter(failure: failure, state: .parked, reason: "")
         case .processingRetried(let retried):
-            state[retried.position]?.state = .retrying
+            state[retried.position]?.state = .retried
             state[retried.position]?.reason = retried.reason
         case .processingSkipped(let skipped):
             state[skipped.position]?.state = .skipped
@@ -36,14 +39,14 @@ package enum DeadLetterBox: Decider {
         }
     }
 
-    /// What is being retried or was skipped already gives no further event.
+    /// What was retried or skipped already gives no further event; it is parked again if it fails again.
     package static func decide(
         _ command: Command, _ state: State
     ) throws(AdministrationRejection) -> [FinOpsEvent] {
         switch command {
         case .retry(let stage, let position, let reason):
             guard let letter = state[position] else { throw .notParked(stage: stage, position: position) }
-            if letter.state == .retrying { return [] }
+            if letter.state == .retried { return [] }
             return [
                 .processingRetried(
                     .with {

@@ -9,8 +9,10 @@ package enum MappingRegister: Decider {
         case providerProject(String)
     }
 
+    /// Each subject with what was said of it, in order.
     package typealias State = [Subject: DatedChoice]
 
+    /// A person says which project pays for a subject.
     package struct Command: Sendable {
         /// From when a mapping holds.
         package enum Start: Hashable, Sendable {

@@ -6,6 +6,7 @@ package enum ProjectRegister: Decider {
     /// The team of each project, by the project's name.
     package typealias State = [String: DatedChoice]
 
+    /// What a person asks for.
     package enum Command: Sendable {
         /// - Parameter teams: all there are.
         case add(GivenName, team: GivenName, teams: Set<String>, reason: String)

@@ -17,12 +17,14 @@ package enum AllocationDay: Decider {
         }
     }
 
+    /// How the day's bill is spread, and what of it is in force.
     package struct State: Sendable {
         package var allocations: [Identity: WireBillAllocated] = [:]
         /// Provider projects (nil: rows without one) whose metered cells yield to the bill.
         package var inForce: Set<String?> = []
     }
 
+    /// A day's bill and usage as they stand.
     package struct Command: Sendable {
         package let account: AccountDay
         package let bill: BillDay.State
@@ -38,6 +40,7 @@ package enum AllocationDay: Decider {
         }
     }
 
+    /// Why a bill cannot be spread.
     package enum Rejection: Error, Hashable, Sendable {
         /// A day has two rows of one identity; the provider's buckets are days, so it has none.
         case rowTwice(projectID: String?, lineItem: String?)
@@ -113,9 +116,11 @@ package struct BillForce: Hashable, Sendable {
 
     package init(billedAfterSeconds: Int64 = 86_400) { self.billedAfterSeconds = billedAfterSeconds }
 
+    /// When the bill of a UTC day begins to count.
     package func due(_ day: Day) -> Timestamp {
         day.advanced(by: 1).utcStart.advanced(bySeconds: billedAfterSeconds)
     }
 
+    /// Whether it counts by now.
     package func isDue(_ day: Day, at now: Timestamp) -> Bool { now >= due(day) }
 }

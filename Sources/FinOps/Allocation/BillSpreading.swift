@@ -35,6 +35,7 @@ package struct BillSpreading: Sendable {
         var rule: String
     }
 
+    /// The row's amount in parts that sum to it, with the name of the rule that made them.
     package func allocate(_ row: WireBillRow) -> WireBillAllocated {
         let shares = shares(of: row)
         let slots = shares.weights.keys.sorted()

@@ -1,6 +1,7 @@
 /// Finds the owner of a cost: among the assignments of its key that have begun, the one with the greatest version (of equal
 /// versions the one that began last); if there is none, the same for its provider project.
 package struct AssignmentIndex: Sendable {
+    /// An owner, and which rule of which version says so.
     package struct Assignment: Hashable, Sendable {
         package let owner: Owner
         /// `key` or `provider-project`.
@@ -45,10 +46,12 @@ package struct AssignmentIndex: Sendable {
         accounts[.init(provider: event.provider, account: event.account), default: Account()].add(event)
     }
 
+    /// The assignments of one account, for many questions.
     package func account(provider: String, account: String) -> Account {
         accounts[.init(provider: provider, account: account)] ?? Account()
     }
 
+    /// What counts for a key or provider project at a moment; nil if nothing claims it.
     package func assignment(
         provider: String, account: String, key: String?, providerProject: String?, hour: Int64
     ) -> Assignment? {

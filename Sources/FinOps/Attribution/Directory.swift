@@ -2,6 +2,7 @@ package import EventLog
 
 /// What attribution needs to know of teams, projects, connections and mappings: who owns what from when on.
 package struct Directory: Hashable, Sendable {
+    /// One account at one provider.
     package struct Account: Hashable, Comparable, Sendable {
         package let provider: String
         package let account: String

@@ -2,6 +2,7 @@ package import EventLog
 
 /// A value that changes at moments in time. What is stated later overrides everything from its moment on.
 package struct Timeline<Value: Hashable & Sendable>: Hashable, Sendable {
+    /// A value and when it begins; nil for "always".
     package struct Span: Hashable, Sendable {
         /// nil: from the beginning.
         package let from: Timestamp?
@@ -11,11 +12,13 @@ package struct Timeline<Value: Hashable & Sendable>: Hashable, Sendable {
     /// Ascending by `from`; neighbours differ in value.
     package private(set) var spans: [Span] = []
 
+    /// Overrides everything from `from` on.
     package mutating func set(_ value: Value, from: Timestamp?) {
         spans.removeAll { Self.begins($0.from, atOrAfter: from) }
         if spans.last?.value != value { spans.append(Span(from: from, value: value)) }
     }
 
+    /// The value that holds at a moment; nil asks for the beginning.
     package func value(at moment: Timestamp?) -> Value? {
         spans.last { Self.begins(moment, atOrAfter: $0.from) }?.value
     }

@@ -4,12 +4,14 @@ import SwiftProtobuf
 /// The provider's bill of one account for one UTC day. The stream is `bill-<account>-<day>`; every event carries the whole
 /// current row.
 package enum BillDay: Decider {
+    /// A row as it stands.
     package struct Cell: Hashable, Sendable {
         package var row: WireBillRow
         /// Unix seconds of the fetch that said so.
         package var observed: Int64
     }
 
+    /// Every row ever stated, withdrawn ones included.
     package typealias State = [BillIdentity: Cell]
 
     package static var initialState: State { [:] }

@@ -18,7 +18,9 @@ package struct Day: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Reads `YYYY-MM-DD`; nil for anything else, such as a 30th of February.
     package init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.map(\.utf8.count) == [4, 2, 2], let year = Int(parts[0]), let month = Int(parts[1]),
+        // A sign would be read as part of a number.
+        guard parts.map(\.utf8.count) == [4, 2, 2], !text.utf8.contains(UInt8(ascii: "+")), let year = Int(parts[0]),
+            let month = Int(parts[1]),
             let day = Int(parts[2]),
             (1...12).contains(month), (1...31).contains(day)
         else { return nil }
@@ -64,6 +66,7 @@ package struct Day: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// `2026-11`.
     package var month: String { String(description.prefix(7)) }
 
+    /// The day that many days later.
     package func advanced(by days: Int) -> Day { Day(number: number + days) }
 
     /// The first instant of this day in UTC.
@@ -97,6 +100,7 @@ package struct BusinessCalendar: Sendable {
 
     package static let seoul = BusinessCalendar("Asia/Seoul")!
 
+    /// How far the zone is ahead of UTC at an instant.
     package func offsetSeconds(at instant: Timestamp) -> Int {
         zone.secondsFromGMT(for: Date(timeIntervalSince1970: TimeInterval(instant.seconds)))
     }

@@ -52,6 +52,9 @@ package enum EventCatalogue {
         },
         Entry(type: "stage.ready", schema: 1) { .stageReady(try WireStageReady(serializedBytes: $0)) },
         Entry(type: "stage.exited", schema: 1) { .stageExited(try WireStageExited(serializedBytes: $0)) },
+        Entry(type: "secret.stored", schema: 1) { .secretStored(try WireSecretStored(serializedBytes: $0)) },
+        Entry(type: "secret.removed", schema: 1) { .secretRemoved(try WireSecretRemoved(serializedBytes: $0)) },
+        Entry(type: "secret.used", schema: 1) { .secretUsed(try WireSecretUsed(serializedBytes: $0)) },
     ]
 
     /// What the log accepts.
@@ -70,10 +73,12 @@ package enum EventCatalogue {
 }
 
 /// A payload that is not what its type says.
-package struct UndecodableEvent: Error, Hashable, Sendable {
+package struct UndecodableEvent: Error, Hashable, Sendable, CustomStringConvertible {
     package let type: EventType
     package let schema: UInt16
     package let reason: String
+
+    package var description: String { "the payload is no \(type) of schema \(schema): \(reason)" }
 }
 
 extension FinOpsEvent {
@@ -107,6 +112,9 @@ extension FinOpsEvent {
         case .processingSkipped: "processing.skipped"
         case .stageReady: "stage.ready"
         case .stageExited: "stage.exited"
+        case .secretStored: "secret.stored"
+        case .secretRemoved: "secret.removed"
+        case .secretUsed: "secret.used"
         }
     }
 
@@ -140,6 +148,9 @@ extension FinOpsEvent {
         case .processingSkipped(let message): message
         case .stageReady(let message): message
         case .stageExited(let message): message
+        case .secretStored(let message): message
+        case .secretRemoved(let message): message
+        case .secretUsed(let message): message
         }
     }
 

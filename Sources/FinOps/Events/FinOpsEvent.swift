@@ -27,4 +27,7 @@ package enum FinOpsEvent: Equatable, Sendable {
     case processingSkipped(WireProcessingSkipped)
     case stageReady(WireStageReady)
     case stageExited(WireStageExited)
+    case secretStored(WireSecretStored)
+    case secretRemoved(WireSecretRemoved)
+    case secretUsed(WireSecretUsed)
 }

@@ -6,6 +6,7 @@ import Digest
 package enum NaturalKey {
     private static let namespace: (high: UInt64, low: UInt64) = (0x8F1D_0E5B_3C5A_4E63, 0x9B1C_6A57_2D40_F00D)
 
+    /// The same for the same content in the same stream, and for nothing else.
     package static func id(stream: StreamName, type: EventType, payload: [UInt8]) -> EventID {
         let name = "\(stream)\n\(type)\n" + hexText(SHA256.hash(payload))
         let (high, low) = nameBasedUUID(namespace: namespace, name: name)

@@ -10,6 +10,7 @@ extension StreamName {
     package static func allocation(account: String, day: Day) -> StreamName {
         StreamName("allocation-\(account)-\(day)")
     }
+    /// A provider's prices.
     package static func prices(provider: String) -> StreamName { StreamName("prices-\(provider)") }
     /// Where rows of a model without a price were met. A model's name comes from outside: it is cut and escaped to fit.
     package static func unpriced(provider: String, model: String) -> StreamName {
@@ -19,15 +20,23 @@ extension StreamName {
     }
     package static let teams: StreamName = "directory-teams"
     package static let projects: StreamName = "directory-projects"
+    /// A provider account that is collected.
     package static func connection(provider: String, account: String) -> StreamName {
         StreamName("connection-\(provider)-\(account)")
     }
+    /// Which project pays for a provider's keys and projects.
     package static func mapping(provider: String) -> StreamName { StreamName("mapping-\(provider)") }
+    /// What the attributor made of the mappings, for one account.
     package static func assignment(provider: String, account: String) -> StreamName {
         StreamName("assignment-\(provider)-\(account)")
     }
+    /// The collections of an account whose span begins with this UTC day.
     package static func run(account: String, firstDay: Day) -> StreamName { StreamName("run-\(account)-\(firstDay)") }
+    /// What a stage put aside.
     package static func failures(stage: String) -> StreamName { StreamName("failures-\(stage)") }
+    /// What became of a secret in the vault.
+    package static func secret(_ id: String) -> StreamName { StreamName("secret-\(id)") }
+    /// The life of a stage, as its supervisor saw it.
     package static func stage(_ name: String) -> StreamName { StreamName("stage-\(name)") }
 
     /// Account and UTC day of a stream of the form `<category>-<account>-<day>`; nil for any other.

@@ -26,6 +26,7 @@ package struct Money: Hashable, Sendable {
         self.currency = currency
     }
 
+    /// Nothing, in a currency.
     package static func zero(in currency: Currency) -> Money { Money(nanos: 0, currency: currency) }
 }
 
@@ -52,6 +53,7 @@ package struct MoneySum: Hashable, Sendable {
 
 /// The decimal text of nano-units: always nine decimals, a point, no grouping.
 package enum NanoText {
+    /// Such as `-0.000000001`.
     package static func text(_ nanos: Int128) -> String {
         let (whole, fraction) = nanos.magnitude.quotientAndRemainder(dividingBy: 1_000_000_000)
         let digits = String(fraction)

@@ -42,6 +42,7 @@ package struct SourceEffort: Hashable, Sendable {
 
 /// Why a provider gave no statement. Nothing in it is secret.
 package struct SourceFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The word for it in events and answers.
     package enum Kind: String, Hashable, Sendable {
         case notAuthorised = "not-authorised"
         case throttled
@@ -56,6 +57,8 @@ package struct SourceFailure: Error, Hashable, Sendable, CustomStringConvertible
         case notFound = "not-found"
         case answerTooLarge = "answer-too-large"
         case cancelled
+        /// The process that asked was killed.
+        case abandoned
     }
 
     package let kind: Kind

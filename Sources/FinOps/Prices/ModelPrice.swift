@@ -32,6 +32,11 @@ package struct PricePeriod: Hashable, Sendable {
     package var longContext: [String: DecimalText]
 
     func covers(_ day: Day) -> Bool { from.map { $0 <= day } ?? true }
+
+    func begins(after other: PricePeriod) -> Bool {
+        guard let from else { return false }
+        return other.from.map { $0 < from } ?? true
+    }
 }
 
 extension ModelPrice {

@@ -44,8 +44,10 @@ package struct PriceCatalogue: Sendable {
         }
     }
 
+    /// The entry of exactly that model; `match` also knows patterns and suffixes.
     package func entry(provider: String, model: String) -> ModelPrice? { shelves[provider]?.entries[model]?.entry }
 
+    /// A provider's general rules by name.
     package func defaults(of provider: String) -> [String: String] { shelves[provider]?.defaults ?? [:] }
 
     /// What a provider's standard price is multiplied by where no batch price is listed; nil if it has no such rule.

@@ -95,7 +95,14 @@ package struct PriceFile: Sendable {
             }
             for (number, period) in periods.enumerated() {
                 let inner = PricePlace(name: "\(place.name), prices[\(number)]")
-                entry.periods.append(try inner.period(period))
+                let read = try inner.period(period)
+                // The last period that has begun counts, so one that begins before its neighbour would hide it.
+                if let last = entry.periods.last, !read.begins(after: last) {
+                    throw inner.error(
+                        "from", "is \(read.from?.description ?? "null"), not after \(last.from?.description ?? "null")",
+                        "list the periods in the order of their days, each day once, null first")
+                }
+                entry.periods.append(read)
             }
         }
         guard !(entry.periods.isEmpty && entry.other.isEmpty) else {

@@ -6,6 +6,7 @@ package enum PricedUsage: Hashable, Sendable {
     /// Never zero: the quantities are kept, the reason is shown, and a later price list may price it.
     case unpriced(reason: String)
 
+    /// What a row costs, and how that was found.
     package struct Price: Hashable, Sendable {
         package var cost: Money
         /// `2026-10-19+1a2b3c4d/o3@2025-06-10`: the list's day and digest, the entry, and its period if it is dated.

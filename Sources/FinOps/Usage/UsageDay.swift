@@ -11,12 +11,14 @@ package enum UsageDay: Decider {
         package var observed: Int64
     }
 
+    /// Every row of the day as last stated.
     package struct State: Sendable {
         package var cells: [UsageIdentity: Cell] = [:]
         /// Models whose rows were met without a price on this day: announced once.
         package var unpricedModels: Set<String> = []
     }
 
+    /// What is to be taken in.
     package enum Command: Sendable {
         /// Takes in what a walk saw of this day, priced with the catalogue of today.
         case observe(UsageObservation, PriceCatalogue)
@@ -94,6 +96,8 @@ package enum UsageDay: Decider {
                 // An absent message and one of zeros are the same statement; only one of them is written.
                 sum.quantities = row.quantities
             }
+            // What a projection could not take in must not become an event.
+            guard sum.quantities.isBelievable else { throw .outOfRange(identity) }
             rows[identity] = sum
         }
         return rows.values.sorted { $0.order < $1.order }

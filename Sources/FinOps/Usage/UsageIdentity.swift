@@ -42,6 +42,13 @@ package struct UsageBucket: Hashable, Sendable {
 }
 
 extension WireQuantities {
+    /// No count of one row reaches this: 2^50 tokens an hour are a million times what any provider serves. Below it, sums of
+    /// eight thousand rows fit into 64 bits, and every fold relies on that.
+    package static let countLimit: Int64 = 1 << 50
+
+    /// Whether every count is one that can be.
+    package var isBelievable: Bool { Self.counts.allSatisfy { (0..<Self.countLimit).contains(self[keyPath: $0]) } }
+
     /// The sum, count by count; nil where one of them leaves `Int64`.
     package func adding(_ other: WireQuantities) -> WireQuantities? {
         var sum = self

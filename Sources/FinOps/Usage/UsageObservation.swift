@@ -39,7 +39,7 @@ package struct UsageObservation: Sendable {
 
 /// A row that cannot be taken as it is.
 package enum UsageRejection: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Rows of one identity add up to more than a count can hold.
+    /// Rows of one identity have, or add up to, a count that cannot be: negative, or 2^50 and more.
     case outOfRange(UsageIdentity)
     /// A row of another provider or account than the observation's.
     case foreignRow(provider: String, account: String)
@@ -47,7 +47,7 @@ package enum UsageRejection: Error, Hashable, Sendable, CustomStringConvertible 
     package var description: String {
         switch self {
         case .outOfRange(let row):
-            "rows of \(row.kind) at \(row.bucketStart) (model \(row.model ?? "null")) add up beyond 2^63"
+            "rows of \(row.kind) at \(row.bucketStart) (model \(row.model ?? "null")) have a count below 0 or of 2^50 and more"
         case .foreignRow(let provider, let account): "a row of \(provider)/\(account) does not belong here"
         }
     }

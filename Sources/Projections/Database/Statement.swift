@@ -119,8 +119,11 @@ final class Statement {
     }
 
     private static let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
-    private nonisolated(unsafe) static let empty = UnsafePointer<CChar>(
-        UnsafeMutablePointer<CChar>.allocate(capacity: 1))
+    /// What an empty buffer, which has no address, is bound as: a null pointer would bind NULL.
+    private static let nothing: StaticString = ""
+    private static var empty: UnsafePointer<CChar> {
+        UnsafeRawPointer(nothing.utf8Start).assumingMemoryBound(to: CChar.self)
+    }
 }
 
 /// A value for a parameter.

@@ -101,6 +101,9 @@ final class ProjectionFold {
         case .processingSkipped(let message): try apply(message, context)
         case .stageReady(let message): try apply(message, context)
         case .stageExited(let message): try apply(message, context)
+        case .secretStored(let message): try apply(message, context)
+        case .secretRemoved(let message): try apply(message, context)
+        case .secretUsed(let message): try apply(message, context)
         }
     }
 

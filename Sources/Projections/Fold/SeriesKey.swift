@@ -27,17 +27,18 @@ struct SeriesKey: Hashable {
     var billKey: String?
 
     init(metered row: WireUsageRow, scope: Int64) {
+        let identity = UsageIdentity(row)
         basis = .metered
         self.scope = scope
-        kind = row.kind
-        apiKey = row.hasApiKeyID ? row.apiKeyID : nil
-        model = row.hasModel ? row.model : nil
-        batch = row.hasBatch ? row.batch : nil
-        serviceTier = row.hasServiceTier ? row.serviceTier : nil
-        size = row.hasSize ? row.size : nil
-        source = row.hasSource ? row.source : nil
-        vectorStore = row.hasVectorStoreID ? row.vectorStoreID : nil
-        contextLevel = row.hasContextLevel ? row.contextLevel : nil
+        kind = identity.kind
+        apiKey = identity.apiKeyID
+        model = identity.model
+        batch = identity.batch
+        serviceTier = identity.serviceTier
+        size = identity.size
+        source = identity.source
+        vectorStore = identity.vectorStoreID
+        contextLevel = identity.contextLevel
     }
 
     init(billed row: WireBillAllocated, part: WireBillAllocated.Part, scope: Int64, kind: String?) {

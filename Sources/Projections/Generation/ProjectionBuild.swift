@@ -12,6 +12,7 @@ package struct ProjectionBuild: Sendable {
         case time(Timestamp)
     }
 
+    /// How far a build has come.
     package struct Progress: Sendable {
         package var position: Position
         package var end: Position

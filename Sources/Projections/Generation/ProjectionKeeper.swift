@@ -4,6 +4,7 @@ package import FinOps
 /// Keeps the current generation up to date: builds it where there is none or where its schema or zone changed, follows the
 /// log, and moves over when somebody else swapped a new one in.
 package actor ProjectionKeeper {
+    /// What the keeper does that takes time.
     package enum Step: Sendable {
         case building(reason: String)
         case progress(ProjectionBuild.Progress)
@@ -108,6 +109,7 @@ package actor ProjectionKeeper {
         }
     }
 
+    /// Ends the use of the generation; `open` begins anew.
     package func close() async {
         await writer?.close()
         writer = nil

@@ -2,6 +2,7 @@ import Foundation
 
 /// One keeper of the projections at a time: an advisory lock that ends with its process, however that ends.
 package struct ProjectionLock: ~Copyable {
+    /// What is locked; also the name of its file.
     package enum Purpose: String, Sendable {
         /// Keeping the current generation up to date.
         case keeping = "lock"

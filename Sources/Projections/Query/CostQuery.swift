@@ -73,6 +73,7 @@ package struct UnpricedSums: Hashable, Sendable {
 
 /// The answer: rows sorted by their dimensions, null last.
 package struct CostReport: Hashable, Sendable {
+    /// One combination of dimensions, null last, and its sums.
     package struct Row: Hashable, Sendable {
         /// One for each asked dimension; nil is null.
         package var dimensions: [String?]

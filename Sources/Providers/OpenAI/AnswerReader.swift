@@ -1,3 +1,4 @@
+import EventLog
 import FinOps
 import JSON
 
@@ -67,8 +68,10 @@ struct AnswerReader {
 enum UTCText {
     /// `2026-11-20 05:00Z`
     static func minute(_ seconds: Int64) -> String {
-        let day = Day(number: Int((Double(seconds) / 86_400).rounded(.down)))
-        let minutes = (seconds - Int64(day.number) * 86_400) / 60
+        // An instant from outside may be any number; a `Timestamp` holds the nearest it can.
+        let instant = Timestamp(seconds: seconds)
+        let day = Day(utc: instant)
+        let minutes = (instant.seconds - day.utcStart.seconds) / 60
         func padded(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
         return "\(day) \(padded(minutes / 60)):\(padded(minutes % 60))Z"
     }

@@ -12,6 +12,8 @@ struct BucketWalk<Row: Hashable & Sendable>: Sendable {
     /// Reads a bucket's rows.
     let rows: @Sendable (_ bucket: Int64, _ results: [JSONValue]) throws(SourceFailure) -> [Row]
 
+    /// The year 10000: no bucket begins later.
+    static var startLimit: Int64 { 253_402_300_800 }
     static var restartsLimit: Int { 2 }
     /// More separate holes than this are asked for as one span.
     static var holesLimit: Int { 4 }
@@ -72,7 +74,7 @@ struct BucketWalk<Row: Hashable & Sendable>: Sendable {
             let start = try bucket.count("start_time", required: true)
             let end = try bucket.count("end_time", required: true)
             // The last bucket of a running day may be told only as far as it has come.
-            guard start % width == 0, end > start, end - start <= width else {
+            guard start < Self.startLimit, start % width == 0, end > start, end - start <= width else {
                 throw bucket.malformed("start_time", "\(start) to \(end) is no bucket of \(width) seconds")
             }
             let place = AnswerReader(value: value, place: AnswerPlace(path: path, bucketStart: start))

@@ -35,6 +35,7 @@ package struct OpenAILegacySource: UsageSource {
         }
     }
 
+    /// One request a day; see `UsageSource`.
     package func usage(of days: ClosedRange<Day>, at now: Timestamp) async throws(SourceFailure) -> SourceAnswer<
         UsageObservation
     > {
@@ -55,6 +56,7 @@ package struct OpenAILegacySource: UsageSource {
         return SourceAnswer(observation, notes: notes)
     }
 
+    /// nil: this interface tells no costs.
     package func bills(of days: ClosedRange<Day>, at now: Timestamp) async throws(SourceFailure) -> SourceAnswer<
         BillObservation
     >? { nil }

@@ -24,6 +24,7 @@ package enum ChildExit: Hashable, Sendable, CustomStringConvertible {
 /// A program started by this one. Its standard input may be a lifeline: a pipe that only this process holds open, so that
 /// the child sees its end when this process is gone, however it went.
 package final class ChildProcess: Sendable {
+    /// What to start, and with what.
     package struct Request: Sendable {
         package var path: String
         package var arguments: [String]

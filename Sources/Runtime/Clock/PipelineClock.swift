@@ -32,6 +32,7 @@ package struct PipelineClock: Hashable, Sendable {
     /// Business seconds in one second of the wall.
     package var rate: Double { scale?.rate ?? 1 }
 
+    /// Business time.
     package func now() -> Timestamp { at(wall: wallTime()) }
 
     /// The business time when the wall shows `wall`.
@@ -76,6 +77,7 @@ extension PipelineClock {
     package static func load(from directory: StateDirectory) throws -> PipelineClock {
         guard access(directory.clock, F_OK) == 0 else { return .real }
         let text = try String(contentsOfFile: directory.clock, encoding: .utf8)
+        // No JSON or no clock: either way the file is to be written anew.
         guard let document = try? JSONValue.parse(text), let scale = Scale(document) else {
             throw CommandFailure(.failure, "\(directory.clock) is not a clock", hint: "finops up writes it anew")
         }

@@ -19,6 +19,7 @@ package struct Configuration: Sendable {
         }
     }
 
+    /// A setting's text and where it comes from.
     package struct Value: Hashable, Sendable {
         package var text: String
         package var origin: Origin
@@ -103,7 +104,8 @@ extension Configuration {
                 }
             if let complaint = setting.complaint(value.text) {
                 let place = if case .file = value.origin { "" } else { " (\(value.origin))" }
-                document.report("\(setting.key)\(place) \(complaint), not \"\(value.text)\"", line: written?.line)
+                document.report(
+                    "\(setting.key)\(place) \(complaint), not \"\(shown(value.text))\"", line: written?.line)
             }
             values[setting.key] = value
         }

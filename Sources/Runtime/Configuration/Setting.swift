@@ -54,7 +54,8 @@ package struct TimeOfDay: Hashable, Sendable, CustomStringConvertible {
 
     package init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.map(\.utf8.count) == [2, 2], let hour = Int(parts[0]), let minute = Int(parts[1]),
+        guard parts.map(\.utf8.count) == [2, 2], !text.contains("+"), let hour = Int(parts[0]),
+            let minute = Int(parts[1]),
             (0...23).contains(hour), (0...59).contains(minute)
         else { return nil }
         self.hour = hour
@@ -69,6 +70,7 @@ package struct TimeOfDay: Hashable, Sendable, CustomStringConvertible {
 package enum DurationText {
     static let expectation = "must be a span such as 90s, 5m, 24h or 3d"
 
+    /// nil for what is no span, or longer than three years.
     package static func seconds(_ text: String) -> Int64? {
         let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
         guard let unit = text.last.flatMap({ units[$0] }), let count = Int64(text.dropLast()), count >= 0,

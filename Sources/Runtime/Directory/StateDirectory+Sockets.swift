@@ -30,6 +30,7 @@ extension StateDirectory {
         return short
     }
 
+    /// The sockets of the directory's own log. - Throws: as `socketDirectory`.
     package func endpoints() throws -> LogEndpoints {
         let sockets = try socketDirectory()
         return LogEndpoints(

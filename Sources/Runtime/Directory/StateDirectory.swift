@@ -24,17 +24,25 @@ package struct StateDirectory: Hashable, Sendable {
 
     package var projectionsDirectory: String { path + "/projections" }
     package var currentProjection: String { projectionsDirectory + "/current.db" }
+    /// The database of one generation.
     package func projection(generation: String) -> String { projectionsDirectory + "/\(generation).db" }
 
     package var vault: String { path + "/vault" }
     package var keys: String { path + "/keys" }
     package var masterKey: String { keys + "/master.key" }
+    /// The secret CURVE key of this machine on the network.
+    package var busKey: String { keys + "/bus.key" }
+    package var busPublicKey: String { keys + "/bus.pub" }
+    /// The public keys that may reach this directory's log over the network.
+    package var busAllowList: String { path + "/bus.allow" }
 
     package var run: String { path + "/run" }
     package var clock: String { run + "/clock.json" }
     /// Held (flock) by the one `finops up` of this directory.
     package var supervisorLock: String { run + "/up.lock" }
     package var processBoard: String { run + "/processes.json" }
+    /// One file for each collection under way, locked by the process that runs it.
+    package var collections: String { run + "/collections" }
     package var spool: String { path + "/spool" }
 
     /// All directories, parents first; each is made with mode 0700.
@@ -48,6 +56,8 @@ extension StateDirectory {
     /// - Throws: `SystemError`.
     package func prepare() throws {
         for directory in directories { try makePrivateDirectory(directory) }
+        // There may be none yet.
+        guard chmod(masterKey, 0o600) == 0 || errno == ENOENT else { throw SystemError("close \(masterKey) to others") }
     }
 
     /// - Throws: `CommandFailure` if the directory was never initialised, or if its secrets are open to others.

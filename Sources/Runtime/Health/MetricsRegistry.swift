@@ -2,6 +2,7 @@ import Synchronization
 
 /// The figures of one program, in Prometheus' text format. Labels must have few values.
 package final class MetricsRegistry: Sendable {
+    /// As Prometheus knows them.
     package enum Kind: String, Sendable { case counter, gauge }
 
     private struct Family {

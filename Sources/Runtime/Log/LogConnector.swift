@@ -34,9 +34,10 @@ extension LogConnection {
     private static let attemptMilliseconds: Int64 = 500
 
     fileprivate init(remote directory: StateDirectory, reader: (any EventReader)?) throws {
-        var options = RemoteLogOptions(endpoints: try directory.endpoints())
+        let link = try LogLink.of(directory)
+        var options = link.options
         options.attemptMilliseconds = Self.attemptMilliseconds
-        let store = RemoteEventStore(options, reader: reader)
+        let store = RemoteEventStore(options, reader: link.isElsewhere ? nil : reader)
         self.init(store: store) { store.close() }
     }
 }

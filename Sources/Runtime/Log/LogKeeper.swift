@@ -44,6 +44,7 @@ actor LogKeeper {
                 try await Task.sleep(for: .milliseconds(20))
             }
             if child == nil, HealthClient.get("/livez", socket: health) == nil { try start() }
+            // It may be another process's child: it tells that it serves only when asked.
             try await Task.sleep(for: pause)
             pause = min(pause * 2, .milliseconds(50))
         }

@@ -13,6 +13,18 @@ package enum LogSession {
         _ directory: StateDirectory, catchesUp: Bool = true, programs: ProgramLocator? = nil,
         connector: LogConnector = .remote, _ body: (any EventStore) async throws -> Result
     ) async throws -> Result {
+        // A log on another machine is kept there, and so is what follows from it.
+        if try LogLink.of(directory).isElsewhere {
+            let connection = try await connector.connect(directory)
+            do {
+                let outcome = try await body(connection.store)
+                await connection.close()
+                return outcome
+            } catch {
+                await connection.close()
+                throw error
+            }
+        }
         let keeper = try LogKeeper(directory: directory, programs: try programs ?? .beside())
         do {
             try await keeper.ensureServing()

@@ -7,8 +7,10 @@ package enum OutputFormat: String, CaseIterable, Sendable {
 
 /// Rows with named columns, printed for people or for machines.
 package struct Table: Sendable {
+    /// Which side of its column a cell keeps to.
     package enum Alignment: Sendable { case left, right }
 
+    /// How a field is called and shown.
     package struct Column: Sendable {
         /// The field's name in JSON and CSV; it is only ever added, never renamed.
         package var name: String
@@ -101,8 +103,13 @@ package struct Table: Sendable {
         return lines.map { $0 + "\r\n" }.joined()
     }
 
+    /// A text that a spreadsheet would calculate gets an apostrophe in front, which the spreadsheet hides: names come from
+    /// outside. Amounts are texts as well, and stay as they are.
     private static func csvText(_ value: JSONValue) -> String {
-        value.string ?? value.text
+        guard let text = value.string else { return value.text }
+        guard let first = text.unicodeScalars.first, "=+-@\t\r".unicodeScalars.contains(first) else { return text }
+        let isAmount = text.dropFirst().utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }
+        return first == "-" && isAmount && text.utf8.count > 1 ? text : "'" + text
     }
 
     private static func csvField(_ text: String) -> String {

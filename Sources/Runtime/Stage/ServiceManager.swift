@@ -16,9 +16,13 @@ package struct ServiceManager: Sendable {
         watchdogInterval = microseconds.flatMap { $0 > 0 ? .microseconds($0 / 2) : nil }
     }
 
+    /// The stage takes up its work.
     package func ready() { notify("READY=1") }
+    /// One line for people.
     package func status(_ text: String) { notify("STATUS=" + text.filter { $0 != "\n" && $0 != "\r\n" }) }
+    /// The stage winds down.
     package func stopping() { notify("STOPPING=1") }
+    /// For the watchdog.
     package func alive() { notify("WATCHDOG=1") }
 
     /// Best effort by nature: a manager that does not listen is no reason to stop working.

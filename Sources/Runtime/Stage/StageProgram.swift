@@ -33,7 +33,10 @@ package struct StageContext: Sendable {
     package let clock: PipelineClock
     package let logger: Logger
     package let health: StageHealth
+    /// The sockets of the directory's own log.
     package let endpoints: LogEndpoints
+    /// How this stage reaches the log.
+    package let link: LogLink
 }
 
 /// The life of a program that runs as a service: configuration, logging, health, watchdog, signals, graceful stop.
@@ -60,7 +63,7 @@ package enum StageProgram {
         let context = StageContext(
             stage: stage, directory: directory, configuration: configuration, clock: clock,
             logger: .stage(stage, level: configuration.logLevel, format: configuration.logFormat), health: health,
-            endpoints: try directory.endpoints())
+            endpoints: try directory.endpoints(), link: try LogLink.of(directory, pipeline: options.pipeline))
         try await run(context, manager, service, try await services(context))
     }
 
@@ -68,7 +71,9 @@ package enum StageProgram {
         _ context: StageContext, _ manager: ServiceManager, _ service: ServiceOptions, _ services: [any Service]
     ) async throws {
         let socket = try context.directory.healthSocket(stage: context.stage)
-        var all: [any Service] = [HealthServer(path: socket, health: context.health)]
+        var all: [any Service] = [
+            HealthServer(path: socket, health: context.health), IdleMemory(health: context.health),
+        ]
         if let interval = manager.watchdogInterval { all.append(WatchdogService(manager: manager, interval: interval)) }
         if service.lifeline { all.append(Lifeline()) }
         all += services

@@ -5,12 +5,14 @@ package import JSON
 /// What the supervisor says about its processes, for `finops status`: kept in `run/processes.json` and renewed every few
 /// seconds, so that its age tells when a supervisor was killed.
 package struct ProcessBoard: Hashable, Sendable {
+    /// The word that `finops status` shows.
     package enum State: String, Sendable {
         case waiting, starting, ready, restarting, stopping, stopped
         /// It has ended and is not to be started again.
         case done
     }
 
+    /// One process as its supervisor knows it.
     package struct Entry: Hashable, Sendable {
         package var name: String
         package var state: State

@@ -2,6 +2,7 @@ package import EventLog
 
 /// Something that happened to a process, as the log should know it.
 package struct SupervisionFact: Hashable, Sendable {
+    /// What became of the process.
     package enum What: Hashable, Sendable {
         case ready
         case exited(outcome: String, expected: Bool)

@@ -152,6 +152,7 @@ package actor Supervisor {
         var arguments = process.command.map { $0.replacing("{dir}", with: surroundings.directory.path) }
         // Seen in `ps`, and what tells the processes of two installations apart.
         if arguments == process.command { arguments += ["--dir", surroundings.directory.path] }
+        arguments += topology.listening(of: process)
         var environment = surroundings.environment
         environment["FINOPS_HOME"] = surroundings.directory.path
         environment["NOTIFY_SOCKET"] = notify

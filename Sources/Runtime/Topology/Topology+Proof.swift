@@ -59,20 +59,56 @@ extension Topology {
         var problems: [DocumentProblem] = []
         for endpoint in endpoints {
             let binders = processes.filter { $0.binds.contains(endpoint.name) }.map(\.name)
-            if binders.isEmpty { problems.append(problem(endpoint.line, "nobody binds the endpoint \(endpoint.name)")) }
+            if endpoint.serverKey != nil {
+                problems += elsewhereProblems(endpoint, binders)
+            } else if binders.isEmpty {
+                problems.append(problem(endpoint.line, "nobody binds the endpoint \(endpoint.name)"))
+            }
             if binders.count > 1 {
                 problems.append(
                     problem(endpoint.line, "\(binders.joined(separator: " and ")) bind the endpoint \(endpoint.name)"))
             }
-            if endpoint.address != "ipc", !endpoint.address.hasPrefix("tcp://") {
+            if endpoint.address != "ipc", !endpoint.isNetwork {
                 problems.append(
                     problem(endpoint.line, "the endpoint \(endpoint.name) must be ipc or a tcp:// address"))
             }
         }
+        problems += networkProblems()
         for process in processes {
             problems += process.binds.filter { bound in !endpoints.contains { $0.name == bound } }.map {
                 problem(process.line, "\(process.name) binds the endpoint \($0), which is not declared")
             }
+        }
+        return problems
+    }
+
+    private func elsewhereProblems(_ endpoint: Endpoint, _ binders: [String]) -> [DocumentProblem] {
+        var problems: [DocumentProblem] = []
+        if !endpoint.isNetwork {
+            problems.append(
+                problem(endpoint.line, "the endpoint \(endpoint.name) has a server_key, but no tcp:// address"))
+        }
+        problems += binders.map {
+            problem(endpoint.line, "\($0) binds the endpoint \(endpoint.name), whose server_key says it is elsewhere")
+        }
+        return problems
+    }
+
+    /// The network is open for all of a log, or for none of it; elsewhere both are of one server.
+    private func networkProblems() -> [DocumentProblem] {
+        let network = endpoints.filter(\.isNetwork)
+        var problems = network.filter { !Self.logEndpoints.contains($0.name) }.map {
+            problem(
+                $0.line,
+                "only \(Self.logEndpoints.joined(separator: " and ")) can have a tcp:// address, not \($0.name)")
+        }
+        let log = network.filter { Self.logEndpoints.contains($0.name) }
+        if log.count == 1 || Set(log.map(\.serverKey)).count > 1 {
+            problems.append(
+                problem(
+                    log.first?.line,
+                    "\(Self.logEndpoints.joined(separator: " and ")) belong together: both tcp://, with the same server_key"
+                ))
         }
         return problems
     }

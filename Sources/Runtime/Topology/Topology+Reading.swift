@@ -63,10 +63,20 @@ extension Topology {
 
     private mutating func readParts(_ document: inout DocumentMapping) {
         if let entry = document.mapping("endpoints") {
-            endpoints = entry.members.compactMap { member in
-                member.value.scalar.map { Endpoint(name: member.key, address: $0.string, line: member.line) }
-            }
             document.adopt(entry.problems)
+            endpoints = entry.members.map { member in
+                if let scalar = member.value.scalar {
+                    return Endpoint(name: member.key, address: scalar.string, line: member.line)
+                }
+                var endpoint = DocumentMapping(
+                    file: file, name: "endpoints.\(member.key)", node: member.value,
+                    known: "ipc, a tcp:// address, or a mapping of address and server_key")
+                defer { document.adopt(endpoint.problems) }
+                let address = endpoint.requiredText("address")
+                let key = endpoint.requiredText("server_key")
+                endpoint.refuseUnknownKeys()
+                return Endpoint(name: member.key, address: address, serverKey: key, line: member.line)
+            }
         }
         if let entry = document.mapping("stores") {
             document.adopt(entry.problems)

@@ -2,11 +2,13 @@ package import EventLog
 
 /// A pipeline as its file declares it: which programs run, what they own, bind, consume and produce.
 package struct Topology: Hashable, Sendable {
+    /// Which ends are followed by a new start.
     package enum Restart: String, Sendable { case always, never, onFailure = "on-failure" }
 
     /// When a process counts as ready: when it says so (sd_notify), or as soon as it has been started.
     package enum Readiness: String, Sendable { case notify, started }
 
+    /// One program and how it is run.
     package struct Process: Hashable, Sendable {
         package var name: String
         /// The program, beside the running one or with its path, and its arguments. `{dir}` stands for the state
@@ -38,11 +40,16 @@ package struct Topology: Hashable, Sendable {
         package var line: Int?
     }
 
+    /// Where a program listens for others.
     package struct Endpoint: Hashable, Sendable {
         package var name: String
         /// `ipc` for a socket in the state directory, or a `tcp://` address.
         package var address: String
+        /// The public key of the log at that address, where it runs on another machine.
+        package var serverKey: String?
         package var line: Int?
+
+        var isNetwork: Bool { address.hasPrefix("tcp://") }
     }
 
     /// Where a demo's or test's time begins and how fast it runs.
@@ -80,6 +87,25 @@ extension Topology {
             levels.append(level)
             started.formUnion(level.map(\.name))
             remaining.removeAll { started.contains($0.name) }
+        }
+    }
+}
+
+extension Topology {
+    /// The two endpoints of a log.
+    static let logEndpoints = ["log-requests", "log-events"]
+
+    /// A log on another machine, where the endpoints name its key.
+    var logElsewhere: (requests: String, events: String, serverKey: String)? {
+        let found = Self.logEndpoints.map { name in endpoints.first { $0.name == name && $0.serverKey != nil } }
+        guard let requests = found[0], let events = found[1], let key = requests.serverKey else { return nil }
+        return (requests.address, events.address, key)
+    }
+
+    /// What tells a process at which of its endpoints to listen to the network, beside the directory's sockets.
+    func listening(of process: Process) -> [String] {
+        endpoints.filter { $0.isNetwork && process.binds.contains($0.name) }.flatMap { endpoint in
+            ["--listen-\(endpoint.name.replacing("log-", with: ""))", endpoint.address]
         }
     }
 }

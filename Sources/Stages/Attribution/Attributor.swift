@@ -7,6 +7,7 @@ package import Logging
 package actor Attributor {
     package static let stage = "attributor"
 
+    /// When bills count, and how often the attributor looks.
     package struct Settings: Sendable {
         /// When a day's bill counts.
         package var force: BillForce

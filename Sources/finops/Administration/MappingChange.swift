@@ -1,28 +1,29 @@
+import ArgumentParser
 import EventLog
 import FinOps
 import JSON
 import Runtime
 
 /// What `key map` and `project map` have in common.
-struct MappingChange {
-    let provider: Provider
-    let subject: MappingRegister.Subject
-    let project: String
-    let from: StartDay?
-    let options: AdministrationOptions
+struct MappingChange: ParsableArguments {
+    @Option(help: "The provider.") var provider: Provider
+    @Option(help: "The project that pays.") var project: String
+    @Option(help: StartDay.help) var from: StartDay?
+    @OptionGroup var options: AdministrationOptions
 
     /// - Throws: `CommandFailure` for what is no name; `AdministrationRejection` for a project that does not exist.
-    func run() async throws -> Answer {
+    func apply(to subject: MappingRegister.Subject) async throws {
         let project = try givenName(project, field: "--project")
-        return try await AdministrationSession.run(options.global) { session in
+        let outcome = try await AdministrationSession.run(options.global) { session in
             let projects = try await session.store.fold(.projects, with: ProjectRegister.self).state
             let events = try await session.decide(
                 MappingRegister.self, on: .mapping(provider: provider.rawValue),
                 .init(
                     provider: provider.rawValue, subject: subject, project: project,
                     start: start(in: session), projects: Set(projects.keys), reason: options.reason))
-            return answer(to: events, project: project, in: session)
+            return answer(to: events, subject, project: project, in: session)
         }
+        try outcome.print(options.global)
     }
 
     private func start(in session: AdministrationSession) -> MappingRegister.Command.Start {
@@ -30,7 +31,10 @@ struct MappingChange {
         return session.instant(of: from).map { .at($0) } ?? .beginning
     }
 
-    private func answer(to events: [FinOpsEvent], project: GivenName, in session: AdministrationSession) -> Answer {
+    private func answer(
+        to events: [FinOpsEvent], _ subject: MappingRegister.Subject, project: GivenName,
+        in session: AdministrationSession
+    ) -> Answer {
         let (noun, field, id) =
             switch subject {
             case .key(let id): ("key", "provider_key_id", id)

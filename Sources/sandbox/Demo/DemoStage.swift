@@ -40,7 +40,7 @@ actor DemoStage {
     /// Makes the directory, starts the provider, connects it, and sets up teams, projects and mappings.
     func prepare() async throws {
         say("a state directory in \(directory.path)")
-        try await run("finops", "init")
+        try await run("finops", "init", "--pipeline", pipeline)
         try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
         let address = try await startSandbox()
         let keyFile = scratch + "/admin-key"
@@ -69,6 +69,7 @@ actor DemoStage {
         sandbox = child
         while !FileManager.default.fileExists(atPath: portFile) {
             guard child.exit == nil else { throw CommandFailure(.failure, "the sandbox ended: \(log("sandbox"))") }
+            // Another process makes the file, and nothing tells us.
             try await Task.sleep(for: .milliseconds(20))
         }
         return try String(contentsOfFile: portFile, encoding: .utf8).trimmingCharacters(in: .newlines)
@@ -77,7 +78,6 @@ actor DemoStage {
     /// Runs the pipeline on its scaled clock until Monday's daily run has collected Sunday.
     func playWeek() async throws {
         up = try start("finops", ["up", "--pipeline", pipeline], log: "up")
-        try await waitForClock()
         let late = instant(Self.lateMapping)
         var day = ""
         var isMapped = false
@@ -95,13 +95,6 @@ actor DemoStage {
             if today != day, now < instant(Self.lastRun) { say("the clock shows \(today)") }
             day = today
             try await Task.sleep(for: .milliseconds(200))
-        }
-    }
-
-    private func waitForClock() async throws {
-        while !FileManager.default.fileExists(atPath: directory.clock) {
-            guard up?.exit == nil else { throw CommandFailure(.failure, "finops up ended: \(log("up"))") }
-            try await Task.sleep(for: .milliseconds(50))
         }
     }
 
@@ -160,7 +153,7 @@ actor DemoStage {
     }
 
     private nonisolated func log(_ name: String) -> String {
-        // Only said beside another error.
+        // Said beside another error, which counts more than why there is nothing to quote.
         let text = (try? String(contentsOfFile: "\(scratch)/\(name).log", encoding: .utf8)) ?? ""
         return text.split(separator: "\n").suffix(10).joined(separator: "\n")
     }

@@ -24,7 +24,7 @@ actor SandboxClock {
         case .real: return PipelineClock.real.now().seconds
         case .fixed(let time): return time
         case .pipeline(let directory):
-            // Not there yet, or being written: business has not begun.
+            // A clock that cannot be read has not begun; `finops up` writes it anew, and says so if it cannot.
             return ((try? PipelineClock.load(from: directory)) ?? .real).now().seconds
         }
     }

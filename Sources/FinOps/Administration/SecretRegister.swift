@@ -1,0 +1,53 @@
+import EventLog
+import SwiftProtobuf
+
+/// What the log says of one secret in the vault, so that every change of it has an actor and a reason. The stream is
+/// `secret-<id>`. The vault changes first: whoever was interrupted before the log knew is made up for by the same command.
+package enum SecretRegister: Decider {
+    /// The version last stored; nil before the first and after a removal.
+    package typealias State = UInt32?
+
+    /// What became of the secret in the vault.
+    package enum Command: Sendable {
+        /// The vault holds this version now.
+        case stored(id: String, purpose: String, version: UInt32, reason: String)
+        /// The vault holds none.
+        /// - Parameter wasThere: whether it held one until now.
+        case removed(id: String, wasThere: Bool, reason: String)
+    }
+
+    package static var initialState: State { nil }
+
+    package static func evolve(_ state: inout State, _ event: FinOpsEvent) {
+        switch event {
+        case .secretStored(let stored): state = stored.version
+        case .secretRemoved: state = nil
+        default: break
+        }
+    }
+
+    package static func decide(_ command: Command, _ state: State) throws(Never) -> [FinOpsEvent] {
+        switch command {
+        case .stored(let id, let purpose, let version, let reason):
+            if state == version { return [] }
+            return [
+                .secretStored(
+                    .with {
+                        $0.secretID = id
+                        $0.purpose = purpose
+                        $0.version = version
+                        $0.reason = reason
+                    })
+            ]
+        case .removed(let id, let wasThere, let reason):
+            guard wasThere || state != nil else { return [] }
+            return [
+                .secretRemoved(
+                    .with {
+                        $0.secretID = id
+                        $0.reason = reason
+                    })
+            ]
+        }
+    }
+}

@@ -1,0 +1,16 @@
+import FinOps
+
+/// Secrets leave a trace in the audit log alone: who changed or used which, never what it is.
+extension ProjectionFold {
+    func apply(_ event: WireSecretStored, _ context: ProjectedEvent) throws {
+        try audit(context, event.secretID, "version \(event.version) for \(event.purpose)", event.reason)
+    }
+
+    func apply(_ event: WireSecretRemoved, _ context: ProjectedEvent) throws {
+        try audit(context, event.secretID, "", event.reason)
+    }
+
+    func apply(_ event: WireSecretUsed, _ context: ProjectedEvent) throws {
+        try audit(context, event.secretID, "version \(event.version) by \(event.stage) for \(event.subject)", "")
+    }
+}
