@@ -89,8 +89,8 @@ let package = Package(
         library(
             "Runtime",
             [
-                "CRuntime", "Digest", "EventLog", "JSON", "Messaging", argumentParser, logging, serviceLifecycle,
-                unixSignals, yams,
+                "CRuntime", "Digest", "EventLog", "JSON", "Messaging", "Secret", argumentParser, logging,
+                serviceLifecycle, unixSignals, yams,
             ]),
 
         // Programs
