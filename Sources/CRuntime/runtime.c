@@ -3,8 +3,12 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -19,3 +23,24 @@ int runtime_open_unnamed(const char *directory) {
 }
 
 int runtime_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+static int release_object(struct dl_phdr_info *object, size_t size, void *unused) {
+    (void)size, (void)unused;
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        // What was writable once (relocations, too) has contents of its own; the rest is the file's.
+        if (part->p_type != PT_LOAD || (part->p_flags & PF_W)) continue;
+        uintptr_t start = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
+        uintptr_t end = (object->dlpi_addr + part->p_vaddr + part->p_memsz) & ~(page - 1);
+        if (end > start) madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void runtime_release_start_pages(void) {
+    malloc_trim(0);
+    dl_iterate_phdr(release_object, NULL);
+}
+
+int runtime_hide_memory(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }

@@ -8,7 +8,7 @@ struct Benchmarks: AsyncParsableCommand {
         commandName: "benchmarks",
         abstract: "Measures figures beside the limit of the raw libraries, in the same run on the same disk.",
         discussion: "Figures: \(Figure.all.map(\.name).joined(separator: ", ")). Run it through Ops/bench, in release.",
-        subcommands: [Measure.self, SubscriberChild.self, ReaderChild.self],
+        subcommands: [Measure.self, SubscriberChild.self, ReaderChild.self, IdleChild.self],
         defaultSubcommand: Measure.self)
 }
 
@@ -64,6 +64,7 @@ struct Figure: Sendable {
         Figure(name: "fanout", measure: WireFigures.fanOut),
         Figure(name: "wire", measure: WireFigures.wireAlone),
         Figure(name: "catch-up", measure: ReadFigures.catchUp),
+        Figure(name: "memory", measure: MemoryFigures.idle),
     ]
 }
 

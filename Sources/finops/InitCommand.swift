@@ -11,7 +11,10 @@ struct InitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
         abstract: "Makes a state directory: configuration, pipeline, master key, prices. Again changes nothing.",
-        discussion: "Example: finops init --dir ~/finops")
+        discussion: """
+            Example: finops init --dir ~/finops
+            With the pipeline of a demo, the directory's clock stands at the demo's start until finops up runs it.
+            """)
 
     @OptionGroup var options: GlobalOptions
 
@@ -24,6 +27,7 @@ struct InitCommand: AsyncParsableCommand {
         if try LocalMasterKey.create(at: directory.masterKey) { made.append("master key") }
         if try write(DefaultFiles.configuration, to: directory.configuration) { made.append("configuration") }
         if try write(DefaultFiles.pipeline, to: directory.pipeline) { made.append("pipeline") }
+        if let pipeline = options.pipeline { try Topology.load(pipeline).setClock(in: directory) }
         made += try await AdministrationSession.run(options) { session in
             let events = try await PriceShelf.take(.seed, reason: "finops init", in: session) { stream, shelf in
                 shelf.versions[stream] == nil  // What was imported since then is not undone.

@@ -18,6 +18,9 @@ struct UpCommand: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
 
+    /// After this the start is over, whatever still waits for a program.
+    private static let startSpan = Duration.seconds(5)
+
     func run() async throws {
         let directory = try options.initialisedDirectory()
         let topology = try Topology.load(options.pipeline ?? directory.pipeline, knownTypes: .finOps)
@@ -36,6 +39,10 @@ struct UpCommand: AsyncParsableCommand {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await forEachStopSignal { await supervisor.stop() } }
             group.addTask { await journal.keep() }
+            group.addTask {
+                do { try await Task.sleep(for: Self.startSpan) } catch { return }  // Stopped before.
+                releaseStartMemory()
+            }
             defer { group.cancelAll() }
             do { try await supervisor.run() } catch {
                 await journal.end()

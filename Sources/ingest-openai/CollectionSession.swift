@@ -42,7 +42,8 @@ struct CollectionSession {
         prices: CurrentPrices
     ) async throws -> CollectionReport {
         let environment = CollectionEnvironment(
-            clock, logger: .stage("ingest-openai", level: level, format: configuration.logFormat))
+            clock, logger: .stage("ingest-openai", level: level, format: configuration.logFormat),
+            ledger: RunFiles(directory: opener.directory))
         let account = CollectedAccount(connection)
         do {
             let source = try await opener.source(of: connection, log: log)
@@ -62,13 +63,13 @@ struct CollectionSession {
 }
 
 extension CollectionEnvironment {
-    init(_ clock: PipelineClock, logger: Logger) {
+    init(_ clock: PipelineClock, logger: Logger, ledger: RunFiles) {
         self.init(
             now: { clock.now() }, pause: { try await clock.pause(seconds: $0) },
             newID: {
                 var random = SystemRandomNumberGenerator()
                 return .v7(at: clock.now(), using: &random)
-            }, logger: logger)
+            }, logger: logger, ledger: ledger)
     }
 }
 

@@ -46,6 +46,7 @@ struct ConnectionOpener: Sendable {
     }
 
     private func secret(of connection: WireConnectionMade, log: any EventStore) async throws(SourceFailure) -> Secret {
+        hideMemory()
         let entry: SecretEntry
         let secret: Secret
         do throws(VaultError) {

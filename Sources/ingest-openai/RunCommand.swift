@@ -42,7 +42,8 @@ private struct IngestService: Service {
             provider: "openai", schedule: schedule, log: store,
             open: { connection throws(SourceFailure) in try await opener.source(of: connection, log: store) },
             sleep: { try await clock.sleep(until: $0) },
-            environment: CollectionEnvironment(clock, logger: context.logger))
+            environment: CollectionEnvironment(
+                clock, logger: context.logger, ledger: RunFiles(directory: context.directory)))
         try await cancelWhenGracefulShutdown {
             do {
                 try await loop.run { error in

@@ -48,6 +48,14 @@ import Testing
             ])
     }
 
+    @Test func aCredentialInTheWrongPlaceIsMaskedInTheComplaint() {
+        let secret = "sk-proj-abcdefgh12345678"
+        for text in ["zone: \(secret)", "\(secret): 1", "zone: 4f1e09d6b3247a8c5b0c77aa91f24e03"] {
+            let found = problems(text).joined()
+            #expect(!found.isEmpty && !found.contains("abcdefgh") && !found.contains("9d6b3247"))
+        }
+    }
+
     @Test func theSameKeyTwiceIsRefused() {
         #expect(problems("zone: Asia/Seoul\nzone: Asia/Tokyo\n").first?.contains("the same key twice") == true)
     }

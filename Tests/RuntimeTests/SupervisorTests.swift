@@ -139,4 +139,13 @@ import Testing
         young.changed(isUp: true, at: Timestamp(seconds: 1_500))
         #expect(young.ratio == 1)
     }
+
+    @Test func uptimeByAnotherClockDoesNotCount() {
+        var uptime = Uptime(window: Timestamp(seconds: 1_000)..<Timestamp(seconds: 2_000))
+        // Real time first, then a demo whose clock begins months before.
+        uptime.changed(isUp: true, at: Timestamp(seconds: 9_000_000))
+        uptime.changed(isUp: true, at: Timestamp(seconds: 1_500))
+        uptime.changed(isUp: false, at: Timestamp(seconds: 1_750))
+        #expect(uptime.ratio == 0.5)
+    }
 }

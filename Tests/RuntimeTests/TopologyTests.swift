@@ -103,6 +103,23 @@ import Testing
         #expect(demo.clock == .init(start: Timestamp(seconds: 1_794_150_000), rate: 600))
     }
 
+    @Test func theClockOfADemoStandsAtItsStartUntilItRuns() async throws {
+        let clock = "name: small\nclock: { start: \"2026-11-09T00:00:00+09:00\", rate: 600 }\ndemo: true"
+        let demo = try Topology.parse(Self.sound.replacing("name: small", with: clock), file: "p.yaml")
+        let real = try Topology.parse(Self.sound, file: "p.yaml")
+        try await withStateDirectory { directory in
+            try real.setClock(in: directory)
+            #expect(try PipelineClock.load(from: directory) == .real)
+            try demo.setClock(in: directory)
+            let start = Timestamp(seconds: 1_794_150_000)
+            #expect(try PipelineClock.load(from: directory).now() == start)
+            let running = try demo.startClock(in: directory)
+            #expect(running.scale?.frozen == nil && running.scale?.start == start)
+            try demo.setClock(in: directory)
+            #expect(try PipelineClock.load(from: directory) == running)
+        }
+    }
+
     @Test func thePipelineIsDrawn() throws {
         let topology = try Topology.parse(Self.sound, file: "p.yaml")
         #expect(topology.mermaid.contains("attributor -->|\"attribution\"| event_log"))

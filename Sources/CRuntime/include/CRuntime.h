@@ -11,3 +11,11 @@ int runtime_open_unnamed(const char *directory);
 
 /// pipe(2) whose ends no child inherits by accident.
 int runtime_pipe(int ends[2]);
+
+/// Gives back the memory that only the start needed: unmaps the read-only pages of the program and its libraries, which
+/// come back from the page cache when they are used again, and trims the heap.
+void runtime_release_start_pages(void);
+
+/// Keeps this process's memory out of core dumps of every kind and away from other programs of the same user; -1 and
+/// errno on failure.
+int runtime_hide_memory(void);

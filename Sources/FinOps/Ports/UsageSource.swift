@@ -57,6 +57,8 @@ package struct SourceFailure: Error, Hashable, Sendable, CustomStringConvertible
         case notFound = "not-found"
         case answerTooLarge = "answer-too-large"
         case cancelled
+        /// The process that asked was killed.
+        case abandoned
     }
 
     package let kind: Kind

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import CRuntime
 import Dispatch
 import Glibc
 
@@ -91,3 +92,7 @@ package func disableCoreDumps() {
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
 }
+
+/// To be called before a key is decrypted: a pipe that takes core dumps does not heed their limit, and other programs of
+/// the same user could read this one's memory.
+package func hideMemory() { _ = runtime_hide_memory() }

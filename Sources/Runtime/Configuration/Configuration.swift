@@ -104,7 +104,8 @@ extension Configuration {
                 }
             if let complaint = setting.complaint(value.text) {
                 let place = if case .file = value.origin { "" } else { " (\(value.origin))" }
-                document.report("\(setting.key)\(place) \(complaint), not \"\(value.text)\"", line: written?.line)
+                document.report(
+                    "\(setting.key)\(place) \(complaint), not \"\(shown(value.text))\"", line: written?.line)
             }
             values[setting.key] = value
         }

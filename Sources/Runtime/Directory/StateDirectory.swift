@@ -41,6 +41,8 @@ package struct StateDirectory: Hashable, Sendable {
     /// Held (flock) by the one `finops up` of this directory.
     package var supervisorLock: String { run + "/up.lock" }
     package var processBoard: String { run + "/processes.json" }
+    /// One file for each collection under way, locked by the process that runs it.
+    package var collections: String { run + "/collections" }
     package var spool: String { path + "/spool" }
 
     /// All directories, parents first; each is made with mode 0700.

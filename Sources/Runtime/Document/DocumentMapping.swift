@@ -61,7 +61,7 @@ struct DocumentMapping {
         switch value {
         case "true", "yes": return true
         case "false", "no": return false
-        default: report("\(path(key)) must be true or false, not \"\(value)\"", line: line)
+        default: report("\(path(key)) must be true or false, not \"\(shown(value))\"", line: line)
         }
         return false
     }
@@ -112,7 +112,7 @@ struct DocumentMapping {
     mutating func refuseUnknownKeys() {
         for member in members where !asked.contains(member.key) {
             let near = nearest(to: member.key, in: asked).map { "; did you mean \"\($0)\"?" } ?? ""
-            report("unknown key \"\(path(member.key))\"\(near)", line: member.line)
+            report("unknown key \"\(path(shown(member.key)))\"\(near)", line: member.line)
         }
     }
 
@@ -140,7 +140,7 @@ private func problem(_ error: YamlError, file: String) -> DocumentProblem {
     case .duplicatedKeysInMapping(let duplicates, let context):
         DocumentProblem(
             file: file, line: context.mark.line,
-            "the same key twice: \(duplicates.map { "\"\($0)\"" }.joined(separator: ", "))")
-    default: DocumentProblem(file: file, line: nil, "not YAML: \(error)")
+            "the same key twice: \(duplicates.map { "\"\(shown($0))\"" }.joined(separator: ", "))")
+    default: DocumentProblem(file: file, line: nil, "not YAML")  // The error's own words may quote the file.
     }
 }

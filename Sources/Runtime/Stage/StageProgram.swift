@@ -71,7 +71,9 @@ package enum StageProgram {
         _ context: StageContext, _ manager: ServiceManager, _ service: ServiceOptions, _ services: [any Service]
     ) async throws {
         let socket = try context.directory.healthSocket(stage: context.stage)
-        var all: [any Service] = [HealthServer(path: socket, health: context.health)]
+        var all: [any Service] = [
+            HealthServer(path: socket, health: context.health), IdleMemory(health: context.health),
+        ]
         if let interval = manager.watchdogInterval { all.append(WatchdogService(manager: manager, interval: interval)) }
         if service.lifeline { all.append(Lifeline()) }
         all += services

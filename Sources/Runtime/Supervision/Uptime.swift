@@ -5,12 +5,20 @@ package struct Uptime: Hashable, Sendable {
     private var upSince: Timestamp?
     private var upMicroseconds: Int64 = 0
     private var first: Timestamp?
+    private var last: Timestamp?
     private let window: Range<Timestamp>
 
     package init(window: Range<Timestamp>) { self.window = window }
 
+    /// More than a correction of the wall's clock.
+    private static let otherClockSeconds: Int64 = 86_400
+
+    /// Time that goes back by days belongs to another clock, a demo's after real time: what the earlier one counted is
+    /// forgotten.
     /// - Parameter isUp: whether it became ready, or ended. In the order of the log.
     package mutating func changed(isUp: Bool, at instant: Timestamp) {
+        if let last, instant < last.advanced(bySeconds: -Self.otherClockSeconds) { self = Uptime(window: window) }
+        last = instant
         if first == nil { first = instant }
         if isUp {
             upSince = upSince ?? instant

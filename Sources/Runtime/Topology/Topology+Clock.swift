@@ -7,6 +7,16 @@ extension Topology {
         return clock
     }
 
+    /// The clock before the first run of a demo: it stands at the demo's start, so that what is set up beforehand is
+    /// recorded in the demo's time. A clock that is there already, and real time, stay as they are.
+    /// - Throws: `SystemError` if it cannot be written; `CommandFailure` if the clock that is there says nonsense.
+    package func setClock(in directory: StateDirectory) throws {
+        guard let clock, try PipelineClock.load(from: directory).scale == nil else { return }
+        let scale = PipelineClock.Scale(
+            start: clock.start, rate: clock.rate, anchor: wallTime(), frozen: clock.start)
+        try PipelineClock(scale: scale).store(in: directory)
+    }
+
     private func runningClock(in directory: StateDirectory) throws -> PipelineClock {
         guard let clock else { return .real }
         let earlier = try PipelineClock.load(from: directory)

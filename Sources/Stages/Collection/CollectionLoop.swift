@@ -12,6 +12,7 @@ package struct CollectionLoop: Sendable {
     private let schedule: CollectionSchedule
     private let log: any EventStore
     private let prices: CurrentPrices
+    private let memory = DayMemory()
     private let open: @Sendable (WireConnectionMade) async throws(SourceFailure) -> any UsageSource
     private let sleep: @Sendable (Timestamp) async throws -> Void
     private let environment: CollectionEnvironment
@@ -79,7 +80,7 @@ package struct CollectionLoop: Sendable {
         }
         let collector = Collector(
             account: account, source: source, log: log, prices: prices, calendar: schedule.calendar,
-            environment: environment)
+            memory: memory, environment: environment)
         let daily = schedule.days(ofDailyRun: schedule.dailyDate(at: environment.now()))
         if try await !isFinished(daily, account), let failure = try await collector.collect(.daily, daily).failure {
             return failure

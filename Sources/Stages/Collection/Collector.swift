@@ -10,15 +10,18 @@ package struct CollectionEnvironment: Sendable {
     package var pause: @Sendable (Double) async throws -> Void
     package var newID: @Sendable () -> EventID
     package var logger: Logger
+    /// Where runs under way are entered; nil where nobody needs to know.
+    package var ledger: (any RunLedger)?
 
     package init(
         now: @escaping @Sendable () -> Timestamp, pause: @escaping @Sendable (Double) async throws -> Void,
-        newID: @escaping @Sendable () -> EventID, logger: Logger
+        newID: @escaping @Sendable () -> EventID, logger: Logger, ledger: (any RunLedger)? = nil
     ) {
         self.now = now
         self.pause = pause
         self.newID = newID
         self.logger = logger
+        self.ledger = ledger
     }
 }
 
@@ -36,17 +39,20 @@ package struct Collector: Sendable {
     private let log: any EventStore
     private let prices: CurrentPrices
     private let calendar: BusinessCalendar
+    private let memory: DayMemory
     private let environment: CollectionEnvironment
 
+    /// - Parameter memory: of earlier collections, so that only what is new is read from the log.
     package init(
         account: CollectedAccount, source: any UsageSource, log: any EventStore, prices: CurrentPrices,
-        calendar: BusinessCalendar, environment: CollectionEnvironment
+        calendar: BusinessCalendar, memory: DayMemory = DayMemory(), environment: CollectionEnvironment
     ) {
         self.account = account
         self.source = source
         self.log = log
         self.prices = prices
         self.calendar = calendar
+        self.memory = memory
         self.environment = environment
     }
 
@@ -62,26 +68,47 @@ package struct Collector: Sendable {
             report.note(["\(days.lowerBound) has not begun"])
             return report
         }
-        let stream = CollectionReport.stream(of: account, firstDay: utcDays.lowerBound)
+        let entry = RunEntry(
+            account: account, kind: kind, days: days, run: report.run,
+            stream: CollectionReport.stream(of: account, firstDay: utcDays.lowerBound))
+        let entered = try environment.ledger?.enter(entry)
         let producer = FreshProducer(
             store: log, name: ProducerName("ingest-\(account.provider)-\(report.run)"), pause: environment.pause)
-        try await producer.append([StreamAppend(stream, [event(report.started, of: report)])])
-        let before = await source.effort
-        try await keep(utcDays, through: producer, into: &report, progress)
-        let after = await source.effort
-        report.effort = SourceEffort(
-            requests: after.requests - before.requests, retries: after.retries - before.retries)
-        try Task.checkCancellation()
-        try await producer.append([StreamAppend(stream, [event(report.ended, of: report)])])
-        tell(report)
+        if let ledger = environment.ledger {
+            try await AbandonedRuns(ledger: ledger, log: log, environment: environment).close(through: producer)
+        }
+        try await producer.append([StreamAppend(entry.stream, [event(report.started, of: report)])])
+        do {
+            let before = await source.effort
+            try await keep(utcDays, through: producer, into: &report, progress)
+            let after = await source.effort
+            report.effort = SourceEffort(
+                requests: after.requests - before.requests, retries: after.retries - before.retries)
+            try Task.checkCancellation()
+        } catch is CancellationError {
+            report.failure = SourceFailure(.cancelled, "the run was stopped; what it had committed stays")
+            // The record is closed although the task is cancelled: outside it.
+            try await Task { [report] in try await end(report, in: entry.stream, entered, producer) }.value
+            throw CancellationError()
+        }
+        try await end(report, in: entry.stream, entered, producer)
         return report
+    }
+
+    private func end(
+        _ report: CollectionReport, in stream: StreamName, _ entered: (any EnteredRun)?, _ producer: FreshProducer
+    ) async throws {
+        try await producer.append([StreamAppend(stream, [event(report.ended, of: report)])])
+        try entered?.remove()
+        tell(report)
     }
 
     private func keep(
         _ days: ClosedRange<Day>, through producer: FreshProducer, into report: inout CollectionReport,
         _ progress: Progress
     ) async throws {
-        let keeper = DayKeeper(log: log, producer: producer, run: report.run, now: environment.now)
+        let keeper = DayKeeper(
+            log: log, producer: producer, memory: memory, run: report.run, now: environment.now)
         do {
             try await keepUsage(of: days, keeper, into: &report, progress)
         } catch {

@@ -11,6 +11,7 @@ struct DayKeeper: Sendable {
 
     let log: any EventStore
     let producer: FreshProducer
+    let memory: DayMemory
     let run: EventID
     let now: @Sendable () -> Timestamp
 
@@ -18,11 +19,11 @@ struct DayKeeper: Sendable {
     /// - Throws: `UsageRejection`; `StoreError`; `UndecodableEvent`.
     func keep(_ day: Day, _ observation: UsageObservation, _ prices: PriceCatalogue) async throws -> [FinOpsEvent] {
         let stream = StreamName.usage(account: observation.account, day: day)
-        return try await keep(in: stream) { recorded, version in
-            let state = UsageDay.fold(recorded)
-            let events = try UsageDay.decide(.observe(observation, prices), state)
+        return try await keep(in: stream, memory.usage) { folded in
+            let events = try UsageDay.decide(.observe(observation, prices), folded.state)
             let appends = UsageDay.appends(
-                events, account: observation.account, day: day, expected: version, occurred: now(), correlation: run)
+                events, account: observation.account, day: day, expected: folded.version, occurred: now(),
+                correlation: run)
             return Decision(events: events, appends: appends)
         }
     }
@@ -31,10 +32,11 @@ struct DayKeeper: Sendable {
     /// - Throws: `BillRejection`; `StoreError`; `UndecodableEvent`.
     func keep(_ day: Day, _ observation: BillObservation) async throws -> [FinOpsEvent] {
         let stream = StreamName.bill(account: observation.account, day: day)
-        return try await keep(in: stream) { recorded, version in
-            let events = try BillDay.decide(observation, BillDay.fold(recorded))
+        return try await keep(in: stream, memory.bills) { folded in
+            let events = try BillDay.decide(observation, folded.state)
             let appends = BillDay.appends(
-                events, account: observation.account, day: day, expected: version, occurred: now(), correlation: run)
+                events, account: observation.account, day: day, expected: folded.version, occurred: now(),
+                correlation: run)
             return Decision(events: events, appends: appends)
         }
     }
@@ -45,14 +47,12 @@ struct DayKeeper: Sendable {
         let appends: [StreamAppend]
     }
 
-    private func keep(
-        in stream: StreamName, decide: ([FinOpsEvent], StreamVersion) throws -> Decision
+    private func keep<Fold>(
+        in stream: StreamName, _ folds: StreamFolds<Fold>, decide: (StreamFolds<Fold>.Folded) throws -> Decision
     ) async throws -> [FinOpsEvent] {
         var attempt = 1
         while true {
-            let recorded = try await log.readAll(stream: stream)
-            let known = try recorded.compactMap { try EventCatalogue.decode($0.event) }
-            let decision = try decide(known, recorded.last?.version ?? .none)
+            let decision = try decide(try await folds.current(stream, in: log))
             if try await append(decision, isLastAttempt: attempt == Self.attempts) { return decision.events }
             attempt += 1
         }

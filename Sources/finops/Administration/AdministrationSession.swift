@@ -135,7 +135,8 @@ extension SecretStore {
     /// The vault of a directory, under its local master key.
     /// - Throws: `VaultError`.
     static func local(of directory: StateDirectory) throws(VaultError) -> SecretStore {
-        SecretStore(directory: directory.vault, wrapping: try LocalMasterKey.open(at: directory.masterKey))
+        hideMemory()
+        return SecretStore(directory: directory.vault, wrapping: try LocalMasterKey.open(at: directory.masterKey))
     }
 }
 

@@ -40,7 +40,7 @@ actor DemoStage {
     /// Makes the directory, starts the provider, connects it, and sets up teams, projects and mappings.
     func prepare() async throws {
         say("a state directory in \(directory.path)")
-        try await run("finops", "init")
+        try await run("finops", "init", "--pipeline", pipeline)
         try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
         let address = try await startSandbox()
         let keyFile = scratch + "/admin-key"
@@ -78,7 +78,6 @@ actor DemoStage {
     /// Runs the pipeline on its scaled clock until Monday's daily run has collected Sunday.
     func playWeek() async throws {
         up = try start("finops", ["up", "--pipeline", pipeline], log: "up")
-        try await waitForClock()
         let late = instant(Self.lateMapping)
         var day = ""
         var isMapped = false
@@ -96,14 +95,6 @@ actor DemoStage {
             if today != day, now < instant(Self.lastRun) { say("the clock shows \(today)") }
             day = today
             try await Task.sleep(for: .milliseconds(200))
-        }
-    }
-
-    private func waitForClock() async throws {
-        while !FileManager.default.fileExists(atPath: directory.clock) {
-            guard up?.exit == nil else { throw CommandFailure(.failure, "finops up ended: \(log("up"))") }
-            // As above: another process makes the file.
-            try await Task.sleep(for: .milliseconds(50))
         }
     }
 

@@ -35,8 +35,11 @@ struct PageQuery: Sendable {
     /// - Parameters:
     ///   - parameters: decoded names and values; a list is a repeated name, with or without `[]`.
     ///   - now: the default of `end_time`.
+    ///   - most: buckets a page has at most, whatever was asked for.
     /// - Throws: a 400 as the provider words it.
-    init(path: String, parameters: [(name: String, value: String)], rules: Rules, now: Int64) throws(ProviderRefusal) {
+    init(
+        path: String, parameters: [(name: String, value: String)], rules: Rules, now: Int64, most: Int = .max
+    ) throws(ProviderRefusal) {
         func last(_ name: String) -> String? { parameters.last { $0.name == name }?.value }
         func list(_ name: String) -> [String] {
             parameters.filter { $0.name == name || $0.name == name + "[]" }.map(\.value)
@@ -53,10 +56,11 @@ struct PageQuery: Sendable {
             throw .badParameter("bucket_width", "Invalid value: '\(name)'.")
         }
         self.width = width.seconds
-        limit =
+        let asked =
             try last("limit").map { text throws(ProviderRefusal) in
                 Int(try Self.integer("limit", text, in: 1...Int64(width.greatest)))
             } ?? width.limit
+        limit = min(asked, most)
         var groupBy: [Dimension] = []
         for text in list("group_by") {
             guard let dimension = Dimension(rawValue: text), rules.groupings.contains(dimension) else {

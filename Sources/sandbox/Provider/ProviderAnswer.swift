@@ -53,11 +53,15 @@ struct ProviderRefusal: Error {
             + "https://platform.openai.com/account/api-keys.",
         type: "invalid_request_error")
 
-    static let wrongKey = object(
-        401,
-        "Incorrect API key provided: sk-admin****. You can find your API key at "
-            + "https://platform.openai.com/account/api-keys.",
-        type: "invalid_request_error", code: "invalid_api_key")
+    static let wrongKey = incorrect(key: "sk-admin****")
+
+    static func incorrect(key: String) -> ProviderRefusal {
+        .object(
+            401,
+            "Incorrect API key provided: \(key). You can find your API key at "
+                + "https://platform.openai.com/account/api-keys.",
+            type: "invalid_request_error", code: "invalid_api_key")
+    }
 
     /// The live answer's odd shape: `error` is a plain string.
     static let missingScope = ProviderRefusal(

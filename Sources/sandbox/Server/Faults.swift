@@ -5,6 +5,8 @@ import JSON
 struct Fault: Sendable {
     enum Kind: String, CaseIterable, Sendable {
         case unauthorized = "401"
+        /// 401 with the whole header in its words, as some gateways have it.
+        case echo
         case forbidden = "403"
         case notFound = "404"
         case tooManyRequests = "429"

@@ -10,6 +10,8 @@ struct SandboxServer: Sendable {
     let control: Control
     /// What opens the organisation's APIs; any key beginning with `sk-proj-` opens the legacy one.
     let adminKey: String
+    /// Buckets a page has at most, whatever is asked for.
+    var mostBuckets = Int.max
 
     @Sendable func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
         if request.uri.path.hasPrefix("/sandbox/") { return try await respondToControl(request) }
@@ -33,6 +35,7 @@ struct SandboxServer: Sendable {
     private func answer(to request: Request, now: Int64, fault: Fault?) throws(ProviderRefusal) -> ProviderAnswer {
         switch fault?.kind {
         case .unauthorized: throw .wrongKey
+        case .echo: throw .incorrect(key: request.headers[.authorization] ?? "none")
         case .forbidden: throw .missingScope
         case .notFound: throw .notFound(request.uri.path)
         case .tooManyRequests: throw .tooManyRequests(retryAfter: fault?.retryAfter)
@@ -69,14 +72,15 @@ struct SandboxServer: Sendable {
             }
             return provider.legacyUsage(of: day, now: now)
         case (3, "v1", "organization/costs"):
-            let query = try PageQuery(path: path, parameters: parameters, rules: .costs, now: now)
+            let query = try PageQuery(path: path, parameters: parameters, rules: .costs, now: now, most: mostBuckets)
             return provider.costs(query, now: now, twist: twist)
         case (3, "v1", "organization/projects"): return provider.projects(after: last("after"), limit: limit)
         case (5, "v1", let rest) where rest.hasPrefix("organization/projects/") && parts[4] == "api_keys":
             return provider.keys(of: parts[3], after: last("after"), limit: limit)
         case (4, "v1", let rest) where rest.hasPrefix("organization/usage/"):
             guard let kind = UsageKind(rawValue: parts[3]) else { throw .notFound(path) }
-            let query = try PageQuery(path: path, parameters: parameters, rules: .usage(kind), now: now)
+            let query = try PageQuery(
+                path: path, parameters: parameters, rules: .usage(kind), now: now, most: mostBuckets)
             return provider.usage(kind, query, now: now, twist: twist)
         default: throw .notFound(path)
         }

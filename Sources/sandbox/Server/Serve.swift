@@ -17,6 +17,7 @@ struct Serve: AsyncParsableCommand {
     var fault: [Fault] = []
     @Option(help: "FROM/TO: between these times of its clock every request fails; may be given several times.")
     var outage: [Outage] = []
+    @Option(help: "Buckets a page has at most, whatever is asked for.") var pageLimit: Int?
     @Flag(help: "Stop when standard input ends.") var lifeline = false
 
     /// The admin key without `--key-file`: not a secret, it opens nothing but this program.
@@ -25,7 +26,8 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let server = SandboxServer(
             provider: try options.provider(), clock: SandboxClock(try clockSource()),
-            control: Control(faults: fault, outages: outage), adminKey: try adminKey())
+            control: Control(faults: fault, outages: outage), adminKey: try adminKey(),
+            mostBuckets: max(1, pageLimit ?? .max))
         if lifeline { Self.stopWhenStandardInputEnds() }
         let portFile = portFile
         let application = Application(

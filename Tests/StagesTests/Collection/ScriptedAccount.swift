@@ -112,6 +112,7 @@ final class CollectionScene: Sendable {
 
     let log: InMemoryEventStore
     let source = ScriptedAccount()
+    let ledger = ScriptedLedger()
     private let time: Mutex<Timestamp>
 
     init(now: Timestamp) {
@@ -128,7 +129,8 @@ final class CollectionScene: Sendable {
             newID: {
                 var random = SystemRandomNumberGenerator()
                 return .v7(at: self.now, using: &random)
-            }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            ledger: ledger)
     }
 
     func collector(in log: (any EventStore)? = nil) -> Collector {
@@ -150,5 +152,33 @@ final class CollectionScene: Sendable {
         let state = UsageDay.fold(try recorded.compactMap { try EventCatalogue.decode($0.event) })
         return state.cells.values.map(\.row).filter { !$0.quantities.isZero }
             .sorted { ($0.bucketStart, $0.model) < ($1.bucketStart, $1.model) }
+    }
+}
+
+/// A ledger whose runs a test gives up.
+final class ScriptedLedger: RunLedger {
+    private let state = Mutex<(entries: [RunEntry], givenUp: Set<EventID>)>((entries: [], givenUp: []))
+
+    var entries: [RunEntry] { state.withLock(\.entries) }
+
+    /// From now on the processes of all runs are gone.
+    func giveUp() { state.withLock { state in state.givenUp = Set(state.entries.map(\.run)) } }
+
+    func enter(_ run: RunEntry) -> any EnteredRun {
+        state.withLock { $0.entries.append(run) }
+        return Entered(entry: run, ledger: self)
+    }
+
+    func abandoned() -> [any EnteredRun] {
+        state.withLock { state in state.entries.filter { state.givenUp.contains($0.run) } }.map {
+            Entered(entry: $0, ledger: self)
+        }
+    }
+
+    private struct Entered: EnteredRun {
+        let entry: RunEntry
+        let ledger: ScriptedLedger
+
+        func remove() { ledger.state.withLock { state in state.entries.removeAll { $0 == entry } } }
     }
 }
