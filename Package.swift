@@ -15,7 +15,6 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
-let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 /// A library of ours: arrows between libraries go down only, and `Ops/check-imports` holds them to it.
@@ -54,7 +53,6 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
         // C libraries of the system, and data compiled in as C
@@ -89,8 +87,8 @@ let package = Package(
         library(
             "Runtime",
             [
-                "CRuntime", "Digest", "EventLog", "JSON", "Messaging", argumentParser, logging, serviceLifecycle,
-                unixSignals, yams,
+                "CRuntime", "Digest", "EventLog", "JSON", "Messaging", "Secret", argumentParser, logging,
+                serviceLifecycle, unixSignals, yams,
             ]),
 
         // Programs
@@ -124,9 +122,7 @@ let package = Package(
             "finops",
             [
                 "CDefaultPipeline", "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Secret", "Storage",
-                "Vault",
-                argumentParser, logging,
-                subprocess, yams,
+                "Vault", argumentParser,
             ]),
         program(
             "sandbox",
