@@ -20,8 +20,9 @@ struct Installation: Sendable {
     static let adminKey = "sk-admin-CANARY-7f3e9b51c2d84a60"
 
     /// Runs `body` in a new installation and leaves nothing of it behind: no process, no file.
+    /// - Parameter followsClock: whether the provider goes by the clock of the state directory.
     static func with(
-        sandbox arguments: [String] = [], _ body: (Installation) async throws -> Void
+        sandbox arguments: [String] = [], followsClock: Bool = false, _ body: (Installation) async throws -> Void
     ) async throws {
         let root = FileManager.default.temporaryDirectory.appending(path: "finops-\(UUID().uuidString.prefix(8))")
         let scratch = root.appending(path: "scratch")
@@ -32,7 +33,8 @@ struct Installation: Sendable {
         let sandbox = try RunningProgram(
             "sandbox",
             ["serve", "--lifeline", "--port-file", portFile.path, "--key-file", root.appending(path: "key").path]
-                + arguments, scratch: scratch, lifeline: true)
+                + arguments + (followsClock ? ["--dir", root.appending(path: "state").path] : []), scratch: scratch,
+            lifeline: true)
         defer { sandbox.send(SIGKILL) }
         try await eventually("the sandbox answers: \(sandbox.standardErrorSoFar)") {
             sandbox.hasEnded || FileManager.default.fileExists(atPath: portFile.path)
@@ -99,8 +101,9 @@ struct Installation: Sendable {
 
 extension Installation {
     /// Initialises the directory and connects the sandbox as account `acme`.
-    func connect() async throws {
-        try await run("finops", "init").expecting()
+    /// - Parameter pipeline: of a demo, whose clock begins then.
+    func connect(pipeline: String? = nil) async throws {
+        try await run("finops", arguments: ["init"] + (pipeline.map { ["--pipeline", $0] } ?? [])).expecting()
         try await run(
             "finops", "connect", "openai", "--name", "acme", "--base-url", address, "--key-file",
             root.appending(path: "key").path

@@ -2,7 +2,8 @@ import Foundation
 import JSON
 import Testing
 
-/// Programs killed at the worst moment: nothing lost, nothing twice, nothing left running.
+/// Programs killed at the worst moment, without a pipeline around them or with it: nothing lost, nothing twice, nothing
+/// left running. What happens to all of them at once, under load: `ChaosTests`.
 @Suite(.serialized) struct KillTests {
     static let day = "2026-11-10"
 
@@ -22,36 +23,6 @@ import Testing
                 // Its own event-log notices that its lifeline has ended, and frees the log.
                 try await eventually("the log's keeper ends") { installation.process("event-log") == nil }
             }
-            try await expectExactDay(installation, oracle)
-        }
-    }
-
-    @Test(arguments: ["event-log", "projector", "attributor", "ingest-openai"])
-    func aKilledStageComesBackAndTheDayIsExact(_ program: String) async throws {
-        let oracle = try Oracle()
-        try await Installation.with { installation in
-            try await installation.connect()
-            try await installation.mapEverything()
-            let up = try installation.start("finops", ["up"])
-            try await installation.allReady()
-            let backfill = Task {
-                // While the log is away, a run may end with 75; and it may be the process that is killed. It is then repeated.
-                var result = try await installation.backfill(Self.day, Self.day)
-                while result.status == 75 || result.status == -SIGKILL {
-                    result = try await installation.backfill(Self.day, Self.day)
-                }
-                return result
-            }
-            for _ in 0..<3 {
-                if let pid = installation.process(program) { kill(pid, SIGKILL) }
-                try await installation.allReady()
-            }
-            try (try await backfill.value).expecting()
-            try await installation.allReady()
-            let answer = try await installation.costs(by: "team,key", Self.day, Self.day)
-            expectEqual(answer, oracle.totals(by: [.team, .key], days: 1...1), by: ["team", "key"])
-            up.send(SIGTERM)
-            try (await up.wait(limit: .seconds(20))).expecting()
             try await expectExactDay(installation, oracle)
         }
     }

@@ -40,6 +40,8 @@ enum ProjectionDatabase {
     static func openForReading(_ path: String) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.readonly = true
+        // While a writer that was killed is recovered from, the file is locked for a moment.
+        configuration.busyMode = .timeout(5)
         configuration.label = "projections"
         do {
             return try DatabaseQueue(path: path, configuration: configuration)
