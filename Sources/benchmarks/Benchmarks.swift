@@ -64,6 +64,8 @@ struct Figure: Sendable {
         Figure(name: "fanout", measure: WireFigures.fanOut),
         Figure(name: "wire", measure: WireFigures.wireAlone),
         Figure(name: "catch-up", measure: ReadFigures.catchUp),
+        Figure(name: "rebuild", measure: ProjectionFigures.rebuild),
+        Figure(name: "report", measure: ProjectionFigures.report),
     ]
 }
 
