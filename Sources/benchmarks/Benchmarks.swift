@@ -65,6 +65,8 @@ struct Figure: Sendable {
         Figure(name: "wire", measure: WireFigures.wireAlone),
         Figure(name: "catch-up", measure: ReadFigures.catchUp),
         Figure(name: "memory", measure: MemoryFigures.idle),
+        Figure(name: "rebuild", measure: ProjectionFigures.rebuild),
+        Figure(name: "report", measure: ProjectionFigures.report),
     ]
 }
 

@@ -12,6 +12,8 @@ struct Answering {
     let reader: ProjectionReader
     let clock: PipelineClock
     let currency: String
+    let rates: ExchangeRates
+    let quiet: Bool
     /// The log's head when the question was asked; of an answer as of an earlier time, where that is.
     let head: Position
 
@@ -28,15 +30,25 @@ struct Answering {
         do {
             return Answering(
                 directory: directory, reader: try ProjectionReader(path: directory.currentProjection),
-                clock: try PipelineClock.load(from: directory), currency: configuration.currency, head: head)
+                clock: try PipelineClock.load(from: directory), currency: configuration.currency,
+                rates: try ExchangeRates(configuration), quiet: options.global.quiet, head: head)
         } catch let failure as ProjectionFailure where failure.code.hasPrefix("projection-") {
             if failure.code == "projection-missing", head == .start {
                 let nothing = InMemoryEventStore { .distantPast }
-                return try await AsOf.fold(nothing, through: .head, directory, configuration)
+                return try await AsOf.fold(nothing, through: .head, directory, configuration, options)
             }
             throw CommandFailure(
-                .tryAgain, failure.message, hint: "make them with: projector rebuild --dir \(directory.path)")
+                failure.code == "projection-damaged" ? .failure : .tryAgain, failure.message,
+                hint: "make them with: projector rebuild --dir \(directory.path)")
         }
+    }
+
+    /// A question in the reporting currency, at the configured rates.
+    func query(by: [CostDimension], _ days: ClosedRange<Day>) -> CostQuery {
+        var query = CostQuery(by: by, from: days.lowerBound, through: days.upperBound)
+        query.currency = currency
+        query.rates = rates
+        return query
     }
 
     // MARK: What every answer carries
@@ -84,7 +96,18 @@ struct Answering {
 
     private func zoned(_ instant: Timestamp) -> String { ZonedHour.text(at: instant, reader.calendar) }
 
-    /// Below a table: of what state the figures are, and what is not in them.
+    /// Says of what state an answer is: below a table, and on stderr beside rows for machines. JSON says it itself.
+    func tell(_ format: OutputFormat, _ notes: [String] = []) throws {
+        for note in notes + (try footnotes()) {
+            switch format {
+            case .table: try Output.line(note)
+            case .csv, .jsonl: if !quiet { Output.message(note) }
+            case .json: break
+            }
+        }
+    }
+
+    /// Of what state the figures are, and what is not in them.
     func footnotes() throws -> [String] {
         let checkpoint = reader.checkpoint
         let time = checkpoint.position == .start ? "" : " (\(zoned(checkpoint.recorded)))"
@@ -100,6 +123,24 @@ struct Answering {
                 "\(account.provider)/\(account.account): usage published through \(through), seen \(observed).")
         }
         return notes
+    }
+}
+
+extension ExchangeRates {
+    /// - Throws: `CommandFailure` for a rate of `config.yaml` that is none.
+    init(_ configuration: Configuration) throws {
+        self.init(
+            try configuration.rates.map { entry in
+                // 18 digits leave room for any amount beside them; what is no number is no rate.
+                guard let from = Day(entry.from), let currency = Currency(entry.currency),
+                    let rate = try? DecimalText(entry.rate), rate.value < 1_000_000_000_000_000_000
+                else {
+                    throw CommandFailure(
+                        .failure,
+                        "config.yaml: \(entry.rate) for \(entry.currency) from \(entry.from) is no rate of exchange")
+                }
+                return Rate(currency: currency.code, from: from, rate: rate)
+            })
     }
 }
 

@@ -16,12 +16,12 @@ enum AsOf {
             throw CommandFailure(.usage, "--as-of takes a position, a time such as 2026-11-20T09:00+09:00, or a day")
         }
         let log = SQLiteEventReader(files: LogFiles(database: directory.logDatabase))
-        return try await fold(log, through: end, directory, configuration)
+        return try await fold(log, through: end, directory, configuration, options)
     }
 
     static func fold(
         _ log: any EventReader, through end: ProjectionBuild.End, _ directory: StateDirectory,
-        _ configuration: Configuration
+        _ configuration: Configuration, _ options: AnswerOptions
     ) async throws -> Answering {
         let path = FileManager.default.temporaryDirectory.appending(path: "finops-as-of-\(UUID().uuidString).db").path(
             percentEncoded: false)
@@ -30,7 +30,8 @@ enum AsOf {
         let checkpoint = try await build.run(into: path)
         return Answering(
             directory: directory, reader: try ProjectionReader(path: path),
-            clock: try PipelineClock.load(from: directory), currency: configuration.currency, head: checkpoint.position)
+            clock: try PipelineClock.load(from: directory), currency: configuration.currency,
+            rates: try ExchangeRates(configuration), quiet: options.global.quiet, head: checkpoint.position)
     }
 
     private static func calendar(_ configuration: Configuration) throws -> BusinessCalendar {

@@ -27,7 +27,7 @@ struct CostsCommand: CancellableCommand {
     func run() async throws {
         let dimensions = try Self.dimensions(by)
         let answering = try await AsOf.answering(options, asOf)
-        let query = try selection.query(by: dimensions, today: answering.today, currency: answering.currency)
+        let query = try selection.query(by: dimensions, answering)
         let report = try answering.reader.costs(query)
         try CostPrinting(answering: answering, query: query, report: report).print(options.format)
     }
@@ -54,16 +54,11 @@ struct CostPrinting {
     func print(_ format: OutputFormat) throws {
         switch format {
         case .json: try Output.line(try document().text)
-        case .csv, .jsonl: try table.write(format)
-        case .table:
-            try table.write(.table)
-            for note in CostDocument.notes(report, currency: answering.currency) + (try answering.footnotes()) {
-                try Output.line(note)
-            }
+        case .csv, .jsonl: try CostDocument.table(report, by: query.by).write(format)
+        case .table: try CostDocument.readableTable(report, by: query.by, currency: answering.currency).write(.table)
         }
+        try answering.tell(format, CostDocument.notes(report, currency: answering.currency))
     }
-
-    private var table: Table { CostDocument.table(report, by: query.by, currency: answering.currency) }
 
     private func document() throws -> JSONValue {
         var members = try answering.envelope()
@@ -94,8 +89,7 @@ struct RecentCommand: AsyncParsableCommand {
     func run() async throws {
         let answering = try await Answering.open(options)
         let today = answering.today
-        var query = CostQuery(by: [.day], from: today.advanced(by: 1 - days), through: today)
-        query.currency = answering.currency
+        let query = answering.query(by: [.day], today.advanced(by: 1 - days)...today)
         let report = try answering.reader.costs(query)
         try CostPrinting(answering: answering, query: query, report: report).print(options.format)
     }

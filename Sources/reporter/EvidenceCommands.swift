@@ -15,7 +15,7 @@ struct UnattributedCommand: AsyncParsableCommand {
     func run() async throws {
         let answering = try await Answering.open(options)
         let by: [CostDimension] = [.provider, .account, .providerProject, .key]
-        var query = try selection.query(by: by, today: answering.today, currency: answering.currency)
+        var query = try selection.query(by: by, answering)
         query.filters[.project] = CostQuery.none
         let report = try answering.reader.costs(query)
         try CostPrinting(answering: answering, query: query, report: report).print(options.format)
@@ -42,18 +42,18 @@ struct ExplainCommand: AsyncParsableCommand {
 
     func run() async throws {
         let answering = try await AsOf.answering(options, asOf)
-        let query = try selection.query(by: [], today: answering.today, currency: answering.currency)
+        let query = try selection.query(by: [], answering)
         let explanation = try answering.reader.explain(query, limit: limit)
         let table = table(explanation, answering)
         switch options.format {
         case .json: try Output.line(try document(explanation, table, answering, query).text)
         case let format:
             try table.write(format)
-            guard format == .table else { return }
-            try Output.line(
+            let figure =
                 "\(explanation.count) cells, \(NanoText.text(explanation.cost)) \(answering.currency); "
-                    + "shown are \(explanation.evidence.count).")
-            for note in try answering.footnotes() { try Output.line(note) }
+                + "shown are \(explanation.evidence.count)."
+            let rest = CostDocument.unconverted(explanation.unconverted, currency: answering.currency)
+            try answering.tell(format, [figure] + rest)
         }
     }
 
@@ -63,7 +63,8 @@ struct ExplainCommand: AsyncParsableCommand {
             Table.Column("provider"), Table.Column("account"), Table.Column("service"),
             Table.Column("provider_project"),
             Table.Column("key"), Table.Column("model"), Table.Column("team"), Table.Column("project"),
-            Table.Column("cost", .right), Table.Column("cost_nano", .right), Table.Column("currency"),
+            Table.Column("cost", .right, display: { $0.isNull ? "unpriced" : Table.plainText($0) }),
+            Table.Column("cost_nano", .right), Table.Column("currency"),
             Table.Column("input_tokens", .right), Table.Column("output_tokens", .right),
             Table.Column("requests", .right),
             Table.Column("price_version"), Table.Column("rule"), Table.Column("rule_version", .right),

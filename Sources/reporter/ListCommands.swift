@@ -19,7 +19,7 @@ struct ListPrinting {
             try Output.line(JSONValue.object(members).text)
         case let format:
             try table.write(format)
-            if format == .table { for note in try answering.footnotes() { try Output.line(note) } }
+            try answering.tell(format)
         }
     }
 }

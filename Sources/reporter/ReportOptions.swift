@@ -7,17 +7,22 @@ import Runtime
 struct AnswerOptions: ParsableArguments {
     @OptionGroup var global: GlobalOptions
 
-    @Flag(name: .customLong("csv"), help: "Print CSV.")
+    @Flag(name: .customLong("csv"), help: "Print CSV; what state it is of is said on stderr.")
     var csv = false
+
+    @Flag(name: .customLong("jsonl"), help: "Print one JSON object a row; what state they are of is said on stderr.")
+    var jsonl = false
 
     @Flag(name: .customLong("no-wait"), help: "Do not wait for a running pipeline to reach the log's head.")
     var noWait = false
 
     func validate() throws {
-        if csv, global.json { throw ValidationError("give --json or --csv, not both") }
+        if [csv, global.json, jsonl].filter(\.self).count > 1 {
+            throw ValidationError("give one of --json, --jsonl and --csv")
+        }
     }
 
-    var format: OutputFormat { global.json ? .json : csv ? .csv : .table }
+    var format: OutputFormat { global.json ? .json : jsonl ? .jsonl : csv ? .csv : .table }
 }
 
 /// What costs are asked for.
@@ -55,14 +60,28 @@ struct SelectionOptions: ParsableArguments {
     @Option(name: .customLong("service"), help: "Only this service.")
     var service: String?
 
-    func query(by: [CostDimension], today: Day, currency: String) throws -> CostQuery {
-        let days = try days(today: today)
-        var query = CostQuery(by: by, from: days.lowerBound, through: days.upperBound)
+    @Option(name: .customLong("provider-project"), help: "Only this project of the provider.")
+    var providerProject: String?
+
+    @Option(
+        name: .customLong("tier"), help: "Only this service tier; \"none\" for rows without one, as for every filter.")
+    var tier: String?
+
+    @Option(name: .customLong("batch"), help: "true, false or none.")
+    var batch: String?
+
+    func validate() throws {
+        if let batch, !["true", "false", CostQuery.none].contains(batch) {
+            throw ValidationError("--batch is true, false or none, not \"\(batch)\"")
+        }
+    }
+
+    func query(by: [CostDimension], _ answering: Answering) throws -> CostQuery {
+        var query = answering.query(by: by, try days(today: answering.today))
         query.basis = basis
-        query.currency = currency
         let filters: [CostDimension: String?] = [
             .team: team, .project: project, .key: key, .model: model, .provider: provider, .account: account,
-            .service: service,
+            .service: service, .providerProject: providerProject, .tier: tier, .batch: batch,
         ]
         query.filters = filters.compactMapValues(\.self)
         return query

@@ -23,8 +23,7 @@ struct SummaryCommand: AsyncParsableCommand {
     func run() async throws {
         let answering = try await Answering.open(options)
         let periods = try Self.days(today: answering.today).map { name, days in
-            var query = CostQuery(by: [], from: days.lowerBound, through: days.upperBound)
-            query.currency = answering.currency
+            let query = answering.query(by: [], days)
             return Period(name: name, query: query, report: try answering.reader.costs(query))
         }
         switch options.format {
@@ -58,7 +57,7 @@ struct SummaryCommand: AsyncParsableCommand {
     private func write(_ answering: Answering, _ periods: [Period], _ format: OutputFormat) throws {
         var table = Table([
             Table.Column("period"), Table.Column("from"), Table.Column("to"),
-            Table.Column("cost", title: answering.currency, .right, display: CostDocument.rounded),
+            Table.Column("cost", title: answering.currency, .right),
             Table.Column("input_tokens", title: "input", .right),
             Table.Column("output_tokens", title: "output", .right),
             Table.Column("requests", .right), Table.Column("unpriced_rows", title: "unpriced", .right),
@@ -67,13 +66,13 @@ struct SummaryCommand: AsyncParsableCommand {
             let total = period.report.total
             return [
                 .string(period.name), .string("\(period.query.from)"), .string("\(period.query.through)"),
-                .string(NanoText.text(total.cost)), .integer(total.inputTokens), .integer(total.outputTokens),
+                .string(format == .table ? CostDocument.readable(total) : NanoText.text(total.cost)),
+                .integer(total.inputTokens), .integer(total.outputTokens),
                 .integer(total.requests), .integer(period.report.unpriced.rows),
             ]
         }
         try table.write(format)
-        guard format == .table else { return }
-        try Output.line("Data delay: \(Self.dataDelay).")
-        for note in try answering.footnotes() { try Output.line(note) }
+        let rest = periods.last.map { CostDocument.notes($0.report, currency: answering.currency) } ?? []
+        try answering.tell(format, ["Data delay: \(Self.dataDelay)."] + rest)
     }
 }

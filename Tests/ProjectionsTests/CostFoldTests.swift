@@ -65,7 +65,68 @@ import Testing
         try await log.catchUp()
         let report = try log.query(from: "2026-11-20", to: "2026-11-20")
         #expect(report.total.cost == 10)
-        #expect(report.unconverted == ["EUR": 7])
+        #expect(report.total.unconverted == ["EUR": 7])
+        #expect(
+            try log.query([.key], from: "2026-11-20", to: "2026-11-20").rows.map(\.sums.unconverted) == [
+                [:], ["EUR": 7],
+            ])
+    }
+
+    @Test(arguments: [[], [.key], [.day], [.hour], [.team, .model]] as [[CostDimension]])
+    func amountsAreConvertedAtTheRateOfTheirDay(by: [CostDimension]) async throws {
+        let log = ScenarioLog()
+        try await log.append([
+            // Business days 2026-11-18 (before any rate), -19 and -20.
+            recorded(usage("2026-11-17T20", key: "key-b", nanos: 1_000, currency: "EUR")),
+            recorded(usage("2026-11-18T20", key: "key-b", nanos: 1_000, currency: "EUR")),
+            recorded(usage("2026-11-19T20", key: "key-b", nanos: 3, currency: "EUR")),
+            recorded(usage("2026-11-19T20", nanos: 10)),
+        ])
+        try await log.catchUp()
+        let rates = try ExchangeRates([
+            .init(currency: "EUR", from: Day("2026-11-20")!, rate: DecimalText("1.5")),
+            .init(currency: "EUR", from: Day("2026-11-19")!, rate: DecimalText("1.083")),
+        ])
+        let report = try log.query(by, from: "2026-11-01", to: "2026-11-30", rates: rates)
+        // 1,000 × 1.083, and 3 × 1.5 = 4.5, rounded half-even; 10 needs no rate.
+        #expect(report.total.cost == 1_083 + 4 + 10)
+        #expect(report.total.unconverted == ["EUR": 1_000])
+        #expect(report.converted.map(\.cost) == [1_083, 4])
+        #expect(report.rows.reduce(0) { $0 + $1.sums.cost } == report.total.cost)
+    }
+
+    @Test func batchAndTierFilterLikeAnyDimension() async throws {
+        let log = ScenarioLog()
+        var batch = usage("2026-11-19T20", nanos: 5)
+        batch.batch = true
+        var untold = usage("2026-11-19T20", nanos: 7)
+        untold.clearBatch()
+        untold.serviceTier = "priority"
+        try await log.append([recorded(batch), recorded(untold), recorded(usage("2026-11-19T20", nanos: 100))])
+        try await log.catchUp()
+        func cost(_ filters: [CostDimension: String], _ by: [CostDimension] = []) throws -> Int128 {
+            try log.query(by, from: "2026-11-20", to: "2026-11-20", filters: filters).total.cost
+        }
+        for by: [CostDimension] in [[], [.hour], [.key]] {
+            #expect(try cost([.batch: "true"], by) == 5)
+            #expect(try cost([.batch: "none"], by) == 7)
+            #expect(try cost([.batch: "false"], by) == 100)
+            #expect(try cost([.tier: "priority"], by) == 7)
+            #expect(try cost([.tier: "default", .batch: "false", .providerProject: "proj-1"], by) == 100)
+        }
+    }
+
+    @Test func anUnpricedRowIsMarkedInItsGroup() async throws {
+        let log = ScenarioLog()
+        try await log.append([
+            recorded(usage("2026-11-19T20", model: "new-model", nanos: nil)),
+            recorded(usage("2026-11-19T20", nanos: 10)),
+        ])
+        try await log.catchUp()
+        for by: [CostDimension] in [[.model], [.model, .hour], [.model, .key]] {
+            let rows = try log.query(by, from: "2026-11-20", to: "2026-11-20").rows
+            #expect(rows.map(\.sums.unpricedRows) == [0, 1])
+        }
     }
 
     @Test(arguments: [("2026-03-08", 23), ("2026-11-01", 25), ("2026-06-01", 24)])

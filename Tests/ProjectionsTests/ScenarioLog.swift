@@ -69,12 +69,13 @@ final class ScenarioLog {
 
     func query(
         _ by: [CostDimension] = [], from: String, to: String, basis: CostQuery.Basis = .best,
-        filters: [CostDimension: String] = [:]
+        filters: [CostDimension: String] = [:], rates: ExchangeRates = ExchangeRates()
     ) throws -> CostReport {
         let projections = try ProjectionReader(path: files.current)
         var query = CostQuery(by: by, from: Day(from)!, through: Day(to)!)
         query.basis = basis
         query.filters = filters
+        query.rates = rates
         return try projections.costs(query)
     }
 }

@@ -4,7 +4,7 @@
 /// 64-bit sums hold any total: `units` reaches its end at 9 × 10¹⁸ units, `nanos` after 9 × 10⁹ cells. Both are linear in
 /// the cells, so they come out the same whatever the order and batching. `STRICT` refuses a sum that left the integers.
 enum ProjectionSchema {
-    static let version: Int64 = 1
+    static let version: Int64 = 2
 
     static let tables = """
         CREATE TABLE checkpoint(
@@ -25,14 +25,14 @@ enum ProjectionSchema {
             series INTEGER NOT NULL, begins INTEGER NOT NULL, owner INTEGER NOT NULL, rule TEXT, version INTEGER,
             PRIMARY KEY (series, begins)) STRICT, WITHOUT ROWID;
         CREATE TABLE cell(
-            id INTEGER PRIMARY KEY, day INTEGER NOT NULL, length INTEGER NOT NULL, requests INTEGER NOT NULL,
-            input_tokens INTEGER NOT NULL, cached_input_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL,
-            output_tokens INTEGER NOT NULL, cost INTEGER, currency INTEGER NOT NULL, price_version INTEGER NOT NULL,
-            unpriced_reason INTEGER NOT NULL, flags INTEGER NOT NULL, position INTEGER NOT NULL,
-            observed INTEGER NOT NULL, audio_input_tokens INTEGER, cached_audio_input_tokens INTEGER,
-            audio_output_tokens INTEGER, image_input_tokens INTEGER, cached_image_input_tokens INTEGER,
-            image_output_tokens INTEGER, images INTEGER, characters INTEGER, seconds INTEGER, usage_bytes INTEGER,
-            sessions INTEGER, calls INTEGER) STRICT;
+            id INTEGER PRIMARY KEY, day INTEGER NOT NULL, requests INTEGER NOT NULL, input_tokens INTEGER NOT NULL,
+            cached_input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost INTEGER, terms INTEGER NOT NULL,
+            position INTEGER NOT NULL, observed INTEGER NOT NULL) STRICT;
+        CREATE TABLE cell_detail(
+            id INTEGER PRIMARY KEY, \(CellTable.detailColumns.map { "\($0) INTEGER" }.joined(separator: ", "))) STRICT;
+        CREATE TABLE terms(
+            id INTEGER PRIMARY KEY, currency INTEGER NOT NULL, length INTEGER NOT NULL, price_version INTEGER NOT NULL,
+            unpriced_reason INTEGER NOT NULL, flags INTEGER NOT NULL) STRICT;
         CREATE TABLE daily(
             series INTEGER NOT NULL, day INTEGER NOT NULL, utc_day INTEGER NOT NULL, owner INTEGER NOT NULL,
             currency INTEGER NOT NULL, in_force INTEGER NOT NULL, \(sums),
@@ -41,6 +41,10 @@ enum ProjectionSchema {
             day INTEGER NOT NULL, owner INTEGER NOT NULL, account INTEGER NOT NULL, model INTEGER NOT NULL,
             basis INTEGER NOT NULL, in_force INTEGER NOT NULL, currency INTEGER NOT NULL, \(sums),
             PRIMARY KEY (day, owner, account, model, basis, in_force, currency)) STRICT, WITHOUT ROWID;
+        CREATE TABLE daily_owner(
+            day INTEGER NOT NULL, owner INTEGER NOT NULL, account INTEGER NOT NULL, basis INTEGER NOT NULL,
+            in_force INTEGER NOT NULL, currency INTEGER NOT NULL, \(sums),
+            PRIMARY KEY (day, owner, account, basis, in_force, currency)) STRICT, WITHOUT ROWID;
         CREATE TABLE in_force(
             scope INTEGER NOT NULL, utc_day INTEGER NOT NULL, position INTEGER NOT NULL,
             PRIMARY KEY (scope, utc_day)) STRICT, WITHOUT ROWID;
@@ -93,6 +97,7 @@ enum ProjectionSchema {
             code TEXT, message TEXT, retriable INTEGER, key_mask TEXT, position INTEGER NOT NULL)
             STRICT, WITHOUT ROWID;
         CREATE INDEX cron_logs_by_position ON cron_logs(position);
+        CREATE INDEX cron_logs_by_account ON cron_logs(provider, account, state, ended);
         CREATE TABLE audit_log(
             position INTEGER PRIMARY KEY, time INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
             subject TEXT NOT NULL, detail TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
@@ -118,13 +123,11 @@ enum ProjectionSchema {
             s.api_key AS api_key_id, s.model AS model, s.batch AS batch, s.service_tier AS service_tier,
             s.size AS size, s.source AS source, s.vector_store AS vector_store_id, s.context_level AS context_level,
             s.line_item AS line_item,
-            c.requests, c.input_tokens, c.cached_input_tokens, c.cache_write_tokens, c.output_tokens,
-            c.audio_input_tokens, c.cached_audio_input_tokens, c.audio_output_tokens, c.image_input_tokens,
-            c.cached_image_input_tokens, c.image_output_tokens, c.images, c.characters, c.seconds, c.usage_bytes,
-            c.sessions, c.calls,
+            c.requests, c.input_tokens, c.cached_input_tokens, c.output_tokens,
+            \(CellTable.detailColumns.map { "coalesce(d.\($0), 0) AS \($0)" }.joined(separator: ", ")),
             c.cost AS cost_nano, cu.text AS currency,
             CASE s.basis WHEN 0 THEN 'metered' WHEN 1 THEN 'billed' ELSE 'estimated' END AS basis,
-            pv.text AS price_version, c.flags >> 2 & 1 AS price_estimated, c.flags >> 3 & 1 AS long_context_possible,
+            pv.text AS price_version, t.flags >> 2 & 1 AS price_estimated, t.flags >> 3 & 1 AS long_context_possible,
             ur.text AS unpriced_reason,
             o.team AS team, o.project AS project, at.rule AS attribution_rule, at.version AS attribution_version,
             NULL AS task_type, NULL AS intent,
@@ -136,9 +139,11 @@ enum ProjectionSchema {
         JOIN series s ON s.id = c.id & \(CellID.seriesMask)
         JOIN scope sc ON sc.id = s.scope
         JOIN account a ON a.id = sc.account
-        LEFT JOIN label cu ON cu.id = c.currency
-        LEFT JOIN label pv ON pv.id = c.price_version
-        LEFT JOIN label ur ON ur.id = c.unpriced_reason
+        JOIN terms t ON t.id = c.terms
+        LEFT JOIN cell_detail d ON d.id = c.id
+        LEFT JOIN label cu ON cu.id = t.currency
+        LEFT JOIN label pv ON pv.id = t.price_version
+        LEFT JOIN label ur ON ur.id = t.unpriced_reason
         LEFT JOIN attribution at ON at.series = s.id AND at.begins = (
             SELECT max(begins) FROM attribution b WHERE b.series = s.id AND b.begins <= c.id >> \(CellID.seriesBits))
         LEFT JOIN owner o ON o.id = at.owner;
@@ -147,8 +152,10 @@ enum ProjectionSchema {
     /// What a canonical dump covers, each in the order of its key. The checkpoint's position is part of it.
     static let dumped: [(table: String, order: String)] = [
         ("checkpoint", "one"), ("label", "id"), ("account", "id"), ("scope", "id"), ("owner", "id"), ("series", "id"),
-        ("attribution", "series, begins"), ("cell", "id"), ("daily", "series, day, utc_day, owner, currency"),
-        ("daily_total", "day, owner, account, model, basis, in_force, currency"), ("in_force", "scope, utc_day"),
+        ("attribution", "series, begins"), ("terms", "id"), ("cell", "id"), ("cell_detail", "id"),
+        ("daily", "series, day, utc_day, owner, currency"),
+        ("daily_total", "day, owner, account, model, basis, in_force, currency"),
+        ("daily_owner", "day, owner, account, basis, in_force, currency"), ("in_force", "scope, utc_day"),
         ("bill_rows", "id"), ("allocations", "id"),
         ("assignments", "provider, account, subject_kind, subject, version, begins"), ("restatements", "position"),
         ("unpriced", "provider, model, account, day"), ("teams", "team"), ("projects", "project"),

@@ -1,7 +1,6 @@
 import CSQLite
 
-/// One prepared statement on the C API, kept for the life of its connection: the folds' hot path. GRDB's own statements
-/// cost about twice as much per row.
+/// One prepared statement on the C API, kept for the life of its connection: the folds' hot path, and the answers'.
 final class Statement {
     private let connection: OpaquePointer
     private let handle: OpaquePointer
@@ -148,6 +147,12 @@ extension ProjectionFailure {
     init(_ connection: OpaquePointer, _ code: Int32, doing sql: String) {
         let what = sqlite3_errmsg(connection).map { String(cString: $0) } ?? "SQLite error \(code)"
         let primary = code & 0xFF
+        if [SQLITE_CORRUPT, SQLITE_NOTADB].contains(primary) {
+            self.init(
+                code: "projection-damaged",
+                message: "the projections are damaged (\(what)); `projector rebuild` makes new ones")
+            return
+        }
         self.init(
             code: "sqlite-\(primary)", message: "the projection database refused \"\(sql.prefix(80))\": \(what)",
             isRetriable: [SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL, SQLITE_IOERR].contains(primary))

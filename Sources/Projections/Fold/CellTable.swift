@@ -1,6 +1,6 @@
 import CSQLite
 
-/// A cell's part that its sums and its restatement need.
+/// A row of the table `cell`: the last statement about one bucket of one series.
 struct Cell: Equatable {
     var id: Int64
     var day: Int64
@@ -10,8 +10,12 @@ struct Cell: Equatable {
     var outputTokens: Int64
     /// In nano-units; nil: unpriced.
     var cost: Int64?
-    /// A label; 0 for an unpriced cell.
-    var currency: Int64
+    /// The number of its `Terms`.
+    var terms: Int64
+    /// Of the event that stated it.
+    var position: Int64
+    /// Unix seconds at which the provider was asked.
+    var observed: Int64
 
     /// What it adds to the sums of its day. Billed cells have no quantities; an unpriced metered one is counted as such.
     func sums(basis: CostBasis) -> RollupSums {
@@ -23,78 +27,110 @@ struct Cell: Equatable {
             unpricedInputTokens: unpriced ? inputTokens : 0, unpricedOutputTokens: unpriced ? outputTokens : 0,
             unpricedRequests: unpriced ? requests : 0)
     }
+
+    /// In the order of `init(row:)`.
+    static let columns =
+        "id, day, requests, input_tokens, cached_input_tokens, output_tokens, cost, terms, position, observed"
+
+    init(row: Statement) {
+        id = row.integer(0)
+        day = row.integer(1)
+        requests = row.integer(2)
+        inputTokens = row.integer(3)
+        cachedInputTokens = row.integer(4)
+        outputTokens = row.integer(5)
+        cost = row.optionalInteger(6)
+        terms = row.integer(7)
+        position = row.integer(8)
+        observed = row.integer(9)
+    }
+
+    init(
+        id: Int64, day: Int64, requests: Int64 = 0, inputTokens: Int64 = 0, cachedInputTokens: Int64 = 0,
+        outputTokens: Int64 = 0, cost: Int64?, terms: Int64, position: Int64, observed: Int64
+    ) {
+        self.id = id
+        self.day = day
+        self.requests = requests
+        self.inputTokens = inputTokens
+        self.cachedInputTokens = cachedInputTokens
+        self.outputTokens = outputTokens
+        self.cost = cost
+        self.terms = terms
+        self.position = position
+        self.observed = observed
+    }
+
+    fileprivate func bind(to statement: Statement) {
+        statement.bind(1, id)
+        statement.bind(2, day)
+        statement.bind(3, requests)
+        statement.bind(4, inputTokens)
+        statement.bind(5, cachedInputTokens)
+        statement.bind(6, outputTokens)
+        statement.bind(7, cost)
+        statement.bind(8, terms)
+        statement.bind(9, position)
+        statement.bind(10, observed)
+    }
 }
 
-/// The table `cell` on prepared statements: the hot path of a rebuild is its plain insert.
+/// The tables `cell` and `cell_detail` on prepared statements: the hot path of a rebuild is the plain insert. Counts that
+/// few rows have lie beside, so that the rest is narrow.
 final class CellTable {
-    private let insertPlain: Statement
-    private let insertWhole: Statement
+    private let insert: Statement
+    private let replace: Statement
     private let selectOne: Statement
     private let selectSpan: Statement
     private let delete: Statement
+    private let insertDetail: Statement
+    private let deleteDetail: Statement
 
-    static let columns = [
-        "id", "day", "length", "requests", "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens",
-        "cost", "currency", "price_version", "unpriced_reason", "flags", "position", "observed",
-    ]
-    static let rareColumns = [
-        "audio_input_tokens", "cached_audio_input_tokens", "audio_output_tokens", "image_input_tokens",
-        "cached_image_input_tokens", "image_output_tokens", "images", "characters", "seconds", "usage_bytes",
-        "sessions",
-        "calls",
+    static let detailColumns = [
+        "cache_write_tokens", "audio_input_tokens", "cached_audio_input_tokens", "audio_output_tokens",
+        "image_input_tokens", "cached_image_input_tokens", "image_output_tokens", "images", "characters", "seconds",
+        "usage_bytes", "sessions", "calls",
     ]
 
     init(_ connection: OpaquePointer) throws(ProjectionFailure) {
-        func insert(_ columns: [String]) -> String {
-            "INSERT INTO cell(\(columns.joined(separator: ", "))) VALUES (\(columns.map { _ in "?" }.joined(separator: ",")))"
-                + " ON CONFLICT DO NOTHING"
-        }
-        insertPlain = try Statement(connection, insert(Self.columns))
-        insertWhole = try Statement(connection, insert(Self.columns + Self.rareColumns))
-        let wanted = "id, day, requests, input_tokens, cached_input_tokens, output_tokens, cost, currency"
-        selectOne = try Statement(connection, "SELECT \(wanted) FROM cell WHERE id = ?")
-        selectSpan = try Statement(connection, "SELECT \(wanted) FROM cell WHERE id >= ? AND id < ? AND id & ? = ?")
+        let values = "INTO cell(\(Cell.columns)) VALUES (?,?,?,?,?,?,?,?,?,?)"
+        insert = try Statement(connection, "INSERT \(values) ON CONFLICT DO NOTHING")
+        replace = try Statement(connection, "REPLACE \(values)")
+        selectOne = try Statement(connection, "SELECT \(Cell.columns) FROM cell WHERE id = ?")
+        selectSpan = try Statement(
+            connection, "SELECT \(Cell.columns) FROM cell WHERE id >= ? AND id < ? AND id & ? = ?")
         delete = try Statement(connection, "DELETE FROM cell WHERE id = ?")
+        let marks = Self.detailColumns.map { _ in ",?" }.joined()
+        insertDetail = try Statement(
+            connection, "INSERT INTO cell_detail(id, \(Self.detailColumns.joined(separator: ", "))) VALUES (?\(marks))")
+        deleteDetail = try Statement(connection, "DELETE FROM cell_detail WHERE id = ?")
     }
 
-    /// The values of a new row that are not in `Cell`.
-    struct Details {
-        var length: Int64
-        var cacheWriteTokens: Int64 = 0
-        var priceVersion: Int64 = 0
-        var unpricedReason: Int64 = 0
-        var flags: Int64
-        var position: Int64
-        var observed: Int64
-        var rare: [Int64]?
+    /// - Parameter detail: the counts of `detailColumns`; nil where all are 0.
+    /// - Returns: false if there is a cell of that id: nothing is written then.
+    func insert(_ cell: Cell, detail: [Int64]? = nil) throws(ProjectionFailure) -> Bool {
+        cell.bind(to: insert)
+        guard try insert.insertIfNew() else { return false }
+        if let detail { try write(detail, of: cell.id) }
+        return true
     }
 
-    /// - Returns: false if there is a cell of that id.
-    func insert(_ cell: Cell, _ details: Details) throws(ProjectionFailure) -> Bool {
-        let statement = details.rare == nil ? insertPlain : insertWhole
-        statement.bind(1, cell.id)
-        statement.bind(2, cell.day)
-        statement.bind(3, details.length)
-        statement.bind(4, cell.requests)
-        statement.bind(5, cell.inputTokens)
-        statement.bind(6, cell.cachedInputTokens)
-        statement.bind(7, details.cacheWriteTokens)
-        statement.bind(8, cell.outputTokens)
-        statement.bind(9, cell.cost)
-        statement.bind(10, cell.currency)
-        statement.bind(11, details.priceVersion)
-        statement.bind(12, details.unpricedReason)
-        statement.bind(13, details.flags)
-        statement.bind(14, details.position)
-        statement.bind(15, details.observed)
-        for (index, count) in (details.rare ?? []).enumerated() {
-            statement.bind(Int32(16 + index), count == 0 ? nil : count)
-        }
-        return try statement.insertIfNew()
+    /// Writes the cell, whether there is one of that id or not.
+    func replace(_ cell: Cell, detail: [Int64]?) throws(ProjectionFailure) {
+        cell.bind(to: replace)
+        try replace.run()
+        try deleteDetail.run(.integer(cell.id))
+        if let detail { try write(detail, of: cell.id) }
+    }
+
+    private func write(_ detail: [Int64], of id: Int64) throws(ProjectionFailure) {
+        insertDetail.bind(1, id)
+        for (index, count) in detail.enumerated() { insertDetail.bind(Int32(2 + index), count == 0 ? nil : count) }
+        try insertDetail.run()
     }
 
     func cell(_ id: Int64) throws(ProjectionFailure) -> Cell? {
-        try selectOne.rows([.integer(id)], Self.read).first
+        try selectOne.rows([.integer(id)], Cell.init(row:)).first
     }
 
     /// The cells of one series whose buckets begin in a half-open span of seconds.
@@ -104,15 +140,11 @@ final class CellTable {
                 .integer(CellID.make(bucket: span.lowerBound, series: 0)),
                 .integer(CellID.make(bucket: span.upperBound, series: 0)), .integer(CellID.seriesMask),
                 .integer(series),
-            ], Self.read)
+            ], Cell.init(row:))
     }
 
-    func remove(_ id: Int64) throws(ProjectionFailure) { try delete.run(.integer(id)) }
-
-    static func read(_ row: Statement) -> Cell {
-        Cell(
-            id: row.integer(0), day: row.integer(1), requests: row.integer(2), inputTokens: row.integer(3),
-            cachedInputTokens: row.integer(4), outputTokens: row.integer(5), cost: row.optionalInteger(6),
-            currency: row.integer(7))
+    func remove(_ id: Int64) throws(ProjectionFailure) {
+        try delete.run(.integer(id))
+        try deleteDetail.run(.integer(id))
     }
 }

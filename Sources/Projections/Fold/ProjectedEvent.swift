@@ -4,9 +4,9 @@ import FinOps
 /// One event, decoded off the writer's thread, ready for the folds.
 package struct ProjectedEvent: Sendable {
     enum Content: Sendable {
-        case usage(UsageFact)
+        case usage(UsageStatement)
         /// The message says more than the row: what was stated before.
-        case restatedUsage(UsageFact, WireUsageRestated)
+        case restatedUsage(UsageStatement, WireUsageRestated)
         case other(FinOpsEvent)
         /// A type this program does not know: counted, kept in the log, not guessed at.
         case unknown
@@ -30,12 +30,14 @@ package struct ProjectedEvent: Sendable {
     private static func decode(_ event: NewEvent) -> Content {
         do {
             if event.schema == 1, event.type.text == "usage.recorded" {
-                return .usage(try UsageFactReader.read(event.payload, as: .recorded))
+                return .usage(UsageStatement(try UsageFactReader.read(event.payload, as: .recorded)))
             }
             switch try EventCatalogue.decode(event) {
             case .usageRestated(let message):
-                return .restatedUsage(try UsageFactReader.read(event.payload, as: .restated), message)
-            case .usageRepriced: return .usage(try UsageFactReader.read(event.payload, as: .repriced))
+                return .restatedUsage(
+                    UsageStatement(try UsageFactReader.read(event.payload, as: .restated)), message)
+            case .usageRepriced:
+                return .usage(UsageStatement(try UsageFactReader.read(event.payload, as: .repriced)))
             case .some(let other): return .other(other)
             case nil: return .unknown
             }

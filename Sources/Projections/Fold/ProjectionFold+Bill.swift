@@ -106,7 +106,9 @@ extension ProjectionFold {
         _ event: WireBillAllocated, account: Int64, currency: Currency, _ context: ProjectedEvent
     ) throws -> [Int64] {
         let scope = try dimensions.scope(account: account, providerProject: event.hasProjectID ? event.projectID : nil)
-        let label = try dimensions.label(currency.code)
+        // The kind of statement "allocated"; a bill's buckets are hours once they are spread.
+        let terms = try self.terms.number(
+            of: Terms(currency: try dimensions.label(currency.code), length: 3_600, flags: 3))
         var amounts: [Int64: Int64] = [:]
         for part in event.parts {
             let kind = part.hasModel ? dimensions.kind(ofModel: part.model, account: account) : nil
@@ -115,11 +117,9 @@ extension ProjectionFold {
         }
         for (id, amount) in amounts.sorted(by: { $0.key < $1.key }) {
             let cell = Cell(
-                id: id, day: days.day(of: CellID.bucket(id)), requests: 0, inputTokens: 0, cachedInputTokens: 0,
-                outputTokens: 0, cost: amount, currency: label)
-            let details = CellTable.Details(
-                length: 3_600, flags: 3, position: Int64(context.position), observed: context.recorded.seconds)
-            _ = try cells.insert(cell, details)
+                id: id, day: days.day(of: CellID.bucket(id)), cost: amount, terms: terms,
+                position: Int64(context.position), observed: context.recorded.seconds)
+            _ = try cells.insert(cell)
             try add(cell, to: dimensions.series[Int(CellID.series(id) - 1)])
         }
         return amounts.keys.sorted()

@@ -8,14 +8,12 @@ final class ProjectionFold {
     let dimensions: Dimensions
     let rollups: Rollups
     let cells: CellTable
+    let terms: TermsTable
     var days: BusinessDays
     private(set) var unknownEvents: Int64 = 0
     /// What was newest in each account's usage and bills: the freshness of what the provider has published.
     var freshness: [Int64: (observed: Int64, bucketEnd: Int64)] = [:]
-    private var identities = IdentityCache()
-    private var currencies = LabelCache()
-    private var priceVersions = LabelCache()
-    private var reasons = LabelCache()
+    private var caches: UsageCaches
     private let connection: OpaquePointer
     private var statements: [String: Statement] = [:]
 
@@ -26,15 +24,26 @@ final class ProjectionFold {
         dimensions = try Dimensions(connection)
         rollups = try Rollups(connection, dimensions)
         cells = try CellTable(connection)
+        terms = try TermsTable(connection)
         days = BusinessDays(calendar: calendar)
+        caches = UsageCaches(calendar: calendar)
     }
 
+    /// Lends the caches to a run of events: a local value is changed without the checks that a property of a class has.
+    func withCaches<Outcome>(_ body: (inout UsageCaches) throws -> Outcome) rethrows -> Outcome {
+        var lent = UsageCaches(calendar: days.calendar)
+        swap(&lent, &caches)
+        defer { swap(&lent, &caches) }
+        return try body(&lent)
+    }
+
+    /// - Parameter caches: those that `withCaches` lends.
     /// - Throws: `Inapplicable`, or `ProjectionFailure` after which the generation must be opened anew.
-    func apply(_ event: ProjectedEvent) throws {
+    func apply(_ event: ProjectedEvent, _ caches: inout UsageCaches) throws {
         switch event.content {
-        case .usage(let fact): try apply(fact, event)
-        case .restatedUsage(let fact, let message):
-            try apply(fact, event)
+        case .usage(let statement): try apply(statement.fact, event, &caches)
+        case .restatedUsage(let statement, let message):
+            try apply(statement.fact, event, &caches)
             try apply(message, event)
         case .other(let message): try apply(message, event)
         case .unknown: unknownEvents += 1
@@ -113,38 +122,32 @@ final class ProjectionFold {
         let bucket = CellID.bucket(cell.id)
         return Rollups.Key(
             series: series.id, day: Int32(cell.day), utcDay: Int32(bucket / 86_400),
-            owner: Int32(series.timeline.owner(at: bucket)), currency: Int32(cell.currency))
+            owner: Int32(series.timeline.owner(at: bucket)), currency: Int32(terms.currency(of: cell.terms)))
     }
 
     func add(_ cell: Cell, sign: Int64 = 1, to series: Dimensions.Series) throws(ProjectionFailure) {
         try rollups.add(cell.sums(basis: series.key.basis), sign: sign, to: key(of: cell, series: series))
     }
 
-    private func apply(_ fact: UsageFact, _ event: ProjectedEvent) throws {
+    private func apply(_ fact: UsageFact, _ event: ProjectedEvent, _ caches: inout UsageCaches) throws {
         guard fact.bucketStart >= 0, fact.bucketEnd > fact.bucketStart, fact.bucketEnd < CellID.bucketLimit else {
             throw Inapplicable("the bucket \(fact.bucketStart)..<\(fact.bucketEnd) is not one")
         }
         guard fact.quantities.isBelievable else { throw Inapplicable("a count is negative or above 2^50") }
         guard !fact.hasCost || !fact.currency.isEmpty else { throw Inapplicable("a cost without a currency") }
         // First the number, which may be new, then the list it is in.
-        let number = try series(of: fact, event)
+        let number = try series(of: fact, event, &caches)
         let series = dimensions.series[Int(number - 1)]
-        let cell = try cell(fact, series: series.id)
-        let details = CellTable.Details(
-            length: fact.bucketEnd - fact.bucketStart, cacheWriteTokens: fact.quantities.cacheWriteTokens,
-            priceVersion: try priceVersions.label(fact.payload, fact.priceVersion, orElse: dimensions.label),
-            unpricedReason: try reasons.label(fact.payload, fact.unpricedReason, orElse: dimensions.label),
-            flags: fact.flags, position: Int64(event.position), observed: fact.observed, rare: fact.quantities.rare)
-        let isNew = fact.statement == .recorded ? try cells.insert(cell, details) : false
+        let cell = try cell(fact, series: number, position: event.position, &caches)
+        let isNew = fact.statement == .recorded ? try cells.insert(cell, detail: fact.quantities.detail) : false
         if !isNew {
-            if let old = try cells.cell(cell.id) {
-                try add(old, sign: -1, to: series)
-                try cells.remove(cell.id)
-            }
-            _ = try cells.insert(cell, details)
+            if let old = try cells.cell(cell.id) { try add(old, sign: -1, to: series) }
+            try cells.replace(cell, detail: fact.quantities.detail)
         }
         try add(cell, to: series)
-        note(account: series.account, observed: fact.observed, bucketEnd: fact.bucketEnd)
+        if caches.isNewer(account: series.account, observed: fact.observed, bucketEnd: fact.bucketEnd) {
+            note(account: series.account, observed: fact.observed, bucketEnd: fact.bucketEnd)
+        }
     }
 
     func note(account: Int64, observed: Int64, bucketEnd: Int64) {
@@ -152,23 +155,30 @@ final class ProjectionFold {
         freshness[account] = (max(known.observed, observed), max(known.bucketEnd, bucketEnd))
     }
 
-    private func cell(_ fact: UsageFact, series: Int64) throws -> Cell {
-        Cell(
-            id: CellID.make(bucket: fact.bucketStart, series: series), day: days.day(of: fact.bucketStart),
+    private func cell(_ fact: UsageFact, series: Int64, position: UInt64, _ caches: inout UsageCaches) throws -> Cell {
+        let payload = fact.payload
+        let terms = Terms(
+            currency: fact.hasCost ? try caches.currencies.label(payload, fact.currency, orElse: dimensions.label) : 0,
+            length: fact.bucketEnd - fact.bucketStart,
+            priceVersion: try caches.priceVersions.label(payload, fact.priceVersion, orElse: dimensions.label),
+            unpricedReason: try caches.reasons.label(payload, fact.unpricedReason, orElse: dimensions.label),
+            flags: fact.flags)
+        return Cell(
+            id: CellID.make(bucket: fact.bucketStart, series: series), day: caches.days.day(of: fact.bucketStart),
             requests: fact.quantities.requests, inputTokens: fact.quantities.inputTokens,
             cachedInputTokens: fact.quantities.cachedInputTokens, outputTokens: fact.quantities.outputTokens,
-            cost: fact.hasCost ? fact.costNanos : nil,
-            currency: fact.hasCost ? try currencies.label(fact.payload, fact.currency, orElse: dimensions.label) : 0)
+            cost: fact.hasCost ? fact.costNanos : nil, terms: try caches.number(of: terms, self.terms),
+            position: Int64(position), observed: fact.observed)
     }
 
-    private func series(of fact: UsageFact, _ event: ProjectedEvent) throws -> Int64 {
-        if let known = identities.series(of: fact) { return known }
+    private func series(of fact: UsageFact, _ event: ProjectedEvent, _ caches: inout UsageCaches) throws -> Int64 {
+        if let known = caches.identities.series(of: fact) { return known }
         let row = try row(of: fact, event)
         guard !row.provider.isEmpty, !row.account.isEmpty else { throw Inapplicable("no provider or account") }
         let account = try dimensions.account(provider: row.provider, name: row.account)
         let scope = try dimensions.scope(account: account, providerProject: row.hasProjectID ? row.projectID : nil)
         let id = try dimensions.series(SeriesKey(metered: row, scope: scope))
-        identities.remember(fact, series: id)
+        caches.identities.remember(fact, series: id)
         return id
     }
 

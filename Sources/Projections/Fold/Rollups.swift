@@ -11,23 +11,12 @@ final class Rollups {
         var currency: Int32
     }
 
-    private struct TotalKey: Hashable {
-        var day: Int32
-        var owner: Int32
-        var account: Int32
-        var model: Int32
-        var basis: Int64
-        var inForce: Bool
-        var currency: Int32
-    }
-
     private var pending: [Key: RollupSums] = [:]
-    private var totals: [TotalKey: RollupSums] = [:]
+    private let totals: DailyTotals
+    private let ownerTotals: DailyTotals
     private let dimensions: Dimensions
     private let upsertDaily: Statement
     private let deleteDaily: Statement
-    private let upsertTotal: Statement
-    private let deleteTotal: Statement
     private let selectOfSeries: Statement
     private let selectPart: Statement
     private let setForce: Statement
@@ -45,14 +34,8 @@ final class Rollups {
             connection,
             "DELETE FROM daily WHERE series = ? AND day = ? AND utc_day = ? AND owner = ? AND currency = ? AND cells = 0"
         )
-        upsertTotal = try Statement(
-            connection, "INSERT INTO daily_total VALUES (?,?,?,?,?,?,?,\(marks)) ON CONFLICT DO UPDATE SET \(adding)")
-        deleteTotal = try Statement(
-            connection,
-            """
-            DELETE FROM daily_total WHERE day = ? AND owner = ? AND account = ? AND model = ? AND basis = ?
-            AND in_force = ? AND currency = ? AND cells = 0
-            """)
+        totals = try DailyTotals(connection, "daily_total", hasModel: true)
+        ownerTotals = try DailyTotals(connection, "daily_owner", hasModel: false)
         let columns = "series, day, utc_day, owner, currency, " + sums.joined(separator: ", ")
         selectOfSeries = try Statement(
             connection, "SELECT \(columns) FROM daily WHERE series = ? ORDER BY day, utc_day")
@@ -92,26 +75,17 @@ final class Rollups {
     private func addTotal(
         _ sums: RollupSums, sign: Int64, of key: Key, series: Dimensions.Series, inForce: Bool
     ) throws(ProjectionFailure) {
-        let total = TotalKey(
+        let total = DailyTotals.Key(
             day: key.day, owner: key.owner, account: Int32(series.account), model: Int32(series.model),
-            basis: series.key.basis.rawValue, inForce: inForce, currency: key.currency)
-        guard totals[total, default: RollupSums()].add(sums, sign: sign) else { throw Self.overflow(key) }
+            basis: Int32(series.key.basis.rawValue), inForce: inForce ? 1 : 0, currency: key.currency)
+        guard totals.add(sums, sign: sign, to: total), ownerTotals.add(sums, sign: sign, to: total) else {
+            throw Self.overflow(key)
+        }
     }
 
     private func flushTotals() throws(ProjectionFailure) {
-        for (key, sums) in totals where sums != RollupSums() {
-            for statement in sums.cells < 0 ? [upsertTotal, deleteTotal] : [upsertTotal] {
-                for (index, value) in [key.day, key.owner, key.account, key.model].enumerated() {
-                    statement.bind(Int32(index + 1), Int64(value))
-                }
-                statement.bind(5, key.basis)
-                statement.bind(6, key.inForce ? 1 : 0)
-                statement.bind(7, Int64(key.currency))
-                if statement === upsertTotal { sums.bind(to: statement, from: 8) }
-                try statement.run()
-            }
-        }
-        totals.removeAll(keepingCapacity: true)
+        try totals.flush()
+        try ownerTotals.flush()
     }
 
     private func bind(_ key: Key, to statement: Statement) {

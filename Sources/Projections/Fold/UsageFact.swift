@@ -32,13 +32,19 @@ struct UsageFact {
     var flags: Int64 { statement.rawValue | (priceEstimated ? 4 : 0) | (longContextPossible ? 8 : 0) }
 }
 
+/// A usage row on its way from the reader to the fold: one object, so that it is handed on without being copied.
+final class UsageStatement: Sendable {
+    let fact: UsageFact
+
+    init(_ fact: UsageFact) { self.fact = fact }
+}
+
 /// The counts of a row, in the order of the schema's field numbers.
 struct UsageQuantities {
     static let count = 17
     /// Above this no count is believable, and sums of them stay far from the end of the integers.
     static let limit: Int64 = 1 << 50
 
-    // Requests, input, cached input, cache write, output; then those that few rows have.
     var requests: Int64 = 0
     var inputTokens: Int64 = 0
     var cachedInputTokens: Int64 = 0
@@ -80,17 +86,19 @@ struct UsageQuantities {
         }
     }
 
-    /// The counts that few rows have; nil when this one has none of them.
-    var rare: [Int64]? {
-        guard hasRare else { return nil }
+    /// The counts that few rows have, in the order of `CellTable.detailColumns`; nil when this one has none of them.
+    var detail: [Int64]? {
+        guard hasDetail else { return nil }
         return [
-            audioInputTokens, cachedAudioInputTokens, audioOutputTokens, imageInputTokens, cachedImageInputTokens,
+            cacheWriteTokens, audioInputTokens, cachedAudioInputTokens, audioOutputTokens, imageInputTokens,
+            cachedImageInputTokens,
             imageOutputTokens, images, characters, seconds, usageBytes, sessions, calls,
         ]
     }
 
-    private var hasRare: Bool {
-        audioInputTokens | cachedAudioInputTokens | audioOutputTokens | imageInputTokens | cachedImageInputTokens
+    private var hasDetail: Bool {
+        cacheWriteTokens | audioInputTokens | cachedAudioInputTokens | audioOutputTokens | imageInputTokens
+            | cachedImageInputTokens
             | imageOutputTokens | images | characters | seconds | usageBytes | sessions | calls != 0
     }
 

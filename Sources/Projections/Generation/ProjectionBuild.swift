@@ -35,7 +35,7 @@ package struct ProjectionBuild: Sendable {
     ///   - path: a file that does not exist yet.
     ///   - progress: told after every page.
     /// - Returns: where it came to; its `halt` names the event that it could not pass.
-    /// - Throws: `StoreError`, `ProjectionFailure`, a `DatabaseError`: the file is of no use then.
+    /// - Throws: `StoreError`, `ProjectionFailure`: the file is of no use then.
     package func run(into path: String, progress: @Sendable (Progress) -> Void = { _ in }) async throws
         -> ProjectionWriter.Checkpoint
     {

@@ -1,14 +1,15 @@
 import CSQLite
 import Digest
-import GRDB
 
 /// "The same projections": a SHA-256 over every table in the order of its key, value by value. Two files of the same
 /// content differ in their headers, so files cannot be compared.
 package enum ProjectionDigest {
     /// - Throws: `ProjectionFailure` if the generation cannot be read.
     package static func hex(ofGeneration path: String) throws -> String {
-        let queue = try ProjectionDatabase.openForReading(path)
-        return try queue.read { database in try hex(database.sqliteConnection!) }
+        let connection = try Connection.forReading(path)
+        try connection.execute("BEGIN")
+        defer { try? connection.execute("COMMIT") }  // Nothing was written.
+        return try hex(connection.handle)
     }
 
     private static func hex(_ connection: OpaquePointer) throws(ProjectionFailure) -> String {

@@ -25,6 +25,7 @@ package struct ProjectionFiles: Hashable, Sendable {
 
     /// Lets readers have `generation`, atomically, and removes all older ones: whoever has one open keeps reading it.
     func swap(to generation: String) throws {
+        try flush(generation)
         let name = generation.split(separator: "/").last.map(String.init) ?? generation
         let link = directory + "/current.new"
         try? FileManager.default.removeItem(atPath: link)  // Of a swap that was killed; there may be none.
@@ -34,6 +35,16 @@ package struct ProjectionFiles: Hashable, Sendable {
                 code: "errno-\(errno)", message: "the new projections cannot be swapped in at \(current)")
         }
         for number in try numbers() where "\(number).db" != name { Self.remove(directory + "/\(number).db") }
+    }
+
+    /// A build writes without syncing: what readers get must be on the disk whole.
+    private func flush(_ generation: String) throws {
+        let descriptor = open(generation, O_RDWR | O_CLOEXEC)
+        defer { close(descriptor) }
+        guard descriptor >= 0, fsync(descriptor) == 0 else {
+            throw ProjectionFailure(
+                code: "errno-\(errno)", message: "\(generation): \(String(cString: strerror(errno)))")
+        }
     }
 
     static func remove(_ database: String) {

@@ -1,7 +1,6 @@
 package import EventLog
 package import FinOps
 import Foundation
-import GRDB
 
 /// The one writer of a generation: events in, rows and checkpoint out, in one transaction a batch.
 package actor ProjectionWriter {
@@ -21,7 +20,7 @@ package actor ProjectionWriter {
     private let executor = QueueExecutor(label: "projection-writer")
     private let mode: Mode
     private let zone: String
-    private var queue: DatabaseQueue?
+    private var connection: Connection?
     private var fold: ProjectionFold?
     private var checkpoint = Checkpoint(position: .start, recorded: .distantPast)
     private var skipped: Set<UInt64> = []
@@ -37,23 +36,19 @@ package actor ProjectionWriter {
     }
 
     private func open(_ calendar: BusinessCalendar) throws {
-        let queue = try mode == .build ? ProjectionDatabase.openForBuild(path) : ProjectionDatabase.openForWriting(path)
-        self.queue = queue
-        fold = try queue.inDatabase { database in
-            if mode == .build { try create(database) }
-            let connection = database.sqliteConnection!
-            let stored = try GenerationState(connection)
-            try stored.requireCurrent(zone: zone)
-            checkpoint = stored.checkpoint
-            return try ProjectionFold(connection, calendar: calendar, unknownEvents: stored.unknownEvents)
-        }
+        let connection = try mode == .build ? Connection.forBuild(path) : Connection.forWriting(path)
+        self.connection = connection
+        if mode == .build { try create(connection) }
+        let stored = try GenerationState(connection.handle)
+        try stored.requireCurrent(zone: zone)
+        checkpoint = stored.checkpoint
+        fold = try ProjectionFold(connection.handle, calendar: calendar, unknownEvents: stored.unknownEvents)
     }
 
-    private nonisolated func create(_ database: Database) throws {
-        try database.execute(sql: ProjectionSchema.tables)
-        try database.execute(
-            sql: "INSERT INTO checkpoint VALUES (1, 0, 0, ?, ?, 0, NULL, NULL, NULL)",
-            arguments: [ProjectionSchema.version, zone])
+    private func create(_ connection: Connection) throws {
+        try connection.execute(ProjectionSchema.tables)
+        try Statement(connection.handle, "INSERT INTO checkpoint VALUES (1, 0, 0, ?, ?, 0, NULL, NULL, NULL)").run(
+            .integer(ProjectionSchema.version), .text(zone))
     }
 
     package var state: Checkpoint { checkpoint }
@@ -66,41 +61,42 @@ package actor ProjectionWriter {
     ///   - through: the checkpoint afterwards: how far the log has been looked at with these events.
     ///   - commit: false where a build goes on with the same transaction.
     /// - Throws: `ProjectionHalt` at an event that cannot be applied: everything before it is written and committed.
-    ///   `ProjectionFailure` or a `DatabaseError`: nothing of the transaction is kept, and the generation must be opened anew.
+    ///   `ProjectionFailure`: nothing of the transaction is kept, and the generation must be opened anew.
     package func apply(_ events: [ProjectedEvent], through: Position, commit: Bool = true) throws {
-        guard let queue, let fold else { throw Self.closed }
-        try queue.inDatabase { database in
-            if !inTransaction { try database.execute(sql: "BEGIN IMMEDIATE") }
+        guard let connection, let fold else { throw Self.closed }
+        let halt: ProjectionHalt?
+        do {
+            if !inTransaction { try connection.execute("BEGIN IMMEDIATE") }
             inTransaction = true
-            do {
-                let halt = try advance(events, fold)
-                if halt == nil, through > checkpoint.position { checkpoint.position = through }
-                checkpoint.halt = halt
-                if commit || halt != nil { try self.commit(database, fold) }
-                if let halt { throw halt }
-            } catch let halt as ProjectionHalt {
-                throw halt
-            } catch {
-                close()
-                throw error
-            }
+            halt = try advance(events, fold)
+            if halt == nil, through > checkpoint.position { checkpoint.position = through }
+            checkpoint.halt = halt
+            if commit || halt != nil { try self.commit(connection, fold) }
+        } catch {
+            close()
+            throw error
         }
+        if let halt { throw halt }
     }
 
     private func advance(_ events: [ProjectedEvent], _ fold: ProjectionFold) throws -> ProjectionHalt? {
-        for event in events where event.position > checkpoint.position.value {
-            if !skipped.contains(event.position) {
-                do { try fold.apply(event) } catch let refusal as Inapplicable {
-                    return ProjectionHalt(position: event.position, type: event.type.text, reason: refusal.reason)
+        var reached = checkpoint
+        defer { checkpoint = reached }
+        return try fold.withCaches { caches in
+            for event in events where event.position > reached.position.value {
+                if skipped.isEmpty || !skipped.contains(event.position) {
+                    do { try fold.apply(event, &caches) } catch let refusal as Inapplicable {
+                        return ProjectionHalt(position: event.position, type: event.type.text, reason: refusal.reason)
+                    }
                 }
+                reached.position = Position(event.position)
+                reached.recorded = event.recorded
             }
-            checkpoint.position = Position(event.position)
-            checkpoint.recorded = event.recorded
+            return nil
         }
-        return nil
     }
 
-    private func commit(_ database: Database, _ fold: ProjectionFold) throws {
+    private func commit(_ connection: Connection, _ fold: ProjectionFold) throws {
         try fold.flush()
         try fold.run(
             """
@@ -110,27 +106,24 @@ package actor ProjectionWriter {
             .integer(Int64(checkpoint.position.value)), .integer(checkpoint.recorded.microseconds),
             .integer(fold.unknownEvents), SQLValue(checkpoint.halt.map { Int64($0.position) }),
             SQLValue(checkpoint.halt?.type), SQLValue(checkpoint.halt?.reason))
-        try database.execute(sql: "COMMIT")
+        try connection.execute("COMMIT")
         inTransaction = false
     }
 
-    /// Makes a built generation fit to be read: indexes and views are created, the file is put into WAL mode.
+    /// Makes a built generation fit to be read: views are created, the file is put into WAL mode.
     package func finishBuild() throws {
-        guard let queue else { throw Self.closed }
+        guard let connection else { throw Self.closed }
         fold = nil
-        try queue.inDatabase { database in
-            try database.execute(sql: ProjectionSchema.views)
-            try database.execute(sql: "ANALYZE")
-        }
-        try queue.close()
-        self.queue = nil
-        try ProjectionDatabase.openForWriting(path).close()
+        try connection.execute(ProjectionSchema.views)
+        self.connection = nil
+        _ = consume connection
+        _ = try Connection.forWriting(path)
     }
 
     /// Ends the use of the file; an open transaction is given up.
     package func close() {
         fold = nil
-        queue = nil
+        connection = nil
         inTransaction = false
     }
 

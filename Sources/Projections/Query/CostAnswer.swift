@@ -7,15 +7,30 @@ struct CostAnswer {
     let connection: OpaquePointer
     let query: CostQuery
     let calendar: BusinessCalendar
-    private let lookup: DimensionLookup
-    private var groups: [[String?]: CostSums] = [:]
+    let lookup: DimensionLookup
+    private var groups: [[String?]: Group] = [:]
+    private var total = Group()
     private var answer = CostReport()
+    private var hourText: (bucket: Int64, text: String) = (.min, "")
 
     init(_ connection: OpaquePointer, _ query: CostQuery, _ calendar: BusinessCalendar) throws {
         self.connection = connection
         self.query = query
         self.calendar = calendar
         lookup = try DimensionLookup(connection)
+    }
+
+    private struct Group {
+        /// Without the cost, which is converted when all of it is known.
+        var sums = CostSums()
+        var amount = MixedAmount()
+
+        func finished() throws(ProjectionFailure) -> CostSums {
+            var sums = sums
+            sums.cost = try amount.cost()
+            sums.unconverted = amount.unconverted
+            return sums
+        }
     }
 
     /// The sums of one row of a table, and what it is about.
@@ -38,13 +53,15 @@ struct CostAnswer {
         if used.contains(.hour) {
             try addCells()
         } else if used.allSatisfy(\.isInTotals) {
-            try addTotals()
+            try addTotals(used)
         } else {
             try addSeries()
         }
-        answer.rows = groups.filter { !$0.value.isZero }
-            .map { CostReport.Row(dimensions: $0.key, sums: $0.value) }
+        answer.rows = try groups.map { CostReport.Row(dimensions: $0.key, sums: try $0.value.finished()) }
+            .filter { !$0.sums.isZero }
             .sorted { Self.precedes($0.dimensions, $1.dimensions) }
+        answer.total = try total.finished()
+        answer.converted = try total.amount.converted()
         answer.daysAreApproximate = calendar.offsetSeconds(at: calendar.start(of: query.from)) % 3_600 != 0
         return answer
     }
@@ -59,106 +76,17 @@ struct CostAnswer {
         return false
     }
 
-    private mutating func addTotals() throws {
-        let byDay = query.by.contains(where: \.isTime)
-        let sums = RollupSums.columns.map { "sum(\($0))" }.joined(separator: ", ")
-        let day = byDay ? "day" : "NULL"
-        let statement = try Statement(
-            connection,
-            """
-            SELECT \(day), owner, account, model, basis, in_force, currency, \(sums) FROM daily_total
-            WHERE day BETWEEN ? AND ? GROUP BY owner, account, model, basis, in_force, currency\(byDay ? ", day" : "")
-            """)
-        statement.bind(all: [SQLValue(query.from.number), SQLValue(query.through.number)])
-        while try statement.step() {
-            add(
-                Source(
-                    account: try lookup.account(statement.integer(2)), model: try lookup.label(statement.integer(3)),
-                    owner: try lookup.owner(statement.integer(1)), day: statement.optionalInteger(0),
-                    basis: CostBasis(rawValue: statement.integer(4)) ?? .metered, inForce: statement.integer(5) != 0,
-                    currency: try lookup.label(statement.integer(6)), sums: RollupSums(row: statement, from: 7)))
-        }
-    }
-
-    private mutating func addSeries() throws {
-        let byDay = query.by.contains(where: \.isTime)
-        let sums = RollupSums.columns.map { "sum(\($0))" }.joined(separator: ", ")
-        let statement = try Statement(
-            connection,
-            """
-            SELECT \(byDay ? "day" : "NULL"), owner, in_force, currency, \(sums) FROM daily
-            WHERE series = ? AND day BETWEEN ? AND ? GROUP BY owner, in_force, currency\(byDay ? ", day" : "")
-            """)
-        for series in try lookup.allSeries() where admits(series) {
-            statement.bind(all: [.integer(series.id), SQLValue(query.from.number), SQLValue(query.through.number)])
-            while try statement.step() {
-                add(
-                    Source(
-                        series: series, account: series.account, model: series.key.model,
-                        owner: try lookup.owner(statement.integer(1)), day: statement.optionalInteger(0),
-                        basis: series.key.basis, inForce: statement.integer(2) != 0,
-                        currency: try lookup.label(statement.integer(3)), sums: RollupSums(row: statement, from: 4)))
-            }
-            statement.reset()
-        }
-    }
-
-    private mutating func addCells() throws {
-        var sources: [Source] = []
-        try forEachCell { source, _ in
-            sources.append(source)
-            if sources.count == 4_096 { drain(&sources) }
-        }
-        drain(&sources)
-    }
-
-    private mutating func drain(_ sources: inout [Source]) {
-        for source in sources { add(source) }
-        sources.removeAll(keepingCapacity: true)
-    }
-
-    /// Every cell of the days asked for that the filters let through, by time.
-    func forEachCell(_ body: (Source, Statement) throws -> Void) throws {
-        let span = calendar.span(from: query.from, through: query.through)
-        let statement = try Statement(
-            connection,
-            """
-            SELECT id, day, requests, input_tokens, cached_input_tokens, output_tokens, cost, currency, price_version,
-            flags, position FROM cell WHERE id >= ? AND id < ?
-            """)
-        let series = Dictionary(uniqueKeysWithValues: try lookup.allSeries().map { ($0.id, $0) })
-        let timelines = try lookup.timelines()
-        let inForce = try lookup.inForce()
-        statement.bind(all: [
-            .integer(CellID.make(bucket: max(0, span.lowerBound.seconds), series: 0)),
-            .integer(CellID.make(bucket: max(0, span.upperBound.seconds), series: 0)),
-        ])
-        while try statement.step() {
-            let cell = CellTable.read(statement)
-            guard let series = series[CellID.series(cell.id)], admits(series) else { continue }
-            let bucket = CellID.bucket(cell.id)
-            let billed = inForce.contains(.init(scope: series.key.scope, utcDay: bucket / 86_400))
-            let span = timelines[series.id]?.span(at: bucket)
-            let source = Source(
-                series: series, account: series.account, model: series.key.model,
-                owner: try lookup.owner(span?.owner ?? 0), attribution: span, day: cell.day, bucket: bucket,
-                basis: series.key.basis, inForce: billed == (series.key.basis == .billed),
-                currency: try lookup.label(cell.currency), sums: cell.sums(basis: series.key.basis))
-            if admits(source) { try body(source, statement) }
-        }
-    }
-
-    /// - Parameter row: the cell's row of `forEachCell`.
-    func evidence(_ source: Source, _ row: Statement) throws -> CostEvidence {
+    func evidence(_ source: Source, _ cell: Cell) throws -> CostEvidence {
+        let terms = try lookup.terms(cell.terms)
         let types = ["usage.recorded", "usage.restated", "usage.repriced", "bill.allocated"]
         return CostEvidence(
-            position: UInt64(clamping: row.integer(10)), type: types[Int(row.integer(9) & 3)],
+            position: UInt64(clamping: cell.position), type: types[Int(terms.flags & 3)],
             bucketStart: Timestamp(seconds: source.bucket ?? 0), basis: source.basis, provider: source.account.provider,
             account: source.account.name, service: source.series?.key.kind,
             providerProject: source.series?.providerProject, key: source.series?.key.apiKey, model: source.model,
-            team: source.owner.team, project: source.owner.project, cost: row.optionalInteger(6),
+            team: source.owner.team, project: source.owner.project, cost: cell.cost,
             currency: source.currency, inputTokens: source.sums.inputTokens, outputTokens: source.sums.outputTokens,
-            requests: source.sums.requests, priceVersion: try lookup.label(row.integer(8)),
+            requests: source.sums.requests, priceVersion: try lookup.label(terms.priceVersion),
             rule: source.attribution?.rule, ruleVersion: source.attribution?.version)
     }
 
@@ -167,29 +95,27 @@ struct CostAnswer {
         query.basis == .best ? source.inForce : source.basis.name == query.basis.rawValue
     }
 
-    private mutating func add(_ source: Source) {
+    mutating func add(_ source: Source) {
         guard admits(source) else { return }
         let counts = counts(source)
         var sums = CostSums()
-        if counts { addCost(source, to: &sums) }
         if source.basis == .metered {
             sums.inputTokens = Int128(source.sums.inputTokens)
             sums.cachedInputTokens = Int128(source.sums.cachedInputTokens)
             sums.outputTokens = Int128(source.sums.outputTokens)
             sums.requests = Int128(source.sums.requests)
-            if counts { addUnpriced(source.sums) }
+            if counts {
+                sums.unpricedRows = Int128(source.sums.unpricedRows)
+                addUnpriced(source.sums)
+            }
         }
-        answer.total += sums
-        groups[query.by.map { value(of: $0, source) }, default: CostSums()] += sums
-    }
-
-    private mutating func addCost(_ source: Source, to sums: inout CostSums) {
-        let amount = source.sums.amount
-        if source.currency == query.currency || amount == 0 {
-            sums.cost = amount
-        } else {
-            answer.unconverted[source.currency ?? "?", default: 0] += amount
-        }
+        let group = query.by.map { value(of: $0, source) }
+        total.sums += sums
+        groups[group, default: Group()].sums += sums
+        guard counts else { return }
+        let day = source.day.map { Day(number: Int($0)) }
+        total.amount.add(source.sums.amount, currency: source.currency, day: day, query)
+        groups[group, default: Group()].amount.add(source.sums.amount, currency: source.currency, day: day, query)
     }
 
     private mutating func addUnpriced(_ sums: RollupSums) {
@@ -201,21 +127,21 @@ struct CostAnswer {
 
     // MARK: Dimensions
 
-    private func admits(_ series: DimensionLookup.Series) -> Bool {
+    func admits(_ series: DimensionLookup.Series) -> Bool {
         query.filters.allSatisfy { dimension, wanted in
             [.team, .project].contains(dimension) || matches(Self.value(of: dimension, series), wanted)
         }
     }
 
-    private func admits(_ source: Source) -> Bool {
-        query.filters.allSatisfy { dimension, wanted in matches(value(of: dimension, source), wanted) }
+    func admits(_ source: Source) -> Bool {
+        query.filters.allSatisfy { dimension, wanted in matches(known(dimension, source), wanted) }
     }
 
     private func matches(_ value: String?, _ wanted: String) -> Bool {
         value == wanted || (value == nil && wanted == CostQuery.none)
     }
 
-    private static func value(of dimension: CostDimension, _ series: DimensionLookup.Series) -> String? {
+    static func value(of dimension: CostDimension, _ series: DimensionLookup.Series) -> String? {
         switch dimension {
         case .provider: series.account.provider
         case .account: series.account.name
@@ -229,7 +155,15 @@ struct CostAnswer {
         }
     }
 
-    private func value(of dimension: CostDimension, _ source: Source) -> String? {
+    private mutating func value(of dimension: CostDimension, _ source: Source) -> String? {
+        if dimension == .hour, let bucket = source.bucket {
+            if hourText.bucket != bucket { hourText = (bucket, ZonedHour.text(of: bucket, calendar)) }
+            return hourText.text
+        }
+        return known(dimension, source)
+    }
+
+    private func known(_ dimension: CostDimension, _ source: Source) -> String? {
         switch dimension {
         case .team: source.owner.team
         case .project: source.owner.project
@@ -237,7 +171,7 @@ struct CostAnswer {
         case .account: source.account.name
         case .model: source.model
         case .service, .key, .tier, .batch, .providerProject: source.series.flatMap { Self.value(of: dimension, $0) }
-        case .hour: source.bucket.map { ZonedHour.text(of: $0, calendar) }
+        case .hour: nil
         case .day: source.day.map { Day(number: Int($0)).description }
         case .week: source.day.map { Day(number: Int($0)).isoWeek }
         case .month: source.day.map { Day(number: Int($0)).month }

@@ -1,4 +1,5 @@
 package import EventLog
+import FinOps
 
 /// One cell behind a figure, with the event that said it last.
 package struct CostEvidence: Hashable, Sendable {
@@ -35,6 +36,8 @@ package struct CostExplanation: Hashable, Sendable {
     package var count = 0
     /// Of all of them, in nano-units of the reporting currency.
     package var cost = Int128(0)
+    /// Amounts in currencies without a rate, in nano-units, by code.
+    package var unconverted: [String: Int128] = [:]
 }
 
 extension ProjectionReader {
@@ -43,13 +46,17 @@ extension ProjectionReader {
     package func explain(_ query: CostQuery, limit: Int) throws -> CostExplanation {
         try read { connection in
             var explanation = CostExplanation()
+            var amount = MixedAmount()
             let answer = try CostAnswer(connection, query, calendar)
-            try answer.forEachCell { source, row in
+            try answer.forEachCell { source, cell in
                 guard answer.counts(source) else { return }
                 explanation.count += 1
-                if source.currency == query.currency { explanation.cost += source.sums.amount }
-                if explanation.evidence.count < limit { explanation.evidence.append(try answer.evidence(source, row)) }
+                let day = source.day.map { Day(number: Int($0)) }
+                amount.add(source.sums.amount, currency: source.currency, day: day, query)
+                if explanation.evidence.count < limit { explanation.evidence.append(try answer.evidence(source, cell)) }
             }
+            explanation.cost = try amount.cost()
+            explanation.unconverted = amount.unconverted
             return explanation
         }
     }

@@ -31,8 +31,9 @@ package struct CostQuery: Hashable, Sendable {
     package var basis = Basis.best
     /// Only what has this value; times cannot be filtered by. The text `none` stands for null.
     package var filters: [CostDimension: String] = [:]
-    /// The reporting currency: other currencies are listed apart, never added.
+    /// The reporting currency: what no rate converts into it is listed apart, never added.
     package var currency = "USD"
+    package var rates = ExchangeRates()
 
     package init(by: [CostDimension], from: Day, through: Day) {
         self.by = by
@@ -45,8 +46,14 @@ package struct CostQuery: Hashable, Sendable {
 
 /// Sums of an answer's row. Tokens and requests are the metered ones, whatever the basis of the cost.
 package struct CostSums: Hashable, Sendable {
+    package init() {}
+
     /// Nano-units of the reporting currency.
     package var cost = Int128(0)
+    /// Amounts in currencies without a rate, in nano-units, by code; not in `cost`.
+    package var unconverted: [String: Int128] = [:]
+    /// Metered rows without a price that the basis would have counted; not in `cost`.
+    package var unpricedRows = Int128(0)
     package var inputTokens = Int128(0)
     package var cachedInputTokens = Int128(0)
     package var outputTokens = Int128(0)
@@ -56,6 +63,8 @@ package struct CostSums: Hashable, Sendable {
 
     static func += (left: inout CostSums, right: CostSums) {
         left.cost += right.cost
+        left.unconverted.merge(right.unconverted, uniquingKeysWith: +)
+        left.unpricedRows += right.unpricedRows
         left.inputTokens += right.inputTokens
         left.cachedInputTokens += right.cachedInputTokens
         left.outputTokens += right.outputTokens
@@ -83,8 +92,8 @@ package struct CostReport: Hashable, Sendable {
     package var rows: [Row] = []
     package var total = CostSums()
     package var unpriced = UnpricedSums()
-    /// Amounts in other currencies, in nano-units, by code.
-    package var unconverted: [String: Int128] = [:]
+    /// What of the total's cost was converted, and at which rates.
+    package var converted: [ConvertedAmount] = []
     /// Whether hour buckets lie across midnights of the zone, so that days are off by part of an hour.
     package var daysAreApproximate = false
 }

@@ -13,10 +13,13 @@ final class DimensionLookup {
     private var labels: [Int64: String] = [:]
     private var owners: [Int64: Owner] = [0: Owner()]
     private var accounts: [Int64: Account] = [:]
+    /// Numbers of terms are their places, from 1.
+    private let terms: [Terms]
     private let connection: OpaquePointer
 
     init(_ connection: OpaquePointer) throws(ProjectionFailure) {
         self.connection = connection
+        terms = try Terms.all(connection)
         for (id, text) in try Statement(connection, "SELECT id, text FROM label").rows(
             [], { ($0.integer(0), $0.text(1)) })
         {
@@ -40,6 +43,10 @@ final class DimensionLookup {
     func label(_ id: Int64) throws(ProjectionFailure) -> String? { id == 0 ? nil : try known(labels[id], "label", id) }
     func owner(_ id: Int64) throws(ProjectionFailure) -> Owner { try known(owners[id], "owner", id) }
     func account(_ id: Int64) throws(ProjectionFailure) -> Account { try known(accounts[id], "account", id) }
+
+    func terms(_ id: Int64) throws(ProjectionFailure) -> Terms {
+        try known(terms.indices.contains(Int(id - 1)) ? terms[Int(id - 1)] : nil, "terms", id)
+    }
 
     private func known<Value>(_ value: Value?, _ table: String, _ id: Int64) throws(ProjectionFailure) -> Value {
         guard let value else {

@@ -1,9 +1,8 @@
 package import FinOps
-import GRDB
 
 /// A generation opened read-only, for answers. Not for two threads at once.
 package final class ProjectionReader {
-    private let queue: DatabaseQueue
+    private let connection: Connection
     /// Where the projections stand.
     package let checkpoint: ProjectionWriter.Checkpoint
     /// The business zone the days are of.
@@ -14,8 +13,8 @@ package final class ProjectionReader {
 
     /// - Throws: `ProjectionFailure`: `projection-missing`, `projection-outdated` (a rebuild is needed), `zone-unknown`.
     package init(path: String) throws {
-        queue = try ProjectionDatabase.openForReading(path)
-        let state = try queue.inDatabase { try GenerationState($0.sqliteConnection!) }
+        connection = try Connection.forReading(path)
+        let state = try GenerationState(connection.handle)
         try state.requireCurrent(zone: state.zone)
         guard let calendar = BusinessCalendar(state.zone) else {
             throw ProjectionFailure(code: "zone-unknown", message: "the system does not know the zone \(state.zone)")
@@ -36,10 +35,8 @@ package final class ProjectionReader {
 
     /// One consistent view of the file.
     func read<Answer>(_ body: (OpaquePointer) throws -> Answer) throws -> Answer {
-        try queue.inDatabase { database in
-            try database.execute(sql: "BEGIN")
-            defer { try? database.execute(sql: "COMMIT") }  // Nothing was written; the answer is there already.
-            return try body(database.sqliteConnection!)
-        }
+        try connection.execute("BEGIN")
+        defer { try? connection.execute("COMMIT") }  // Nothing was written; the answer is there already.
+        return try body(connection.handle)
     }
 }

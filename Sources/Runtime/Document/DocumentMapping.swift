@@ -123,7 +123,8 @@ struct DocumentMapping {
 /// - Throws: `DocumentProblems` with the line where it stops being YAML.
 func composeDocument(_ text: String, file: String) throws(DocumentProblems) -> DocumentMapping {
     do {
-        let node = try Yams.compose(yaml: text) ?? Node([(Node, Node)]())
+        // Every scalar is read as text: the rules that guess types cost eight million instructions to set up.
+        let node = try Yams.compose(yaml: text, .basic) ?? Node([(Node, Node)]())
         return DocumentMapping(file: file, name: "", node: node)
     } catch let error as YamlError {
         throw DocumentProblems([problem(error, file: file)])
