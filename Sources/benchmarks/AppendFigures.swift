@@ -88,7 +88,7 @@ enum AppendFigures {
         let full = bench.events(10_000_000)
         let probe = bench.events(200_000)
         let directory = bench.fresh("log").path
-        try await BulkFill.write(events: full, to: directory)
+        try BulkFill.write(events: full, to: directory)
         var grownLimit: UnsafeMutableRawPointer?
         _ = try checked(Double(limit_log_open(bench.fresh("limit").path, 1, &grownLimit)), "opening the C log")
         defer { limit_log_close(grownLimit) }

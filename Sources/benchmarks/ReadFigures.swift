@@ -9,7 +9,7 @@ enum ReadFigures {
     static func catchUp(_ bench: Bench) async throws -> [Result] {
         let events = bench.events(2_000_000)
         let directory = StateDirectory(path: bench.fresh("log").path)
-        try await BulkFill.write(events: events, to: directory.path)
+        try BulkFill.write(events: events, to: directory.path)
         let file = directory.logDatabase
         let samples = try await bench.alternate {
             var rows: Int64 = 0
