@@ -15,7 +15,6 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
-let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 /// A library of ours: arrows between libraries go down only, and `Ops/check-imports` holds them to it.
@@ -54,7 +53,6 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
         // C libraries of the system, and data compiled in as C
@@ -124,9 +122,7 @@ let package = Package(
             "finops",
             [
                 "CDefaultPipeline", "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Secret", "Storage",
-                "Vault",
-                argumentParser, logging,
-                subprocess, yams,
+                "Vault", argumentParser,
             ]),
         program(
             "sandbox",
@@ -143,7 +139,7 @@ let package = Package(
         library("TestSupport", ["EventLog", "FinOps", "Messaging", "Storage"], path: "Tests/TestSupport"),
         tests("EventLogTests", ["EventLog", "Messaging", "Storage", "Digest"]),
         tests("StorageTests", ["CSQLite", "Digest", "EventLog", "Storage"]),
-        tests("MessagingTests", ["EventLog", "Messaging", "Storage", "ZeroMQ"]),
+        tests("MessagingTests", ["EventLog", "Messaging", "Runtime", "Storage", "ZeroMQ"]),
         tests(
             "FinOpsTests", ["Digest", "EventLog", "FinOps", "JSON", protobuf],
             resources: [.copy("Golden"), .copy("Fixtures")]),

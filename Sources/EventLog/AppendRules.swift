@@ -46,7 +46,7 @@ package enum AppendRules {
         guard name.utf8.count <= EventLimits.nameBytes else {
             throw .tooLarge(what: "bytes of a \(field)", size: name.utf8.count, limit: EventLimits.nameBytes)
         }
-        guard name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F }) else {
+        guard name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
             throw .malformed(field: field, reason: "contains a control character")
         }
     }

@@ -8,16 +8,20 @@ package enum EventCodec {
     package static let fixedBytes = 5 * 8 + 3 * 16 + 2
 
     package static func encode(_ event: RecordedEvent, into bytes: inout [UInt8]) {
-        let lengthAt = bytes.count
-        bytes.append(little: UInt32(0))
-        bytes.append(little: event.position.value)
-        bytes.append(little: event.version.value)
-        bytes.append(little: UInt64(bitPattern: event.recorded.microseconds))
+        let size =
+            fixedBytes + 4 * 2 + event.stream.text.utf8.count + event.type.text.utf8.count
+            + event.producer.text.utf8.count + event.event.actor.utf8.count + 4 + event.payload.count
+        // One append for all fixed fields: each costs more than what it copies.
+        withUnsafeTemporaryAllocation(byteCount: 4 + 3 * 8, alignment: 8) { fields in
+            fields.storeBytes(of: UInt32(size).littleEndian, as: UInt32.self)
+            fields.storeBytes(of: event.position.value.littleEndian, toByteOffset: 4, as: UInt64.self)
+            fields.storeBytes(of: event.version.value.littleEndian, toByteOffset: 12, as: UInt64.self)
+            fields.storeBytes(of: event.recorded.microseconds.littleEndian, toByteOffset: 20, as: Int64.self)
+            bytes.append(contentsOf: fields)
+        }
         encode(
             event.event, producerSequence: event.producerSequence, into: &bytes, stream: event.stream,
             producer: event.producer)
-        let length = UInt32(bytes.count - lengthAt - 4)
-        withUnsafeBytes(of: length.littleEndian) { bytes.replaceSubrange(lengthAt..<lengthAt + 4, with: $0) }
     }
 
     /// The part of the form that the producer decides.
@@ -25,19 +29,26 @@ package enum EventCodec {
         _ event: NewEvent, producerSequence: UInt64, into bytes: inout [UInt8], stream: StreamName,
         producer: ProducerName
     ) {
-        bytes.append(little: UInt64(bitPattern: event.occurred.microseconds))
-        bytes.append(little: producerSequence)
-        for id in [event.id, event.causation ?? .none, event.correlation ?? .none] {
-            bytes.append(little: id.high.byteSwapped)
-            bytes.append(little: id.low.byteSwapped)
+        withUnsafeTemporaryAllocation(byteCount: 2 * 8 + 3 * 16 + 2, alignment: 8) { fields in
+            fields.storeBytes(of: event.occurred.microseconds.littleEndian, as: Int64.self)
+            fields.storeBytes(of: producerSequence.littleEndian, toByteOffset: 8, as: UInt64.self)
+            store(event.id, in: fields, at: 16)
+            store(event.causation ?? .none, in: fields, at: 32)
+            store(event.correlation ?? .none, in: fields, at: 48)
+            fields.storeBytes(of: event.schema.littleEndian, toByteOffset: 64, as: UInt16.self)
+            bytes.append(contentsOf: fields)
         }
-        bytes.append(little: event.schema)
         bytes.append(short: stream.text)
         bytes.append(short: event.type.text)
         bytes.append(short: producer.text)
         bytes.append(short: event.actor)
         bytes.append(little: UInt32(event.payload.count))
         bytes.append(contentsOf: event.payload)
+    }
+
+    private static func store(_ id: EventID, in fields: UnsafeMutableRawBufferPointer, at offset: Int) {
+        fields.storeBytes(of: id.high.bigEndian, toByteOffset: offset, as: UInt64.self)
+        fields.storeBytes(of: id.low.bigEndian, toByteOffset: offset + 8, as: UInt64.self)
     }
 }
 
@@ -62,7 +73,12 @@ package struct EventDecoder {
     /// Bytes that are no event, and where they stop being one.
     package struct Malformed: Error, Hashable { package let at: Int }
 
-    private var names: [Int: String] = [:]
+    private var names = KnownNames()
+    // Those of the event before: nearly always the same.
+    private var stream = ""
+    private var type = ""
+    private var producer = ""
+    private var actor = ""
 
     package init() {}
 
@@ -91,32 +107,69 @@ package struct EventDecoder {
         let causation = try cursor.id()
         let correlation = try cursor.id()
         let schema = try cursor.integer(UInt16.self)
-        let stream = StreamName(try name(&cursor))
-        let type = EventType(try name(&cursor))
-        let producer = ProducerName(try name(&cursor))
-        let actor = try name(&cursor)
+        try names.read(&cursor, over: &stream)
+        try names.read(&cursor, over: &type)
+        try names.read(&cursor, over: &producer)
+        try names.read(&cursor, over: &actor)
         let payload = try cursor.slice(Int(try cursor.integer(UInt32.self)))
         guard cursor.offset == end else { throw Malformed(at: cursor.offset) }
         offset = end
         return RecordedEvent(
-            position: position, stream: stream, version: version, recorded: recorded, producer: producer,
-            producerSequence: producerSequence,
+            position: position, stream: StreamName(stream), version: version, recorded: recorded,
+            producer: ProducerName(producer), producerSequence: producerSequence,
             event: NewEvent(
-                id: id, type: type, schema: schema, occurred: occurred, causation: causation == .none ? nil : causation,
+                id: id, type: EventType(type), schema: schema, occurred: occurred,
+                causation: causation == .none ? nil : causation,
                 correlation: correlation == .none ? nil : correlation, actor: actor, payload: Array(payload)))
     }
+}
 
-    private mutating func name(_ cursor: inout ByteCursor) throws(Malformed) -> String {
+/// Names seen before, by a hash of their bytes.
+private struct KnownNames {
+    private static let limit = 4_096
+
+    private var texts: [Int: String] = [:]
+
+    /// Reads a name; `text` stays as it is if it says the same.
+    mutating func read(_ cursor: inout ByteCursor, over text: inout String) throws(EventDecoder.Malformed) {
         let start = cursor.offset
         let bytes = try cursor.slice(Int(try cursor.integer(UInt16.self)))
-        if bytes.isEmpty { return "" }
+        if text.isSpelled(bytes) { return }
         var hash = bytes.count
         for byte in bytes { hash = hash &* 31 &+ Int(byte) }
-        if let known = names[hash], known.utf8.elementsEqual(bytes) { return known }
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw Malformed(at: start) }
-        if names.count >= 4_096 { names.removeAll(keepingCapacity: true) }
-        names[hash] = text
-        return text
+        if let known = texts[hash], known.isSpelled(bytes) {
+            text = known
+            return
+        }
+        guard let new = String(validating: bytes, as: UTF8.self) else { throw .init(at: start) }
+        if texts.count >= Self.limit { texts.removeAll(keepingCapacity: true) }
+        texts[hash] = new
+        text = new
+    }
+}
+
+extension String {
+    /// Byte for byte, eight at a time.
+    fileprivate func isSpelled(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard utf8.count == bytes.count else { return false }
+        let isSame = utf8.withContiguousStorageIfAvailable { own in
+            let own = UnsafeRawBufferPointer(own)
+            var offset = 0
+            while offset + 8 <= bytes.count {
+                let words = (
+                    own.loadUnaligned(fromByteOffset: offset, as: UInt64.self),
+                    bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                )
+                if words.0 != words.1 { return false }
+                offset += 8
+            }
+            while offset < bytes.count {
+                if own[offset] != bytes[offset] { return false }
+                offset += 1
+            }
+            return true
+        }
+        return isSame ?? utf8.elementsEqual(bytes)
     }
 }
 
@@ -131,6 +184,7 @@ package struct ByteCursor {
     }
 
     /// A little-endian integer.
+    @inline(__always)
     package mutating func integer<Value: FixedWidthInteger>(_: Value.Type = Value.self) throws(EventDecoder.Malformed)
         -> Value
     {
@@ -145,6 +199,7 @@ package struct ByteCursor {
     }
 
     /// That many bytes, valid as long as the buffer is.
+    @inline(__always)
     package mutating func slice(_ count: Int) throws(EventDecoder.Malformed) -> UnsafeRawBufferPointer {
         guard count >= 0, bytes.count - offset >= count else { throw .init(at: offset) }
         defer { offset += count }

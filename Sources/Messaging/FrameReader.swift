@@ -27,6 +27,9 @@ struct FrameReader {
 
     var isAtEnd: Bool { cursor.offset == cursor.bytes.count }
 
+    /// Bytes not read yet.
+    var remaining: Int { cursor.bytes.count - cursor.offset }
+
     mutating func integer<Value: FixedWidthInteger>(_: Value.Type = Value.self) throws(MalformedFrame) -> Value {
         do { return try cursor.integer(Value.self) } catch { throw MalformedFrame(reason: "ends early", at: error.at) }
     }

@@ -115,10 +115,12 @@ extension FrameReader {
     fileprivate mutating func appendRequest(_ decoder: inout EventDecoder) throws(MalformedFrame) -> AppendRequest {
         let producer = ProducerName(try text())
         var request = AppendRequest(producer: producer, epoch: try integer(), sequence: try integer(), [])
-        // Counts come from outside: nothing is reserved by them, the bytes end first when they lie.
+        // Counts come from outside: they reserve no more than the bytes can hold, which end first when they lie.
         for _ in 0..<(try integer(UInt32.self)) {
             var append = StreamAppend(StreamName(try text()), expected: try expectedVersion(), [])
-            for _ in 0..<(try integer(UInt32.self)) { append.events.append(try event(&decoder).event) }
+            let count = try integer(UInt32.self)
+            append.events.reserveCapacity(min(Int(count), remaining / EventCodec.fixedBytes))
+            for _ in 0..<count { append.events.append(try event(&decoder).event) }
             request.streams.append(append)
         }
         return request

@@ -12,6 +12,8 @@ final class LogServerLoop<Store: GroupStore & SendableMetatype> {
     private var queue: AppendQueue
     private var decoder = EventDecoder()
     private var nextHeartbeat: Int64
+    /// Whether the last commit was refused for want of room: told once, not once a request.
+    private var isReadOnly = false
 
     init(_ options: LogServerOptions, store: Store, reads: ServerReads, counters: WireCounters) throws(StoreError) {
         self.options = options
@@ -166,13 +168,29 @@ final class LogServerLoop<Store: GroupStore & SendableMetatype> {
             case .success(let receipt): try send(.receipt(receipt), to: waiting.peer)
             // Whether it is on disk nobody knows now: whoever asked asks again, and the restarted log knows.
             case .failure(.failed) where store.fatalFailure != nil: continue
-            case .failure(let error): try send(LogReply(error), to: waiting.peer)
+            case .failure(let error):
+                if case .refused(.unknownType(let type)) = error { counters.report(.unknownType(type)) }
+                try send(LogReply(error), to: waiting.peer)
             }
         }
+        noticeRoom(outcome)
         for frame in CommitFrames(outcome.committed, first: outcome.first) {
             for door in doors { try door.publish(frame) }
         }
         try stopIfFatal()
+    }
+
+    private func noticeRoom(_ outcome: GroupOutcome) {
+        let refusals = outcome.results.compactMap { result -> String? in
+            if case .failure(.refused(.readOnly(let reason))) = result { reason } else { nil }
+        }
+        if let reason = refusals.first {
+            if !isReadOnly { counters.report(.readOnly(reason: reason)) }
+            isReadOnly = true
+        } else if isReadOnly, outcome.committedCount > 0 {
+            counters.report(.writableAgain)
+            isReadOnly = false
+        }
     }
 
     private func stopIfFatal() throws(StoreError) {

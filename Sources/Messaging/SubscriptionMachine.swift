@@ -53,12 +53,14 @@ struct SubscriptionMachine {
 
     /// Hands on the part of a commit that is new. The filter comes after the order check.
     private mutating func handle(_ commit: PublishedCommit, into events: inout [RecordedEvent]) {
+        let (handled, types, before) = (cursor.handled, types, events.count)
         do throws(MalformedFrame) {
-            let decoded = try commit.decodedEvents(&decoder)
-            let known = Int(cursor.handled.next.value - commit.first.value)
-            for event in decoded.dropFirst(known) where types?.contains(event.type) ?? true { events.append(event) }
+            try commit.forEachEvent(&decoder) { event in
+                if event.position > handled, types?.contains(event.type) ?? true { events.append(event) }
+            }
             cursor.advance(to: commit.last)
         } catch {
+            events.removeSubrange(before...)
             malformed.append(error)
         }
     }
@@ -98,22 +100,26 @@ struct SubscriptionMachine {
 }
 
 extension PublishedCommit {
-    /// - Throws: when the bytes are not exactly the events at the positions that the commit names.
-    func decodedEvents(_ decoder: inout EventDecoder) throws(MalformedFrame) -> [RecordedEvent] {
-        let decoded = try frame.decoded { bytes throws(MalformedFrame) in
-            var events: [RecordedEvent] = []
-            events.reserveCapacity(min(count, bytes.count / EventCodec.fixedBytes))
+    /// Decodes its events one after another.
+    /// - Throws: when the bytes are not exactly the events at the positions that the commit names; what was handed out
+    ///   before is void then.
+    func forEachEvent(_ decoder: inout EventDecoder, _ body: (RecordedEvent) -> Void) throws(MalformedFrame) {
+        try frame.decoded { bytes throws(MalformedFrame) in
             var offset = Self.eventsAt
+            var expected = first
             do throws(EventDecoder.Malformed) {
-                while offset < bytes.count { events.append(try decoder.decode(bytes, at: &offset)) }
+                while offset < bytes.count {
+                    let event = try decoder.decode(bytes, at: &offset)
+                    guard event.position == expected else { break }
+                    expected = expected.next
+                    body(event)
+                }
             } catch {
                 throw MalformedFrame(reason: "an event does not decode", at: error.at)
             }
-            return events
+            guard offset == bytes.count, expected == last.next else {
+                throw MalformedFrame(reason: "a commit with other events than it says", at: Self.eventsAt)
+            }
         }
-        guard decoded.count == count,
-            zip(decoded, first.value...).allSatisfy({ $0.position.value == $1 })
-        else { throw MalformedFrame(reason: "a commit with other events than it says", at: Self.eventsAt) }
-        return decoded
     }
 }

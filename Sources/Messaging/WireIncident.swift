@@ -11,6 +11,12 @@ package enum WireIncident: Hashable, Sendable {
     case handshakeFailed
     /// A key on the list asked for what it may not do.
     case notAllowed(CurvePublicKey, reason: String)
+    /// An append of a type that the log was not told about.
+    case unknownType(EventType)
+    /// Appends are refused from now on, while reads go on: the disk is full.
+    case readOnly(reason: String)
+    /// There is room again: appends succeed.
+    case writableAgain
     /// The queue of appends was full.
     case busy
     /// The asker was gone, or takes no more; it will ask again.
@@ -24,7 +30,9 @@ package enum WireIncident: Hashable, Sendable {
     package var isRoutine: Bool {
         switch self {
         case .busy, .replyDropped, .publicationsSkipped, .retrying: true
-        case .malformedFrame, .oversizedFrame, .keyDenied, .handshakeFailed, .notAllowed: false
+        case .malformedFrame, .oversizedFrame, .keyDenied, .handshakeFailed, .notAllowed, .unknownType, .readOnly,
+            .writableAgain:
+            false
         }
     }
 
@@ -36,6 +44,9 @@ package enum WireIncident: Hashable, Sendable {
         case .keyDenied: "key-denied"
         case .handshakeFailed: "handshake-failed"
         case .notAllowed: "not-allowed"
+        case .unknownType: "unknown-type"
+        case .readOnly: "read-only"
+        case .writableAgain: "writable-again"
         case .busy: "busy"
         case .replyDropped: "reply-dropped"
         case .publicationsSkipped: "publications-skipped"

@@ -1,9 +1,14 @@
+import Glibc
+
 /// The files of one log: the database and, beside it, the writer's lock and the witness.
 package struct LogFiles: Hashable, Sendable {
     package let database: String
 
     /// - Parameter database: path of the database file; its folder belongs to the log.
     package init(database: String) { self.database = database }
+
+    /// Whether there is a log to read.
+    package var exist: Bool { access(database, F_OK) == 0 }
 
     var directory: String {
         guard let slash = database.lastIndex(of: "/") else { return "." }

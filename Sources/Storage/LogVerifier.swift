@@ -25,17 +25,25 @@ package struct LogVerifier {
 
     private let rows: EventRows
 
-    /// - Throws: `log-missing` if there is no log, `log-newer` if this program does not know its layout. A file that is too
+    /// A log that was never written to is sound; one that is gone is not.
+    /// - Throws: `log-newer` if this program does not know its layout. A file that is too
     ///   damaged to be opened is a problem found, not an error.
     package static func verify(files: LogFiles, progress: (Progress) -> Void = { _ in }) throws(StoreError)
         -> LogVerification
     {
         // Before the rows: the log may go on meanwhile, its witness must not have seen more.
         let witness = Witness.read(path: files.witness)
-        return try check(files.database, progress) { end, connection throws(StoreError) in
-            guard let complaint = try LogOpening.complaint(of: witness, head: end, connection) else { return nil }
-            return .init(
-                position: witness.map { min($0.position, end.position.next) } ?? end.position, reason: complaint)
+        do throws(StoreError) {
+            return try check(files.database, progress) { end, connection throws(StoreError) in
+                guard let complaint = try LogOpening.complaint(of: witness, head: end, connection) else { return nil }
+                return .init(
+                    position: witness.map { min($0.position, end.position.next) } ?? end.position, reason: complaint)
+            }
+        } catch {
+            guard case .failed(let failure) = error, failure.code == "log-missing" else { throw error }
+            let problem = LogVerification.Problem(position: Position(1), reason: "the log's database is missing")
+            return LogVerification(
+                events: 0, head: .genesis, problem: (witness ?? .genesis) == .genesis ? nil : problem)
         }
     }
 

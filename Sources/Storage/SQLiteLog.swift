@@ -8,6 +8,8 @@ import Glibc
 /// process is to end.
 package final class SQLiteLog: GroupStore {
     private let connection: Connection
+    private let beginning: Statement
+    private let committing: Statement
     private let writer: LogWriter
     private let streams: StreamTable
     private let producers: ProducerTable
@@ -42,6 +44,8 @@ package final class SQLiteLog: GroupStore {
             throw .failed(error)
         }
         do throws(SQLiteFailure) {
+            beginning = try connection.prepare("BEGIN IMMEDIATE")
+            committing = try connection.prepare("COMMIT")
             names = try NameTable("names", on: connection)
             streams = try StreamTable(on: connection)
             producers = try ProducerTable(names: names, on: connection)
@@ -97,30 +101,28 @@ package final class SQLiteLog: GroupStore {
     }
 
     /// Writes events of another log as they were recorded there, in one commit: the same positions, times and so hashes.
-    /// - Parameter hash: of the last of them, if it is known: what comes out must be the same.
-    /// - Throws: `import-refused` for the first event that does not continue this log; nothing is written then.
-    package func restore(_ events: [RecordedEvent], endingWith hash: [UInt8]? = nil) throws(StoreError) {
+    /// - Parameter events: each with the hash that its row had there.
+    /// - Returns: which of them does not continue this log, and why; nothing is written then. Nil if all are written.
+    package func restore(_ events: [(event: RecordedEvent, hash: [UInt8])]) throws(StoreError) -> RestoreRefusal? {
         if let fatalFailure { throw .failed(fatalFailure) }
-        var refusal: String?
         do throws(SQLiteFailure) {
             writer.beginGroup(reserving: [])
             try begin()
-            for event in events where refusal == nil {
-                refusal = try writer.restore(event).map { "position \(event.position) cannot be imported: \($0)" }
+            for (index, (event, hash)) in events.enumerated() {
+                var reason = try writer.restore(event)
+                if reason == nil, hash != writer.hash { reason = "it does not have the hash it was exported with" }
+                if let reason {
+                    undo()
+                    return RestoreRefusal(index: index, reason: "position \(event.position): \(reason)")
+                }
             }
-            if refusal == nil, let hash, hash != writer.hash {
-                refusal = "the events do not have the hash they were exported with"
-            }
-            if refusal == nil { try commit() }
+            try commit()
         } catch {
             throw abandon(because: error)
         }
-        if let refusal {
-            undo()
-            throw .failed(StoreFailure(code: "import-refused", message: refusal, isRetriable: false))
-        }
         try secure()
         _ = writer.takeGroup()
+        return nil
     }
 
     /// Checks everything about a request before it writes anything of it.
@@ -166,11 +168,11 @@ package final class SQLiteLog: GroupStore {
     // MARK: Transactions
 
     private func begin() throws(SQLiteFailure) {
-        if !connection.isInTransaction { try connection.execute("BEGIN IMMEDIATE", doing: "begin a commit") }
+        if !connection.isInTransaction { try beginning.run() }
     }
 
     private func commit() throws(SQLiteFailure) {
-        try connection.execute("COMMIT", doing: "commit")
+        try committing.run()
         writer.committed()
     }
 
@@ -207,6 +209,13 @@ package final class SQLiteLog: GroupStore {
         fatalFailure = failure
         return .failed(failure)
     }
+}
+
+/// Why events of another log cannot be written into this one.
+package struct RestoreRefusal: Hashable, Sendable {
+    /// The first event that does not fit, among those given.
+    package let index: Int
+    package let reason: String
 }
 
 extension GroupOutcome {

@@ -1,5 +1,4 @@
 package import EventLog
-import Glibc
 
 /// Reads the log's file directly, on a read-only connection: beside the writer, or without one. Synchronous and for one
 /// thread at a time; `SQLiteEventReader` is the asynchronous form.
@@ -17,8 +16,19 @@ package final class SQLiteLogScanner {
     private let findProducer: Statement
 
     /// - Throws: `log-missing` if there is no log yet, `log-newer`, `log-foreign`, `sqlite-…`.
-    package init(files: LogFiles) throws(StoreError) {
-        connection = try Self.connect(files.database)
+    package convenience init(files: LogFiles) throws(StoreError) {
+        try self.init(try Self.connect(files.database))
+    }
+
+    /// Reads nothing: for who asks about a log before its first event.
+    package static func empty() throws(StoreError) -> SQLiteLogScanner {
+        let connection = try storing { () throws(SQLiteFailure) in try Connection(path: ":memory:", access: .create) }
+        try LogSchema.make(connection)
+        return try SQLiteLogScanner(connection)
+    }
+
+    private init(_ connection: Connection) throws(StoreError) {
+        self.connection = connection
         do throws(SQLiteFailure) {
             rows = try EventRows(connection)
             scan = try connection.prepare(
@@ -41,15 +51,15 @@ package final class SQLiteLogScanner {
 
     /// A read-only connection to a log of a layout this program knows.
     static func connect(_ path: String) throws(StoreError) -> Connection {
-        guard access(path, F_OK) == 0 else {
-            throw .failed(
-                StoreFailure(code: "log-missing", message: "there is no log at \(path) yet", isRetriable: true))
-        }
-        let connection = try storing { () throws(SQLiteFailure) in
+        let missing = StoreFailure(code: "log-missing", message: "there is no log at \(path) yet", isRetriable: true)
+        guard LogFiles(database: path).exist else { throw .failed(missing) }
+        let (connection, isEmpty) = try storing { () throws(SQLiteFailure) in
             let connection = try Connection(path: path, access: .readOnly)
             try connection.execute("PRAGMA cache_size = -8192", doing: "set up a reader")
-            return connection
+            return (connection, try connection.integer("SELECT count(*) FROM sqlite_schema") == 0)
         }
+        // Its first writer is just making it.
+        if isEmpty { throw .failed(missing) }
         try LogSchema.check(connection)
         return connection
     }

@@ -11,9 +11,12 @@ struct Bench {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     }
 
-    func cleanUp() {
-        do { try FileManager.default.removeItem(at: directory) } catch {
-            FileHandle.standardError.write(Data("cannot remove \(directory.path): \(error)\n".utf8))
+    func cleanUp() { remove(directory.path) }
+
+    /// Removes what a run made, so that the disk holds one run's files at a time.
+    func remove(_ path: String) {
+        do { try FileManager.default.removeItem(atPath: path) } catch {
+            FileHandle.standardError.write(Data("cannot remove \(path): \(error)\n".utf8))
         }
     }
 

@@ -41,12 +41,12 @@ struct Measure: AsyncParsableCommand {
         var missed = false
         for figure in Figure.all where names.isEmpty || names.contains(figure.name) {
             let bench = try Bench(quick: quick, scratch: scratch)
+            defer { bench.cleanUp() }
             for result in try await figure.measure(bench) {
                 print(result.line)
                 missed = missed || !result.met
             }
             fflush(nil)
-            bench.cleanUp()
         }
         if missed { throw ExitCode(3) }
     }

@@ -1,20 +1,30 @@
 import EventLog
+import Synchronization
 
-/// Commits made beforehand, in the form the log publishes: what the wire is measured with.
-struct CommittedBatches: EventReader {
+/// Commits made beforehand, in the form the log publishes: what the wire is measured with. To its readers it holds what was
+/// handed over so far, as a log would.
+final class CommittedBatches: EventReader {
     struct Commit: Sendable {
         var first: Position
         var count: Int
         var bytes: [UInt8]
+
+        var last: Position { Position(first.value + UInt64(count) - 1) }
     }
 
     let commits: [Commit]
+    private let handedOver = Atomic(0)
+    private let readEvents = Atomic(0)
 
-    init(events: Int, perCommit: Int, size: Int) {
+    /// - Parameters:
+    ///   - small: so many commits of one event come first: for finding out whether the wire is heard.
+    ///   - large: then so many of `perCommit` events.
+    init(small: Int, large: Int, perCommit: Int, size: Int) {
         let stream = StreamName("usage-acme-2026-11-20")
-        commits = stride(from: 0, to: events, by: perCommit).map { begin in
+        commits = (0..<small + large).map { index in
             var bytes: [UInt8] = []
-            let count = min(perCommit, events - begin)
+            let begin = index < small ? index : small + (index - small) * perCommit
+            let count = index < small ? 1 : perCommit
             for number in begin..<begin + count {
                 var event = Workload.typical.usage(number).event
                 let without = EventCodec.fixedBytes + 4 * 2 + 4 + stream.text.utf8.count + 25
@@ -29,14 +39,24 @@ struct CommittedBatches: EventReader {
         }
     }
 
-    func head() async throws(StoreError) -> Position {
-        Position(commits.last.map { $0.first.value + UInt64($0.count) - 1 } ?? 0)
+    /// Events that a subscriber had to read here because the wire had lost them.
+    var eventsRead: Int { readEvents.load(ordering: .sequentiallyConsistent) }
+
+    var written: ArraySlice<Commit> { commits.prefix(handedOver.load(ordering: .sequentiallyConsistent)) }
+
+    /// Hands over up to `count` further commits: from now on readers find them.
+    func handOver(_ count: Int) -> ArraySlice<Commit> {
+        let begin = handedOver.load(ordering: .sequentiallyConsistent)
+        let end = min(begin + count, commits.count)
+        handedOver.store(end, ordering: .sequentiallyConsistent)
+        return commits[begin..<end]
     }
 
-    /// The commit that holds the next position, decoded: what a subscriber reads when the wire has dropped something.
+    func head() async throws(StoreError) -> Position { written.last?.last ?? .start }
+
     func read(after position: Position, limit: Int, types: Set<EventType>?) async throws(StoreError) -> ReadPage {
         let head = try await head()
-        guard let commit = commits.last(where: { $0.first <= position.next }) else {
+        guard position < head, let commit = written.last(where: { $0.first <= position.next }) else {
             return ReadPage(events: [], scannedThrough: position, head: head)
         }
         var decoder = EventDecoder()
@@ -44,6 +64,7 @@ struct CommittedBatches: EventReader {
             let events = try commit.bytes.withUnsafeBytes { try decoder.decodeAll($0) }.filter {
                 $0.position > position
             }
+            readEvents.add(events.count, ordering: .sequentiallyConsistent)
             return ReadPage(events: events, scannedThrough: events.last?.position ?? position, head: head)
         } catch {
             throw .failed(StoreFailure(code: "bench-commit", message: "\(error)", isRetriable: false))
@@ -58,27 +79,21 @@ struct CommittedBatches: EventReader {
 
 /// A store that hands over the next prepared commit with each append, and keeps nothing.
 struct ReplayedStore: GroupStore {
-    private let committed: CommittedBatches
-    private var next = 0
+    let committed: CommittedBatches
     let fatalFailure: StoreFailure? = nil
 
-    init(committed: CommittedBatches) { self.committed = committed }
-
-    var head: Position {
-        next == 0
-            ? .start : Position(committed.commits[next - 1].first.value + UInt64(committed.commits[next - 1].count) - 1)
-    }
+    var head: Position { committed.written.last?.last ?? .start }
 
     mutating func openSession(_ producer: ProducerName) throws(StoreError) -> ProducerSession {
         ProducerSession(producer: producer, epoch: 1, lastSequence: 0)
     }
 
     mutating func append(group: [AppendRequest]) -> GroupOutcome {
-        let commits = committed.commits[next..<min(next + group.count, committed.commits.count)]
-        let first = commits.first?.first ?? head.next
-        next += commits.count
+        let first = head.next
+        let commits = committed.handOver(group.count)
         return GroupOutcome(
             results: group.map { _ in .success(AppendReceipt(first: first, count: 0, repeated: false)) },
-            committed: commits.flatMap(\.bytes), committedCount: commits.reduce(0) { $0 + $1.count }, first: first)
+            committed: commits.count == 1 ? commits[commits.startIndex].bytes : commits.flatMap(\.bytes),
+            committedCount: commits.reduce(0) { $0 + $1.count }, first: first)
     }
 }

@@ -49,17 +49,3 @@ struct LogProcess {
         }
     }
 }
-
-extension LogProcess {
-    /// Fills the log with usage, a few hundred thousand events at a time, so that memory stays flat.
-    func fill(_ events: Int, from first: Int = 0, workload: Workload = .typical) async throws {
-        for begin in stride(from: first, to: first + events, by: 200_000) {
-            let count = min(200_000, first + events - begin)
-            let share = (count + 1) / 2
-            let batches = [(begin, share), (begin + share, count - share)].map {
-                preparedBatches(events: $0.1, batch: 5_000, from: $0.0, workload: workload)
-            }
-            try await append(batches, named: "fill-\(begin)")
-        }
-    }
-}

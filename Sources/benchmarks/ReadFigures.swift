@@ -8,10 +8,9 @@ enum ReadFigures {
     /// Another program reads the whole log, envelopes decoded, beside a C scan of the same file.
     static func catchUp(_ bench: Bench) async throws -> [Result] {
         let events = bench.events(2_000_000)
-        let log = try await LogProcess.start(at: bench.fresh("log").path)
-        try await log.fill(events)
-        await log.stop()
-        let file = log.directory.logDatabase
+        let directory = StateDirectory(path: bench.fresh("log").path)
+        try await BulkFill.write(events: events, to: directory.path)
+        let file = directory.logDatabase
         let samples = try await bench.alternate {
             var rows: Int64 = 0
             let taken = try checked(limit_scan(file, "SELECT * FROM events", &rows), "the C scan")

@@ -38,7 +38,8 @@ struct Result {
         ]
         switch bound {
         case .ratioAtLeast(let bound), .atLeast(let bound): members.append(.init("at_least", number(bound)))
-        case .ratioAtMost(let bound), .atMost(let bound): members.append(.init("at_most", number(bound)))
+        case .ratioAtMost(let bound), .atMost(let bound):
+            members += [.init("at_least", .null), .init("at_most", number(bound))]
         }
         members += [
             .init("met", .bool(met)), .init("min", number(value.min)), .init("max", number(value.max)),

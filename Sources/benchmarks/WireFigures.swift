@@ -59,34 +59,72 @@ enum WireFigures {
         ]
     }
 
+    /// How many commits may be on the wire: far within its high-water marks, so that nothing is lost. A publisher that runs
+    /// ahead would be measured dropping.
+    private static let commitsAhead = 16
+    private static let commitEvents = 2_000
+    /// At most so many events to find out whether the subscriber hears the wire.
+    private static let smallCommits = 500
+
     private static func ourWire(_ bench: Bench, events: Int, size: Int) async throws -> Double {
         let path = bench.fresh("wire").path
         let endpoints = LogEndpoints(requests: "ipc://\(path).r", events: "ipc://\(path).e")
-        let committed = CommittedBatches(events: events, perCommit: 2_000, size: size)
+        let committed = CommittedBatches(
+            small: smallCommits, large: events / commitEvents, perCommit: commitEvents, size: size)
         let server = LogServer(LogServerOptions(local: endpoints), reader: committed) { () throws(StoreError) in
             ReplayedStore(committed: committed)
         }
         let serving = Task { try await server.run() }
         defer { serving.cancel() }
         var options = RemoteLogOptions(endpoints: endpoints)
-        options.bufferedBytes = events * (size + 200)
+        options.bufferedBytes = commitsAhead * commitEvents * (size + 200)
         let client = RemoteEventStore(options)
-        _ = try await client.ping()
+        defer { client.close() }
         let session = try await client.openSession("wire")
         var batches = LiveSubscription(options, reader: committed).subscribe(after: .start, types: nil)
             .makeAsyncIterator()
-        // Publishing goes on beside the subscriber's decoding: an empty append makes the store hand over its next commit.
+        var sequence: UInt64 = 0
+        var seen = 0
+        // One event after another, until one comes by the wire instead of by a read: then the subscriber hears.
+        while sequence == 0 || committed.eventsRead >= seen {
+            sequence += 1
+            _ = try await client.append(AppendRequest(session: session, sequence: sequence, []))
+            while seen < Int(sequence), let batch = try await batches.next() { seen += batch.events.count }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        let readBefore = committed.eventsRead
+        // What is left of the small commits goes before the clock starts.
+        while committed.written.count < smallCommits {
+            sequence += 1
+            _ = try await client.append(AppendRequest(session: session, sequence: sequence, []))
+        }
+        while seen < smallCommits, let batch = try await batches.next() { seen += batch.events.count }
+        let (room, consumed) = AsyncStream.makeStream(of: Void.self)
+        for _ in 0..<commitsAhead { consumed.yield() }
+        let (first, last) = (sequence + 1, UInt64(committed.commits.count))
         let publishing = Task {
-            for sequence in 1...UInt64(committed.commits.count) {
+            // Beside the subscriber's decoding: an empty append makes the store hand over its next commit.
+            var room = room.makeAsyncIterator()
+            for sequence in first...last {
+                await room.next()
                 _ = try await client.append(AppendRequest(session: session, sequence: sequence, []))
             }
         }
         let taken = try await seconds {
-            var seen = 0
-            while seen < events, let batch = try await batches.next() { seen += batch.events.count }
+            var freed = 0
+            while seen < smallCommits + events, let batch = try await batches.next() {
+                seen += batch.events.count
+                while freed < (seen - smallCommits) / commitEvents {
+                    consumed.yield()
+                    freed += 1
+                }
+            }
         }
+        consumed.finish()
         try await publishing.value
-        client.close()
+        guard committed.eventsRead == readBefore, seen == smallCommits + events else {
+            throw UnexpectedOutput(text: "the wire lost \(committed.eventsRead - readBefore) of \(events) events")
+        }
         return Double(events) / taken
     }
 }

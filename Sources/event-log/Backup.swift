@@ -43,6 +43,7 @@ struct Restore: ParsableCommand {
 
     func run() throws {
         let files = try options.logFiles()
+        guard LogFiles(database: file).exist else { throw CommandFailure(.failure, "there is no file \(file)") }
         var line = ProgressLine("restore", unit: "events", options: options)
         let found = try LogBackup.restore(file, into: files, replace: replace) { line.update($0) }
         guard found.problem == nil, verify else { return try found.report(json: options.json) }

@@ -56,40 +56,37 @@ struct EventFilter {
 
 extension SQLiteLogScanner {
     /// Hands on what a filter admits, in order, until the log or the selection ends or `body` has had enough.
-    /// - Returns: where to go on.
-    @discardableResult
-    func visit(_ filter: EventFilter, after position: Position, _ body: (RecordedEvent) throws -> Bool) throws
-        -> Position
+    func visit(_ filter: EventFilter, after position: Position, _ body: (RecordedEvent) throws -> Bool) throws {
+        guard let stream = filter.stream else {
+            _ = try scan(filter, after: position, body)
+            return
+        }
+        var version = StreamVersion.none
+        while true {
+            let events = try read(stream: stream, after: version, limit: 1_000)
+            for event in events where event.position > position {
+                if filter.ends(at: event) { return }
+                if filter.admits(event), try !body(event) { return }
+            }
+            guard let end = events.last else { return }
+            version = end.version
+        }
+    }
+
+    /// As `visit`, but by position whatever the filter: for who goes on from where it was.
+    /// - Returns: where to go on; nil when the selection has ended or `body` has had enough.
+    func scan(_ filter: EventFilter, after position: Position, _ body: (RecordedEvent) throws -> Bool) throws
+        -> Position?
     {
         var position = position
-        if filter.stream != nil { return try visitStream(filter, after: position, body) }
         while true {
             let page = try read(after: position, limit: 1_000, types: filter.types)
             for event in page.events {
-                if filter.ends(at: event) { return event.position }
-                if filter.admits(event), try !body(event) { return event.position }
+                if filter.ends(at: event) { return nil }
+                if filter.admits(event), try !body(event) { return nil }
             }
             if page.scannedThrough == position { return position }
             position = page.scannedThrough
         }
-    }
-
-    private func visitStream(_ filter: EventFilter, after position: Position, _ body: (RecordedEvent) throws -> Bool)
-        throws
-        -> Position
-    {
-        var last = position
-        var version = StreamVersion.none
-        while let stream = filter.stream {
-            let events = try read(stream: stream, after: version, limit: 1_000)
-            for event in events where event.position > position {
-                if filter.ends(at: event) { return event.position }
-                last = event.position
-                if filter.admits(event), try !body(event) { return last }
-            }
-            guard let end = events.last else { break }
-            version = end.version
-        }
-        return last
     }
 }

@@ -14,6 +14,10 @@ struct ListStreams: ParsableCommand {
     @Option(help: "At most so many (default: all).") var limit: Int?
     @OptionGroup var options: GlobalOptions
 
+    func validate() throws {
+        if let limit, limit < 1 { throw ValidationError("--limit \(limit): at least 1") }
+    }
+
     func run() throws {
         let scanner = try options.scanner()
         var table = Table([.init("stream"), .init("version", title: "events", .right)])

@@ -20,19 +20,30 @@ struct Tail: CancellableCommand {
     @Flag(name: .shortAndLong, help: "Go on with new events until interrupted.") var follow = false
     @OptionGroup var options: GlobalOptions
 
+    func validate() throws {
+        if lines < 0 { throw ValidationError("-n \(lines): a number of events cannot be negative") }
+    }
+
     func run() async throws {
-        let scanner = try options.scanner()
         let filter = try selection.filter()
+        var opened = try options.existingScanner()
+        while follow, opened == nil {
+            try await Task.sleep(for: Self.pause)
+            opened = try options.existingScanner()
+        }
+        let scanner = try opened ?? SQLiteLogScanner.empty()
         var position = try printLast(scanner, filter)
         var change: Int64?
         while follow {
             try Task.checkCancellation()
             let counter = try scanner.changeCounter()
             if counter != change {
-                position = try scanner.visit(filter, after: position) {
+                let next = try scanner.scan(filter, after: position) {
                     try Output.line(line($0))
                     return true
                 }
+                guard let next else { return }
+                position = next
                 change = counter
             } else {
                 // SQLite wakes nobody; looking at its change counter costs a page.
@@ -60,7 +71,7 @@ struct Tail: CancellableCommand {
             window = window.multipliedReportingOverflow(by: 16).partialValue
         }
         for event in found.suffix(lines) { try Output.line(line(event)) }
-        return head
+        return max(head, Position(selection.after ?? 0))
     }
 
     private func line(_ event: RecordedEvent) -> String {

@@ -18,6 +18,10 @@ struct View: ParsableCommand {
     @Option(help: "At most so many events.") var limit = 100
     @OptionGroup var options: GlobalOptions
 
+    func validate() throws {
+        if limit < 1 { throw ValidationError("--limit \(limit): at least 1") }
+    }
+
     func run() throws {
         var events: [EventText] = []
         try options.scanner().visit(try selection.filter(), after: Position(selection.after ?? 0)) {

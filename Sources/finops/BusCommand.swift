@@ -91,13 +91,11 @@ struct BusCommand: AsyncParsableCommand {
             ).print(options)
         }
 
+        private static let keyFileBytes = 1_024
+
         private func key() throws -> String {
-            let text: String
-            do {
-                text = try String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
-            } catch {
-                throw CommandFailure(.usage, "cannot read \(file): \((error as NSError).localizedDescription)")
-            }
+            let text = String(decoding: try givenFile(file, limit: Self.keyFileBytes), as: UTF8.self)
+                .trimmingCharacters(in: .whitespacesAndNewlines)
             guard BusKeys.isKey(text) else {
                 throw CommandFailure(
                     .usage, "\(file) does not hold a public key of 40 characters",

@@ -1,7 +1,6 @@
 import ArgumentParser
 import EventLog
 import FinOps
-import Foundation
 import JSON
 import Runtime
 
@@ -57,15 +56,7 @@ struct PriceCommand: AsyncParsableCommand {
         }
 
         private static func read(_ file: String) throws -> PriceFile {
-            let data: Data
-            do {
-                data = try Data(contentsOf: URL(filePath: file))
-            } catch {
-                throw CommandFailure(.usage, "cannot read \(file): \((error as NSError).localizedDescription)")
-            }
-            guard data.count <= fileBytes else {
-                throw CommandFailure(.usage, "\(file) has more than \(fileBytes >> 20) MiB; is this a price file?")
-            }
+            let data = try givenFile(file, limit: fileBytes)
             do { return try PriceFile(data) } catch { throw CommandFailure(.failure, "\(file): \(error)") }
         }
     }

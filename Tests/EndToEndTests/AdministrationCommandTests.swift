@@ -91,7 +91,8 @@ import Testing
                     ["vault", "put", "a\tb", "--file", installation.root.appending(path: "key").path], 1,
                     "id has 1 to 64"
                 ),
-                (["price", "import", "/nowhere"], 64, "cannot read /nowhere"),
+                (["price", "import", "/nowhere"], 64, "cannot read /nowhere: No such file"),
+                (["price", "import", "/"], 64, "cannot read /: it is not a file"),
                 (["price", "import", prices], 1, "models[0] (m), prices[0], \"input\" is \"-1\"; write a decimal"),
                 (["key", "map"] + mapping + ["--project", "x", "--from", "2026-02-30"], 64, "YYYY-MM-DD"),
                 (["key", "map"] + mapping + ["--project", "x"], 1, "finops project add"),

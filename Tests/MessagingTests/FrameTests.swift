@@ -112,7 +112,7 @@ import Testing
         var decoded: [RecordedEvent] = []
         for frame in frames {
             guard case .commit(let commit) = try frame.withUnsafeBytes({ try Publication($0) }) else { continue }
-            decoded += try commit.decodedEvents(&decoder)
+            try commit.forEachEvent(&decoder) { decoded.append($0) }
         }
         #expect(decoded.map(\.position.value) == Array(1...5_000))
         #expect(decoded.map(\.event) == events)

@@ -249,27 +249,31 @@ private struct HangingReader: EventReader {
 extension RunningLog {
     /// Sends raw frames and collects a reply for each, in the order they come.
     func exchange(_ frames: [[UInt8]], milliseconds: Int64 = 30_000) async throws -> [LogReply] {
-        let endpoint = endpoints.requests
-        let result = await DedicatedThread.run { () -> Result<[[UInt8]], any Error> in
-            Result {
-                let socket = try Socket(Context(), .dealer)
-                try socket.connect(endpoint)
-                var poller = Poller()
-                let item = poller.add(socket)
-                var unsent = frames[...]
-                var replies: [[UInt8]] = []
-                let deadline = monotonicMilliseconds() + milliseconds
-                while replies.count < frames.count {
-                    guard monotonicMilliseconds() < deadline else { throw NotInTime() }
-                    poller.setWantsToSend(!unsent.isEmpty, item)
-                    try poller.wait(milliseconds: 50)
-                    while let frame = unsent.first, try socket.send(frame) == .sent { unsent.removeFirst() }
-                    var message = Message()
-                    while try socket.receive(&message) { replies.append(message.bytes) }
-                }
-                return replies
-            }
-        }
-        return try result.get().map { try $0.decoded { bytes throws(MalformedFrame) in try LogReply(bytes) } }
+        try await MessagingTests.exchange(frames, with: endpoints.requests, milliseconds: milliseconds)
     }
+}
+
+/// Sends raw frames to a log and collects a reply for each, in the order they come.
+func exchange(_ frames: [[UInt8]], with endpoint: String, milliseconds: Int64 = 30_000) async throws -> [LogReply] {
+    let result = await DedicatedThread.run { () -> Result<[[UInt8]], any Error> in
+        Result {
+            let socket = try Socket(Context(), .dealer)
+            try socket.connect(endpoint)
+            var poller = Poller()
+            let item = poller.add(socket)
+            var unsent = frames[...]
+            var replies: [[UInt8]] = []
+            let deadline = monotonicMilliseconds() + milliseconds
+            while replies.count < frames.count {
+                guard monotonicMilliseconds() < deadline else { throw NotInTime() }
+                poller.setWantsToSend(!unsent.isEmpty, item)
+                try poller.wait(milliseconds: 50)
+                while let frame = unsent.first, try socket.send(frame) == .sent { unsent.removeFirst() }
+                var message = Message()
+                while try socket.receive(&message) { replies.append(message.bytes) }
+            }
+            return replies
+        }
+    }
+    return try result.get().map { try $0.decoded { bytes throws(MalformedFrame) in try LogReply(bytes) } }
 }

@@ -43,6 +43,13 @@ struct LogUnderTest {
         try SQLiteLogScanner(files: files).read(after: .start, limit: EventLimits.readEvents).events
     }
 
+    func eventsWithHashes() throws(StoreError) -> [(event: RecordedEvent, hash: [UInt8])] {
+        let scanner = try SQLiteLogScanner(files: files)
+        var all: [(event: RecordedEvent, hash: [UInt8])] = []
+        for event in try events() { all.append((event, try scanner.hash(at: event.position))) }
+        return all
+    }
+
     /// The state of the files as a crash would leave them, in another folder.
     func crashed(into other: String) throws -> LogUnderTest {
         let copy = LogUnderTest(directory: other)
