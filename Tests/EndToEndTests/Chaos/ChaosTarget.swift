@@ -29,6 +29,8 @@ struct ChaosPlan {
         seed = environment["FINOPS_CHAOS_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0..<1_000_000)
     }
 
-    /// For the kills alone, on a busy machine: most of the time goes into coming back.
-    var limit: Duration { max(.seconds(60), .milliseconds(1_400) * kills) }
+    /// For the kills alone: twice as long as they take on an idle machine. A busy one gets fewer of them.
+    var limit: Duration { max(.seconds(60), .milliseconds(1_200) * kills) }
+    /// How often each program has to be killed for the run to say something.
+    var leastOfEach: Int { kills / ChaosTarget.allCases.count / 2 }
 }
