@@ -7,7 +7,7 @@ struct Bench {
 
     init(quick: Bool, scratch: String) throws {
         self.quick = quick
-        directory = URL(filePath: scratch).appending(path: "finops-bench-\(UUID().uuidString)")
+        directory = URL(filePath: scratch).appending(path: "fo-bench-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     }
 
