@@ -107,6 +107,18 @@ import ZeroMQ
         #expect(!dumped.contains(text))
     }
 
+    @Test func keysForFilesAreAPairThatNoShellMistakes() throws {
+        for _ in 0..<20 {
+            let pair = try BusKeys.generate()
+            #expect(BusKeys.publicKey(ofSecret: pair.secretKey) == pair.publicKey)
+            #expect(BusKeys.isKey(pair.publicKey))
+            #expect(pair.publicKey.first?.isPunctuation == false && pair.publicKey.first?.isSymbol == false)
+            #expect(CurveClient(secretKey: pair.secretKey, server: pair.publicKey) != nil)
+        }
+        #expect(BusKeys.publicKey(ofSecret: "too short") == nil)
+        #expect(CurveClient(secretKey: "too short", server: server.publicKey.text) == nil)
+    }
+
     @Test func aPairFollowsFromItsSecretKey() throws {
         let secret = try #require(CurveSecretKey(text: server.secretKey.revealText()))
         #expect(CurveKeyPair(secretKey: secret)?.publicKey == server.publicKey)

@@ -65,6 +65,52 @@ import Testing
                 == ["p.yaml:9: the store log has two owners: event-log and attributor"])
     }
 
+    private static let network = "{ log-requests: \"tcp://10.0.0.5:7301\", log-events: \"tcp://10.0.0.5:7302\" }"
+    private static let elsewhere = """
+        version: 1
+        name: collector
+        endpoints:
+          log-requests: { address: "tcp://10.0.0.5:7301", server_key: "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7" }
+          log-events: { address: "tcp://10.0.0.5:7302", server_key: "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7" }
+        processes:
+          - { name: ingest-openai, command: [ingest-openai, run] }
+        """
+
+    @Test func networkEndpointsAreOpenedByTheProcessThatBindsThem() throws {
+        let text = Self.sound.replacing("{ log-requests: ipc }", with: Self.network)
+            .replacing("binds: [log-requests]", with: "binds: [log-requests, log-events]")
+        let topology = try Topology.parse(text, file: "p.yaml")
+        #expect(
+            topology.listening(of: topology.processes[0]) == [
+                "--listen-requests", "tcp://10.0.0.5:7301", "--listen-events", "tcp://10.0.0.5:7302",
+            ])
+        #expect(topology.listening(of: topology.processes[1]) == [])
+        #expect(topology.logElsewhere == nil)
+    }
+
+    @Test func aNetworkThatIsHalfOpenOrForSomethingElseIsRefused() {
+        #expect(
+            problems("{ log-requests: ipc }", "{ log-requests: \"tcp://10.0.0.5:7301\" }")
+                == ["p.yaml:3: log-requests and log-events belong together: both tcp://, with the same server_key"])
+        #expect(
+            problems("{ log-requests: ipc }", "{ log-requests: ipc, metrics: \"tcp://10.0.0.5:9100\" }").contains(
+                "p.yaml:3: only log-requests and log-events can have a tcp:// address, not metrics"))
+    }
+
+    @Test func aLogElsewhereHasAnAddressAndAKeyAndIsBoundByNobody() throws {
+        let there = try #require(try Topology.parse(Self.elsewhere, file: "p.yaml").logElsewhere)
+        #expect(there.requests == "tcp://10.0.0.5:7301")
+        #expect(there.events == "tcp://10.0.0.5:7302")
+        let bound = Self.elsewhere.replacing("run] }", with: "run], binds: [log-events] }")
+        #expect(
+            problems(bound)
+                == ["p.yaml:5: ingest-openai binds the endpoint log-events, whose server_key says it is elsewhere"])
+        let local = Self.elsewhere.replacing("\"tcp://10.0.0.5:7301\"", with: "ipc")
+        #expect(problems(local).contains("p.yaml:4: the endpoint log-requests has a server_key, but no tcp:// address"))
+        let keyless = Self.elsewhere.replacing("server_key: \"rq:", with: "key: \"rq:")
+        #expect(problems(keyless).contains("p.yaml:4: endpoints.log-requests.server_key is missing"))
+    }
+
     @Test func anEndpointNobodyBindsIsRefused() {
         #expect(
             problems(", binds: [log-requests]", "") == ["p.yaml:3: nobody binds the endpoint log-requests"])

@@ -1,0 +1,51 @@
+import EventLog
+import FinOps
+import TestSupport
+import Testing
+
+@Suite struct SecretRegisterTests {
+    private func stored(_ version: UInt32, reason: String = "") -> FinOpsEvent {
+        var event = WireSecretStored()
+        (event.secretID, event.purpose, event.version, event.reason) = ("smtp", "general", version, reason)
+        return .secretStored(event)
+    }
+
+    private func removed(_ reason: String = "") -> FinOpsEvent {
+        var event = WireSecretRemoved()
+        (event.secretID, event.reason) = ("smtp", reason)
+        return .secretRemoved(event)
+    }
+
+    private func store(_ version: UInt32) -> SecretRegister.Command {
+        .stored(id: "smtp", purpose: "general", version: version, reason: "")
+    }
+
+    private func remove(wasThere: Bool) -> SecretRegister.Command {
+        .removed(id: "smtp", wasThere: wasThere, reason: "")
+    }
+
+    @Test func aVersionIsSaidOnce() {
+        given(SecretRegister.self).when(store(1)).then(stored(1))
+        given(SecretRegister.self, stored(1)).when(store(1)).thenNothing()
+        given(SecretRegister.self, stored(1)).when(store(2)).then(stored(2))
+    }
+
+    /// The vault was changed, and the command killed before its event.
+    @Test func whatTheLogMissedIsMadeUpFor() {
+        given(SecretRegister.self, stored(1)).when(store(3)).then(stored(3))
+        given(SecretRegister.self, stored(1)).when(remove(wasThere: false)).then(removed())
+    }
+
+    @Test func aRemovalIsSaidOnceAlsoOfASecretOlderThanItsEvents() {
+        given(SecretRegister.self).when(remove(wasThere: false)).thenNothing()
+        given(SecretRegister.self).when(remove(wasThere: true)).then(removed())
+        given(SecretRegister.self, stored(1), removed()).when(remove(wasThere: false)).thenNothing()
+        given(SecretRegister.self, stored(1), removed()).when(store(1)).then(stored(1))
+    }
+
+    @Test func aUseChangesNothing() {
+        var used = WireSecretUsed()
+        used.secretID = "smtp"
+        given(SecretRegister.self, stored(1), .secretUsed(used)).when(store(1)).thenNothing()
+    }
+}
