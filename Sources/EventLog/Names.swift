@@ -5,6 +5,7 @@ package struct Position: Hashable, Comparable, Sendable {
     package init(_ value: UInt64) { self.value = value }
 
     package static let start = Position(0)
+    /// - Precondition: it is not the greatest there is.
     package var next: Position { Position(value + 1) }
 
     package static func < (left: Position, right: Position) -> Bool { left.value < right.value }
@@ -20,6 +21,7 @@ package struct StreamVersion: Hashable, Comparable, Sendable {
 
     package init(_ value: UInt64) { self.value = value }
 
+    /// Of a stream without events.
     package static let none = StreamVersion(0)
     package var next: StreamVersion { StreamVersion(value + 1) }
 
@@ -32,6 +34,8 @@ extension StreamVersion: CustomStringConvertible {
 
 /// The name of one subject's events: a category, a hyphen, and what identifies the subject (`usage-acme-2026-11-20`).
 package struct StreamName: Hashable, Sendable {
+    /// The log compares it byte by byte; `==` here takes composed and decomposed letters for equal. Its bounds are
+    /// checked when something is appended.
     package let text: String
 
     package init(_ text: String) { self.text = text }

@@ -6,16 +6,20 @@ package struct LogStatistics: Hashable, Sendable {
     package struct TypeCount: Hashable, Sendable {
         package var type: EventType
         package var events: Int
+        /// Of all its events together, without names and ids.
         package var payloadBytes: Int
     }
 
     package var head: LogHead
+    /// Those that ever had an event.
     package var streams: Int
+    /// Those that ever opened a session.
     package var producers: Int
     /// The most frequent first.
     package var types: [TypeCount]
     /// Nil for an empty log.
     package var firstRecorded: Timestamp?
+    /// Nil for an empty log.
     package var lastRecorded: Timestamp?
     /// Of the database without its write-ahead log.
     package var fileBytes: Int
