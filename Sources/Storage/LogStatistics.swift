@@ -11,7 +11,7 @@ package struct LogStatistics: Hashable, Sendable {
     }
 
     package var head: LogHead
-    /// Those that ever had an event.
+    /// Names the log has given a number to.
     package var streams: Int
     /// Those that ever opened a session.
     package var producers: Int

@@ -23,6 +23,8 @@ package enum ConnectionRegister: Decider {
         }
     }
 
+    /// - Returns: nothing when what is asked for is so already and the key is the same.
+    /// - Throws: `unknownConnection` for the removal of what is not there.
     package static func decide(
         _ command: Command, _ state: State
     ) throws(AdministrationRejection) -> [FinOpsEvent] {

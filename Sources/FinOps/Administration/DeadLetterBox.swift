@@ -8,6 +8,7 @@ package enum DeadLetterBox: Decider {
         /// `parked` waits for an answer; after the other two it has one.
         package enum State: String, Sendable { case parked, retried, skipped }
 
+        /// The latest failure: an event that fails again is parked again.
         package var failure: WireProcessingFailed
         package var state: State
         /// What was said when it was retried or skipped.

@@ -6,7 +6,9 @@ package enum EventCatalogue {
     /// One line per type. `decode` reads every schema version ever written (upcasting, where a version needs it, happens here).
     package struct Entry: Sendable {
         package let type: EventType
+        /// The newest version there is: what is written. Older ones are read.
         package let schema: UInt16
+        /// Throws what Protocol Buffers says of bytes that are no such message.
         package let decode: @Sendable ([UInt8]) throws -> FinOpsEvent
     }
 

@@ -8,6 +8,7 @@ package enum PricedUsage: Hashable, Sendable {
 
     /// What a row costs, and how that was found.
     package struct Price: Hashable, Sendable {
+        /// Rounded half-even once for the whole row; always USD, as the price list is.
         package var cost: Money
         /// `2026-10-19+1a2b3c4d/o3@2025-06-10`: the list's day and digest, the entry, and its period if it is dated.
         package var version: String

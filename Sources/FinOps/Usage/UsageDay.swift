@@ -6,6 +6,7 @@ import SwiftProtobuf
 package enum UsageDay: Decider {
     /// A row as it stands.
     package struct Cell: Hashable, Sendable {
+        /// A row that a later walk no longer had has all quantities 0.
         package var row: WireUsageRow
         /// Unix seconds of the fetch that said so.
         package var observed: Int64
