@@ -24,6 +24,7 @@ package struct VaultError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     package let code: Code
+    /// A sentence with the remedy; no secret is in it.
     package let message: String
     /// Whether the same call may succeed later by itself.
     package let isRetriable: Bool

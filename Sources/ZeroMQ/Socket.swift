@@ -24,6 +24,7 @@ package struct Socket: ~Copyable {
     let handle: UnsafeMutableRawPointer
     private let context: Context
 
+    /// - Throws: EMFILE beyond the context's sockets; ETERM when the context ends.
     package init(_ context: Context, _ kind: Kind, limits: SocketLimits = SocketLimits()) throws(ZeroMQError) {
         guard let handle = zmq_socket(context.handle, kind.code) else { throw .last("zmq_socket") }
         do {
