@@ -14,7 +14,9 @@ package struct ProjectionBuild: Sendable {
 
     /// How far a build has come.
     package struct Progress: Sendable {
+        /// Everything up to here is applied.
         package var position: Position
+        /// The log's head at the last page: it may still move.
         package var end: Position
     }
 
@@ -22,6 +24,7 @@ package struct ProjectionBuild: Sendable {
     private let calendar: BusinessCalendar
     private let end: End
 
+    /// - Parameter calendar: of the business zone; a generation is for one zone and says which.
     package init(reader: any EventReader, calendar: BusinessCalendar, end: End = .head) {
         self.reader = reader
         self.calendar = calendar
@@ -102,6 +105,7 @@ package struct ProjectionBuild: Sendable {
 package enum SkippedEvents {
     static let stage = "projector"
 
+    /// - Throws: `StoreError`.
     package static func read(from reader: any EventReader) async throws(StoreError) -> Set<UInt64> {
         let events = try await reader.readAll(stream: StreamName("failures-\(stage)"))
         return Set(events.compactMap { position(in: $0) })

@@ -8,6 +8,7 @@ package actor ProjectionKeeper {
     package enum Step: Sendable {
         case building(reason: String)
         case progress(ProjectionBuild.Progress)
+        /// The generation at `path` is kept up to date from now on, from this position.
         case opened(path: String, Position)
     }
 
