@@ -63,6 +63,7 @@ package struct CostSums: Hashable, Sendable {
     /// The part of `inputTokens` that the provider read from its cache.
     package var cachedInputTokens = Int128(0)
     package var outputTokens = Int128(0)
+    /// Model requests as the provider counts them.
     package var requests = Int128(0)
 
     /// Nothing at all: such rows are left out of an answer.
