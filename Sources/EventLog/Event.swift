@@ -2,6 +2,7 @@
 package struct NewEvent: Hashable, Sendable {
     /// Never `EventID.none`. The log does not look for repeated ids: sequences and expected versions do that.
     package var id: EventID
+    /// A log that keeps a list of types refuses any other.
     package var type: EventType
     /// Version of the type's schema, from 1.
     package var schema: UInt16

@@ -1,9 +1,11 @@
 /// A place in the log: all events in one order, without gaps, from 1. `.start` is before the first.
 package struct Position: Hashable, Comparable, Sendable {
+    /// From 1; 0 is `start`.
     package let value: UInt64
 
     package init(_ value: UInt64) { self.value = value }
 
+    /// The position of nothing: reading after it begins with the first event.
     package static let start = Position(0)
     /// - Precondition: it is not the greatest there is.
     package var next: Position { Position(value + 1) }
@@ -17,6 +19,7 @@ extension Position: CustomStringConvertible {
 
 /// How many events a stream has; its first event has version 1.
 package struct StreamVersion: Hashable, Comparable, Sendable {
+    /// 0 for a stream without events.
     package let value: UInt64
 
     package init(_ value: UInt64) { self.value = value }

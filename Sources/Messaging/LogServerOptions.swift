@@ -19,6 +19,7 @@ package struct SecureEndpoints: Sendable {
     package var endpoints: LogEndpoints
     /// The server's own: clients must know its public half beforehand.
     package var keys: CurveKeyPair
+    /// Read once, when the server starts.
     package var access: AccessList
 
     package init(endpoints: LogEndpoints, keys: CurveKeyPair, access: AccessList) {

@@ -5,6 +5,7 @@ package struct LogStatistics: Hashable, Sendable {
     /// How much there is of one event type.
     package struct TypeCount: Hashable, Sendable {
         package var type: EventType
+        /// Ever appended; events are never removed.
         package var events: Int
         /// Of all its events together, without names and ids.
         package var payloadBytes: Int

@@ -10,6 +10,7 @@ package struct VaultError: Error, Hashable, Sendable, CustomStringConvertible {
         case wrongPurpose
         /// An id or a purpose that is not allowed.
         case malformedName
+        /// There is no key's file where it should be.
         case masterKeyMissing
         /// The master key is not the one that wrapped this secret.
         case masterKeyDiffers

@@ -60,6 +60,7 @@ package struct Socket: ~Copyable {
 
     /// Whether a message left.
     package enum Sent: Hashable, Sendable {
+        /// libzmq has it; whether it arrives is another matter.
         case sent
         /// No room, or nobody connected: try when the poller says it is writable.
         case wouldBlock

@@ -10,6 +10,7 @@ package enum ConnectionRegister: Decider {
     package enum Command: Sendable {
         /// - Parameter keyChanged: whether the vault holds another key than before, which a mask may not show.
         case connect(WireConnectionMade, keyChanged: Bool)
+        /// The account is no longer collected; what was collected stays.
         case remove(provider: String, account: String, reason: String)
     }
 

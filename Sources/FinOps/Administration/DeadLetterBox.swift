@@ -20,7 +20,9 @@ package enum DeadLetterBox: Decider {
 
     /// What a person answers.
     package enum Command: Sendable {
+        /// The stage is to try it again: its cause is mended.
         case retry(stage: String, position: UInt64, reason: String)
+        /// The stage is to go on without it, for ever.
         case skip(stage: String, position: UInt64, reason: String)
     }
 

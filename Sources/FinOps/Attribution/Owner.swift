@@ -13,6 +13,7 @@ package struct Owner: Hashable, Sendable {
 package enum AttributionSubject: Hashable, Sendable {
     /// By the provider's id of it.
     case key(String)
+    /// By the provider's id of it.
     case providerProject(String)
 
     /// The provider's own id of the key or project.

@@ -18,6 +18,7 @@ package struct BillLine: Hashable, Sendable {
     package var currency: String
     /// As written; kept as evidence, never calculated with.
     package var quantityText: String?
+    /// As written; nil where it named none.
     package var quantityUnit: String?
 
     package init(

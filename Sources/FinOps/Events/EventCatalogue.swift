@@ -12,6 +12,7 @@ package enum EventCatalogue {
         package let decode: @Sendable ([UInt8]) throws -> FinOpsEvent
     }
 
+    /// No two of one type: a new schema version replaces the line.
     package static let entries: [Entry] = [
         Entry(type: "usage.recorded", schema: 1) { .usageRecorded(try WireUsageRecorded(serializedBytes: $0)) },
         Entry(type: "usage.restated", schema: 1) { .usageRestated(try WireUsageRestated(serializedBytes: $0)) },

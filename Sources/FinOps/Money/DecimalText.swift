@@ -13,6 +13,7 @@ package struct DecimalText: Hashable, Sendable {
 
     /// Why a text is not an amount we can hold.
     package enum Malformed: Error, Hashable, Sendable {
+        /// No decimal: empty, another notation, or something besides the number.
         case notANumber
         /// More than `digitLimit` significant ones: an `Int128` does not hold them all.
         case tooManyDigits

@@ -12,6 +12,7 @@ package struct Currency: Hashable, Comparable, Sendable, CustomStringConvertible
 
     private init(known code: String) { self.code = code }
 
+    /// What the price list is in.
     package static let usd = Currency(known: "USD")
     package var description: String { code }
     package static func < (left: Currency, right: Currency) -> Bool { left.code < right.code }

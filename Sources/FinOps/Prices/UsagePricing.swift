@@ -2,6 +2,7 @@ import EventLog
 
 /// What the price list says about one row.
 package enum PricedUsage: Hashable, Sendable {
+    /// A row in which nothing was counted costs 0 and names no version.
     case priced(Price)
     /// Never zero: the quantities are kept, the reason is shown, and a later price list may price it.
     case unpriced(reason: String)

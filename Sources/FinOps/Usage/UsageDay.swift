@@ -14,6 +14,7 @@ package enum UsageDay: Decider {
 
     /// Every row of the day as last stated.
     package struct State: Sendable {
+        /// Every row ever stated, those that vanished included.
         package var cells: [UsageIdentity: Cell] = [:]
         /// Models whose rows were met without a price on this day: announced once.
         package var unpricedModels: Set<String> = []

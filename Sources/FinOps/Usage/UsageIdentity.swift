@@ -13,8 +13,10 @@ package struct UsageIdentity: Hashable, Sendable {
     package let serviceTier: String?
     /// Of an image, such as `1024x1024`.
     package let size: String?
+    /// Where an image request came from, such as `image.generation`.
     package let source: String?
     package let vectorStoreID: String?
+    /// Of a web search, such as `low`.
     package let contextLevel: String?
 
     package init(_ row: WireUsageRow) {

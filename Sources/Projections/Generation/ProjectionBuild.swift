@@ -6,7 +6,9 @@ package import FinOps
 package struct ProjectionBuild: Sendable {
     /// Where the fold stops: the head, or what was known at a position or a time.
     package enum End: Hashable, Sendable {
+        /// As far as the log goes, also what is appended meanwhile.
         case head
+        /// This one is the last that is applied.
         case position(Position)
         /// Events recorded later are left out.
         case time(Timestamp)

@@ -3,7 +3,9 @@ package import FinOps
 /// What costs can be grouped by and filtered by.
 package enum CostDimension: String, CaseIterable, Hashable, Sendable {
     case team, project, provider, account, service, key, model, tier, batch
+    /// The provider's own project; `project` is ours.
     case providerProject = "provider-project"
+    /// Of the business zone; weeks are ISO 8601's, such as `2026-W47`.
     case hour, day, week, month
 
     /// Its name in an answer.
@@ -31,6 +33,7 @@ package struct CostQuery: Hashable, Sendable {
     package var from: Day
     /// The last one that counts.
     package var through: Day
+    /// Which statement's cost is added up; tokens and requests are the metered ones in any case.
     package var basis = Basis.best
     /// Only what has this value; times cannot be filtered by. The text `none` stands for null.
     package var filters: [CostDimension: String] = [:]

@@ -31,6 +31,7 @@ package struct RunEntry: Hashable, Sendable {
     package var notes: String
     /// Why it failed, as a `SourceFailure` names it; like `message` nil unless it failed.
     package var code: String?
+    /// For a person; nothing in it is secret.
     package var message: String?
     /// What may be shown of the key it was read with; nil unless it failed.
     package var keyMask: String?

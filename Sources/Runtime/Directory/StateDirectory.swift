@@ -18,6 +18,7 @@ package struct StateDirectory: Hashable, Sendable {
     /// What runs: `Topology`, unless `--pipeline` names another.
     package var pipeline: String { path + "/pipeline.yaml" }
 
+    /// The log and what belongs to it; nobody but `event-log` writes here.
     package var logDirectory: String { path + "/log" }
     /// Written by `event-log` alone; others open it read-only.
     package var logDatabase: String { logDirectory + "/events.db" }
@@ -55,6 +56,7 @@ package struct StateDirectory: Hashable, Sendable {
     package var processBoard: String { run + "/processes.json" }
     /// One file for each collection under way, locked by the process that runs it.
     package var collections: String { run + "/collections" }
+    /// Part of the layout; nothing is kept there yet.
     package var spool: String { path + "/spool" }
 
     /// All directories, parents first; each is made with mode 0700.

@@ -2,6 +2,7 @@ package import JSON
 
 /// How rows are printed.
 package enum OutputFormat: String, CaseIterable, Sendable {
+    /// `json` is one array, `jsonl` one object a line.
     case table, json, jsonl, csv
 }
 
