@@ -36,7 +36,7 @@ package struct StageContext: Sendable {
     /// Business time: the demo's where there is one.
     package let clock: PipelineClock
     package let logger: Logger
-    /// Already served; the stage says here when it is ready.
+    /// Served while the services run; the stage says here when it is ready.
     package let health: StageHealth
     /// The sockets of the directory's own log.
     package let endpoints: LogEndpoints

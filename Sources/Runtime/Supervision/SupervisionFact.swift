@@ -6,7 +6,7 @@ package struct SupervisionFact: Hashable, Sendable {
     package enum What: Hashable, Sendable {
         /// For the first time in this life.
         case ready
-        /// `outcome` as `ChildExit` says it; `expected` when it was asked to stop.
+        /// `outcome` mostly as `ChildExit` says it, else a word for people; `expected` when it was asked to stop.
         case exited(outcome: String, expected: Bool)
     }
 
