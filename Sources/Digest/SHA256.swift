@@ -47,6 +47,7 @@ package struct SHA256: ~Copyable {
         precondition(EVP_DigestFinal_ex(context, start, nil) == 1, "a started digest finishes")
     }
 
+    /// - Returns: 32 bytes.
     package static func hash(_ bytes: [UInt8]) -> [UInt8] {
         var hash = SHA256()
         hash.update(bytes)

@@ -6,8 +6,12 @@ package protocol Decider {
     associatedtype Command: Sendable
     associatedtype Rejection: Error
 
+    /// Of a stream without events.
     static var initialState: State { get }
+    /// Takes one event in. It cannot fail: history already happened.
     static func evolve(_ state: inout State, _ event: Event)
+    /// - Returns: the events that follow, in order; none when nothing changes.
+    /// - Throws: the rejection, which is an answer: nothing follows then.
     static func decide(_ command: Command, _ state: State) throws(Rejection) -> [Event]
 }
 

@@ -5,8 +5,11 @@
 ///     16 B id · 16 B causation · 16 B correlation (zeros for none) · u16 schema
 ///     u16+bytes stream · u16+bytes type · u16+bytes producer · u16+bytes actor · u32+bytes payload
 package enum EventCodec {
+    /// Of the fields that every event has, without the length in front and without the lengths of the names.
     package static let fixedBytes = 5 * 8 + 3 * 16 + 2
 
+    /// Appends one event's form to `bytes`.
+    /// - Precondition: names within `EventLimits.nameBytes`, payload within `EventLimits.payloadBytes`.
     package static func encode(_ event: RecordedEvent, into bytes: inout [UInt8]) {
         let size =
             fixedBytes + 4 * 2 + event.stream.text.utf8.count + event.type.text.utf8.count
@@ -53,6 +56,7 @@ package enum EventCodec {
 }
 
 extension [UInt8] {
+    /// The bytes of an integer, least significant first.
     package mutating func append(little value: some FixedWidthInteger) {
         Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
     }
@@ -175,9 +179,12 @@ extension String {
 
 /// Bounds-checked reading of little-endian fields.
 package struct ByteCursor {
+    /// Must outlive the cursor.
     package let bytes: UnsafeRawBufferPointer
+    /// Where the next field begins.
     package private(set) var offset: Int
 
+    /// - Precondition: `offset` lies within `bytes`.
     package init(bytes: UnsafeRawBufferPointer, offset: Int = 0) {
         self.bytes = bytes
         self.offset = offset

@@ -1,7 +1,9 @@
 /// The identity of one event: a UUID in 16 bytes. Version 7 for what happens once, version 5 (of a natural key) for
 /// what must be recognised when it is repeated.
 package struct EventID: Hashable, Sendable {
+    /// Bytes 0–7 of the UUID, most significant first.
     package let high: UInt64
+    /// Bytes 8–15.
     package let low: UInt64
 
     package init(high: UInt64, low: UInt64) {

@@ -45,6 +45,7 @@ package struct ReadPage: Hashable, Sendable {
 /// A stream and how many events it has.
 package struct StreamSummary: Hashable, Sendable {
     package var stream: StreamName
+    /// Of its last event.
     package var version: StreamVersion
 
     package init(stream: StreamName, version: StreamVersion) {
@@ -55,11 +56,17 @@ package struct StreamSummary: Hashable, Sendable {
 
 /// The bounds of every store, enforced before anything is written.
 package enum EventLimits {
+    /// 1 MiB for one event: a page over the wire (4 MiB) holds several of the largest.
     package static let payloadBytes = 1 << 20
+    /// A request is never split over commits: this bounds how long one keeps everybody else waiting.
     package static let requestEvents = 10_000
+    /// 8 MiB of payloads: with ids and names of ordinary length it stays below the wire's frame of 16 MiB.
     package static let requestBytes = 8 << 20
+    /// Of a stream, type, producer or actor, in UTF-8. An event's encoded form has all four: 1 KiB at most.
     package static let nameBytes = 255
+    /// Events of one page; a greater `limit` is cut to this, since both sides hold a page whole.
     package static let readEvents = 10_000
+    /// A page ends with the event that reaches 8 MiB of payloads, so it holds less than 9 MiB of them.
     package static let readBytes = 8 << 20
 }
 

@@ -1,10 +1,13 @@
 /// A place in the log: all events in one order, without gaps, from 1. `.start` is before the first.
 package struct Position: Hashable, Comparable, Sendable {
+    /// From 1; 0 is `start`.
     package let value: UInt64
 
     package init(_ value: UInt64) { self.value = value }
 
+    /// The position of nothing: reading after it begins with the first event.
     package static let start = Position(0)
+    /// - Precondition: it is not the greatest there is.
     package var next: Position { Position(value + 1) }
 
     package static func < (left: Position, right: Position) -> Bool { left.value < right.value }
@@ -16,10 +19,12 @@ extension Position: CustomStringConvertible {
 
 /// How many events a stream has; its first event has version 1.
 package struct StreamVersion: Hashable, Comparable, Sendable {
+    /// 0 for a stream without events.
     package let value: UInt64
 
     package init(_ value: UInt64) { self.value = value }
 
+    /// Of a stream without events.
     package static let none = StreamVersion(0)
     package var next: StreamVersion { StreamVersion(value + 1) }
 
@@ -32,6 +37,8 @@ extension StreamVersion: CustomStringConvertible {
 
 /// The name of one subject's events: a category, a hyphen, and what identifies the subject (`usage-acme-2026-11-20`).
 package struct StreamName: Hashable, Sendable {
+    /// The log compares it byte by byte; `==` here takes composed and decomposed letters for equal. Its bounds are
+    /// checked when something is appended.
     package let text: String
 
     package init(_ text: String) { self.text = text }

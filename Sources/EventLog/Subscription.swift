@@ -10,6 +10,7 @@ package protocol EventSubscribing: Sendable {
 
 /// Some events in order, and how far the log has been looked at with them.
 package struct SubscriptionBatch: Hashable, Sendable {
+    /// Empty when the filter let nothing through and only `scannedThrough` moved.
     package var events: [RecordedEvent]
     /// Everything up to here has been handed on or filtered out: a consumer's next checkpoint.
     package var scannedThrough: Position

@@ -5,8 +5,11 @@ package struct SubscriptionCursor: Equatable, Sendable {
 
     /// What follows from an arriving position.
     package enum Step: Equatable, Sendable {
+        /// It is the next one.
         case handle
+        /// It was handled before: the wire repeats, and so does a read.
         case ignore
+        /// Something before it is missing; read the log from here.
         case catchUp(after: Position)
     }
 

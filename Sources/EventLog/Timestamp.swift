@@ -1,5 +1,6 @@
 /// An instant in UTC: microseconds since 1970-01-01T00:00:00Z.
 package struct Timestamp: Hashable, Comparable, Sendable {
+    /// Negative before 1970. It reaches 292,000 years either way.
     package var microseconds: Int64
 
     package init(microseconds: Int64) { self.microseconds = microseconds }
@@ -16,6 +17,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         return remainder < 0 ? quotient - 1 : quotient
     }
 
+    /// Before everything: the time of what an empty log recorded last.
     package static let distantPast = Timestamp(microseconds: .min)
 
     package static func < (left: Timestamp, right: Timestamp) -> Bool { left.microseconds < right.microseconds }

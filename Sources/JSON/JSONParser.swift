@@ -1,5 +1,6 @@
 /// Why a text is not JSON, and where.
 package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Completes "not JSON: …"; it repeats nothing of the text.
     package let reason: String
     /// Byte offset from 0.
     package let offset: Int

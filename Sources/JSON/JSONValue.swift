@@ -29,8 +29,10 @@ extension JSONValue {
         return members.last { $0.name == name }?.value
     }
 
+    /// A missing member is nil, not `.null`.
     package var isNull: Bool { self == .null }
 
+    /// nil for anything else; so for the four below.
     package var string: String? { if case .string(let text) = self { text } else { nil } }
     package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
     package var array: [JSONValue]? { if case .array(let values) = self { values } else { nil } }

@@ -4,7 +4,9 @@ import ZeroMQ
 extension AccessList {
     /// A line of an allow-list that says nothing we understand.
     package struct Unreadable: Error, Hashable, CustomStringConvertible {
+        /// From 1.
         package let line: Int
+        /// It does not repeat the key.
         package let reason: String
 
         package var description: String { "line \(line) of the allow-list: \(reason)" }

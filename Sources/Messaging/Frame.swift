@@ -41,6 +41,7 @@ struct FrameHeader: Equatable, Sendable {
 /// Bytes from outside that are no frame of ours. They are refused and counted, and nothing stops.
 package struct MalformedFrame: Error, Hashable, Sendable {
     package let reason: String
+    /// The byte of the frame at which it stops making sense, from 0.
     package let at: Int
 }
 

@@ -49,12 +49,14 @@ package final class RemoteEventStore: EventStore {
 
     // MARK: EventStore
 
+    /// - Throws: `log-unreachable` after the deadline. The log may have opened it all the same: ask again.
     package func openSession(_ producer: ProducerName) async throws(StoreError) -> ProducerSession {
         try bounded(producer.text, "producer")
         if case .session(let session?) = try await call(.openSession(producer)) { return session }
         throw .unexpectedReply
     }
 
+    /// Sends the identical request until it is answered or the deadline is over; the log knows a repeat.
     package func append(_ request: AppendRequest) async throws(StoreError) -> AppendReceipt {
         // The log checks again; here it keeps what cannot be encoded off the wire.
         do throws(AppendRefusal) {

@@ -3,6 +3,7 @@ package import ZeroMQ
 /// Who we are, and which server we mean, on an encrypted connection.
 package struct CurveClient: Sendable {
     package var keys: CurveKeyPair
+    /// Known beforehand: a server with another key is not talked to.
     package var server: CurvePublicKey
 
     package init(keys: CurveKeyPair, server: CurvePublicKey) {
@@ -20,6 +21,7 @@ package struct RemoteLogOptions: Sendable {
     package var attemptMilliseconds: Int64 = 2_000
     /// After this long the caller hears `log-unreachable`.
     package var deadlineMilliseconds: Int64 = 30_000
+    /// Calls without an answer at one time; a further one is refused as busy without being sent.
     package var requestsInFlight = 1_024
     /// What a subscription holds of the wire before it falls back to reading.
     package var bufferedBytes = 8 << 20

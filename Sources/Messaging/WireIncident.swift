@@ -3,7 +3,9 @@ package import ZeroMQ
 
 /// Something the wire turned away or lost. Each is counted, and told once to whoever logs; nothing stops for it.
 package enum WireIncident: Hashable, Sendable {
+    /// Bytes that are no frame of ours; who sent a request so is told.
     case malformedFrame(MalformedFrame)
+    /// A request beyond `WireLimits.frameBytes`; it is refused with an answer.
     case oversizedFrame(bytes: Int)
     /// A key that is not on the allow-list; nil when the peer showed none.
     case keyDenied(CurvePublicKey?)

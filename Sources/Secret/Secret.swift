@@ -13,6 +13,7 @@ package struct Secret: Sendable {
     /// Copies the bytes; overwriting the original is the caller's.
     package init(copying bytes: UnsafeBufferPointer<UInt8>) { storage = Storage(bytes) }
 
+    /// Bytes.
     package var count: Int { storage.bytes.count }
 
     /// The plain bytes, valid inside `body` only.

@@ -7,6 +7,7 @@ package struct SecretReadingError: Error, Hashable, Sendable, CustomStringConver
 
     package let code: Code
     package let message: String
+    /// The file has to change first.
     package let isRetriable = false
 
     package var description: String { message }

@@ -2,6 +2,7 @@ import Glibc
 
 /// The files of one log: the database and, beside it, the writer's lock and the witness.
 package struct LogFiles: Hashable, Sendable {
+    /// A path; the other files lie in its folder.
     package let database: String
 
     /// - Parameter database: path of the database file; its folder belongs to the log.

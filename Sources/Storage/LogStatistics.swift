@@ -5,17 +5,22 @@ package struct LogStatistics: Hashable, Sendable {
     /// How much there is of one event type.
     package struct TypeCount: Hashable, Sendable {
         package var type: EventType
+        /// Ever appended; events are never removed.
         package var events: Int
+        /// Of all its events together, without names and ids.
         package var payloadBytes: Int
     }
 
     package var head: LogHead
+    /// Names the log has given a number to.
     package var streams: Int
+    /// Those that ever opened a session.
     package var producers: Int
     /// The most frequent first.
     package var types: [TypeCount]
     /// Nil for an empty log.
     package var firstRecorded: Timestamp?
+    /// Nil for an empty log.
     package var lastRecorded: Timestamp?
     /// Of the database without its write-ahead log.
     package var fileBytes: Int

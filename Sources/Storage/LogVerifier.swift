@@ -6,6 +6,7 @@ package struct LogVerification: Hashable, Sendable {
     package struct Problem: Hashable, Sendable {
         /// The first position that cannot be trusted.
         package var position: Position
+        /// A sentence for the operator.
         package var reason: String
     }
 

@@ -6,6 +6,7 @@ package actor SQLiteEventReader: EventReader {
     private let files: LogFiles
     private var scanner: SQLiteLogScanner?
 
+    /// A queue of its own: SQLite blocks, and must not do so on the cooperative pool.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// Opens nothing yet: the first call does, and each one after it until there is a log (`log-missing`).

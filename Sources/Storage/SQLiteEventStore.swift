@@ -6,6 +6,7 @@ package actor SQLiteEventStore: EventStore {
     private let log: SQLiteLog
     private let scanner: SQLiteLogScanner
 
+    /// A queue of its own: SQLite blocks, and must not do so on the cooperative pool.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// Opens the log as `SQLiteLog` does, on the caller's thread.

@@ -215,6 +215,7 @@ package final class SQLiteLog: GroupStore {
 package struct RestoreRefusal: Hashable, Sendable {
     /// The first event that does not fit, among those given.
     package let index: Int
+    /// Names the position.
     package let reason: String
 }
 

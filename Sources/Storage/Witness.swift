@@ -5,6 +5,7 @@ import Glibc
 /// Where a log ends: the last position and the hash of its row.
 package struct LogHead: Hashable, Sendable {
     package var position: Position
+    /// 32 bytes (SHA-256): it covers that row and, through the row before, all others.
     package var hash: [UInt8]
 
     package init(position: Position, hash: [UInt8]) {

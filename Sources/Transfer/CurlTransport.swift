@@ -10,6 +10,7 @@ package actor CurlTransport: HTTPTransport {
     private let handle: CurlHandle
     private let executor: QueueExecutor
 
+    /// A queue of its own, for the calls that block.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// - Throws: `TransferFailure` if libcurl cannot start.

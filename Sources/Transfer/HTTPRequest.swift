@@ -3,10 +3,15 @@ package import Secret
 /// One request, complete in itself. The secret of its authorisation is kept apart from the plain headers, so that a
 /// request can be described without it.
 package struct HTTPRequest: Sendable {
+    /// In upper case, such as `GET`.
     package var method: String
+    /// `http://` or `https://`; no part of it may be secret, since failures name its host.
     package var url: String
+    /// Without the authorisation. A control character in one is refused before anything is sent.
     package var headers: [HTTPHeader]
+    /// nil for a request that anybody may make.
     package var authorization: Authorization?
+    /// nil sends none; an empty one is sent as such.
     package var body: [UInt8]?
 
     package init(
@@ -22,7 +27,9 @@ package struct HTTPRequest: Sendable {
 
     /// A header whose value ends in a secret: `Authorization: Bearer …`.
     package struct Authorization: Sendable {
+        /// The name of the field.
         package let header: String
+        /// What stands before the secret, a blank included.
         package let prefix: String
         package let secret: Secret
 
@@ -36,6 +43,7 @@ package struct HTTPRequest: Sendable {
 
 /// A field of a request or an answer.
 package struct HTTPHeader: Hashable, Sendable {
+    /// Compared without regard to case; kept as written.
     package let name: String
     package let value: String
 
@@ -47,8 +55,11 @@ package struct HTTPHeader: Hashable, Sendable {
 
 /// What came back, whatever its status: a 500 is an answer, a broken connection is a `TransferFailure`.
 package struct HTTPResponse: Sendable {
+    /// Such as 200: whatever the server said.
     package let status: Int
+    /// In the order in which they came, repeated ones included.
     package let headers: [HTTPHeader]
+    /// Decompressed; at most `TransferSettings.responseBytes`.
     package let body: [UInt8]
 
     package init(status: Int, headers: [HTTPHeader] = [], body: [UInt8] = []) {
@@ -66,5 +77,6 @@ package struct HTTPResponse: Sendable {
 
 /// Sends one request and waits for its answer. libcurl in programs, a script in tests.
 package protocol HTTPTransport: Sendable {
+    /// - Throws: `TransferFailure` where no answer came; a status of 400 and more is an answer.
     func send(_ request: HTTPRequest) async throws(TransferFailure) -> HTTPResponse
 }

@@ -26,8 +26,11 @@ package struct Waiting: Sendable {
 
 /// What a service makes of an answer. It alone knows which failures pass by themselves.
 package enum Verdict<Value: Sendable, Failure: Error & Sendable>: Sendable {
+    /// What was asked for.
     case accept(Value)
+    /// It may pass by itself: asked again as long as the policy allows.
     case retry(Failure)
+    /// Asking again would change nothing.
     case refuse(Failure)
 }
 
@@ -35,6 +38,7 @@ package enum Verdict<Value: Sendable, Failure: Error & Sendable>: Sendable {
 package enum PatienceExhausted<Failure: Error & Sendable>: Error, Sendable {
     /// The service's own judgement, after the retries where those made sense.
     case judged(Failure)
+    /// No answer came, also not to the retries.
     case transfer(TransferFailure)
     /// The server wants a longer pause than a run waits.
     case throttled(retryAfterSeconds: Double)
@@ -42,7 +46,9 @@ package enum PatienceExhausted<Failure: Error & Sendable>: Error, Sendable {
 
 /// How much a transport was asked to do, for the record of a run.
 package struct TransferEffort: Hashable, Sendable {
+    /// Sent, repeated ones included.
     package var requests = 0
+    /// How many of these repeated one that failed.
     package var retries = 0
 
     package init() {}
@@ -58,6 +64,7 @@ package actor PatientTransport {
     private var nextStart: Double = 0
     private var busy = false
     private var queue: [CheckedContinuation<Void, Never>] = []
+    /// Since it was made.
     package private(set) var effort = TransferEffort()
 
     /// - Parameter perSecond: requests a second at most; below 1 for slower services.

@@ -12,6 +12,7 @@ package struct RetryPolicy: Hashable, Sendable {
     /// What to do after an attempt.
     package enum Decision: Hashable, Sendable {
         case retry(afterSeconds: Double)
+        /// The first attempt failed, and one after each pause.
         case giveUp
         /// The server asks for a longer pause than a run waits: come back later.
         case comeBackLater(afterSeconds: Double)

@@ -2,13 +2,19 @@
 package struct TransferFailure: Error, Hashable, Sendable, CustomStringConvertible {
     /// What went wrong, as far as a caller may act on it.
     package enum Kind: String, Hashable, Sendable {
+        /// The host's name, or the proxy's, has no address.
         case cannotResolve = "cannot-resolve"
+        /// Nobody listens there, or the way is barred.
         case cannotConnect = "cannot-connect"
+        /// Beyond the bounds of `TransferSettings`: connecting, the whole request, or too slow an answer.
         case timedOut = "timed-out"
+        /// A certificate that is not trusted, or no common protocol: asking again does not help.
         case tlsFailed = "tls-failed"
         /// The connection ended inside the answer.
         case truncated
+        /// Headers or body beyond the bounds of `TransferSettings`.
         case tooLarge = "too-large"
+        /// The address or a header cannot be sent; nothing left this machine.
         case invalidRequest = "invalid-request"
         case cancelled
         case other = "transfer-failed"

@@ -1,12 +1,15 @@
 /// Bounds and routes of a transport. Times are real seconds: a scaled clock does not make sockets faster.
 package struct TransferSettings: Hashable, Sendable {
+    /// For the name, the connection and TLS together.
     package var connectSeconds = 10
+    /// From the first to the last byte, connecting included; no pause for retries is in it.
     package var totalSeconds = 120
     /// An answer slower than this for `lowSpeedSeconds` is given up.
     package var lowSpeedBytesPerSecond = 100
     package var lowSpeedSeconds = 30
     /// A body beyond this is refused while it arrives, decompressed size counted.
     package var responseBytes = 64 << 20
+    /// All header lines of an answer together.
     package var headerBytes = 256 << 10
     /// A PEM file instead of the system's certificates.
     package var caBundle: String?

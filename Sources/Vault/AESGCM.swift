@@ -3,13 +3,18 @@ package import Secret
 
 /// AES-256-GCM (NIST SP 800-38D) by OpenSSL: encryption that notices any change to the text or to what goes with it.
 package enum AESGCM {
+    /// AES-256.
     package static let keyBytes = 32
+    /// 96 bits: the length that GCM uses as it is.
     package static let nonceBytes = 12
+    /// The full tag: a shorter one would be easier to forge.
     package static let tagBytes = 16
 
     /// What encryption gives. The nonce must never be used twice under one key.
     package struct Sealed: Hashable, Sendable {
+        /// `nonceBytes` long; not secret.
         package var nonce: [UInt8]
+        /// As long as the plain text.
         package var ciphertext: [UInt8]
         package var tag: [UInt8]
 

@@ -5,11 +5,13 @@ import Glibc
 
 /// Wraps data keys under 32 random bytes in a file that only its owner can read.
 package struct LocalMasterKey: KeyWrapping {
+    /// Written into every envelope.
     package let kind = "local"
     /// Eight bytes of an HMAC under the key, in hexadecimal: names the key without telling anything about it.
     package let keyID: String
     private let key: Secret
 
+    /// - Parameter key: 32 bytes.
     package init(_ key: Secret) {
         precondition(key.count == AESGCM.keyBytes, "a master key has 32 bytes")
         self.key = key

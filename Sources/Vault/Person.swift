@@ -5,6 +5,7 @@ import Secret
 package struct Person: Hashable, Sendable {
     /// 32 hexadecimal digits.
     package let id: String
+    /// As they gave it or their system account has it; in no event and no log.
     package let name: String
 
     private static let prefix = "person-"

@@ -5,6 +5,7 @@ import Glibc
 
 /// What is known of a secret without decrypting it.
 package struct SecretEntry: Hashable, Sendable {
+    /// Also the name of its file, with what no file name should hold escaped.
     package let id: String
     /// What it may be used for, such as `provider-credential`; authenticated.
     package let purpose: String
@@ -12,7 +13,9 @@ package struct SecretEntry: Hashable, Sendable {
     package let version: Int
     /// Unix seconds.
     package let created: Int64
+    /// What wrapped its data key: `KeyWrapping.kind`.
     package let wrappingKind: String
+    /// Which key did: another master key cannot open it.
     package let wrappingKeyID: String
 }
 
@@ -22,6 +25,7 @@ package struct SecretStore: Sendable {
     package let directory: String
     private let wrapping: any KeyWrapping
 
+    /// - Parameter directory: made with mode 0700 when the first secret is put.
     package init(directory: String, wrapping: any KeyWrapping) {
         self.directory = directory
         self.wrapping = wrapping
@@ -31,6 +35,7 @@ package struct SecretStore: Sendable {
     package enum PutOutcome: Hashable, Sendable {
         /// The vault holds this very secret already, in this version.
         case unchanged(version: Int)
+        /// The vault holds it now, in this version.
         case stored(version: Int)
     }
 

@@ -10,6 +10,7 @@ package struct VaultError: Error, Hashable, Sendable, CustomStringConvertible {
         case wrongPurpose
         /// An id or a purpose that is not allowed.
         case malformedName
+        /// There is no key's file where it should be.
         case masterKeyMissing
         /// The master key is not the one that wrapped this secret.
         case masterKeyDiffers
@@ -24,6 +25,7 @@ package struct VaultError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     package let code: Code
+    /// A sentence with the remedy; no secret is in it.
     package let message: String
     /// Whether the same call may succeed later by itself.
     package let isRetriable: Bool

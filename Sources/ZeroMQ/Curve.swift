@@ -2,6 +2,7 @@ import CZeroMQ
 
 /// A CURVE public key: 32 bytes, written as 40 characters of Z85.
 package struct CurvePublicKey: Hashable, Sendable, CustomStringConvertible {
+    /// 32 of them.
     package let bytes: [UInt8]
 
     /// nil unless there are 32 bytes.
@@ -16,6 +17,7 @@ package struct CurvePublicKey: Hashable, Sendable, CustomStringConvertible {
         self.bytes = bytes
     }
 
+    /// 40 characters of Z85.
     package var text: String { z85Text(bytes) }
     package var description: String { text }
 }
@@ -40,6 +42,7 @@ package struct CurveSecretKey: Sendable, CustomStringConvertible, CustomReflecta
 /// Who one side of an encrypted connection is.
 package struct CurveKeyPair: Sendable {
     package let publicKey: CurvePublicKey
+    /// Belongs to `publicKey`: a pair is only ever derived or generated.
     package let secretKey: CurveSecretKey
 
     /// Derives the public key; nil when libzmq was built without CURVE.

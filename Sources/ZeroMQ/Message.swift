@@ -7,6 +7,7 @@ import Glibc
 package struct Message: ~Copyable {
     var raw = zmq_msg_t()
 
+    /// An empty frame, to be received into.
     package init() { zmq_msg_init(&raw) }
 
     package init(copying bytes: UnsafeRawBufferPointer) {
@@ -40,6 +41,7 @@ package struct Message: ~Copyable {
         }
     }
 
+    /// A copy.
     package var bytes: [UInt8] { withUnsafeBytes { Array($0) } }
 
     /// What the connection's handshake established about the sender, such as `User-Id`.

@@ -24,6 +24,7 @@ package struct Socket: ~Copyable {
     let handle: UnsafeMutableRawPointer
     private let context: Context
 
+    /// - Throws: EMFILE beyond the context's sockets; ETERM when the context ends.
     package init(_ context: Context, _ kind: Kind, limits: SocketLimits = SocketLimits()) throws(ZeroMQError) {
         guard let handle = zmq_socket(context.handle, kind.code) else { throw .last("zmq_socket") }
         do {
@@ -59,6 +60,7 @@ package struct Socket: ~Copyable {
 
     /// Whether a message left.
     package enum Sent: Hashable, Sendable {
+        /// libzmq has it; whether it arrives is another matter.
         case sent
         /// No room, or nobody connected: try when the poller says it is writable.
         case wouldBlock

@@ -15,10 +15,12 @@ package struct SocketMonitor: ~Copyable {
         case authenticationFailed
     }
 
+    /// To be polled; `next` reads from it.
     package let socket: Socket
 
     private static let count = Atomic(0)
 
+    /// Tells of what happens from now on.
     package init(_ context: Context, of watched: borrowing Socket) throws(ZeroMQError) {
         let number = Self.count.wrappingAdd(1, ordering: .relaxed).newValue
         let endpoint = "inproc://monitor-\(number)"

@@ -1,5 +1,6 @@
 /// Answers libzmq's question "may this key connect?" (ZAP, RFC 27) for all CURVE sockets of a context.
 package final class ZapHandler {
+    /// To be polled; when something waits, call `answerWaiting`.
     package let socket: Socket
 
     /// Bind it before any socket that requires CURVE.

@@ -17,6 +17,7 @@ package struct ZeroMQError: Error, Hashable, Sendable {
         case other
     }
 
+    /// The libzmq function, such as `zmq_bind`.
     package let operation: String
     package let errno: Int32
 

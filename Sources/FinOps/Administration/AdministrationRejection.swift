@@ -1,13 +1,18 @@
 /// Why an administration command is refused: what does not exist or does not agree, and what to do instead.
 package enum AdministrationRejection: Error, Hashable, Sendable {
+    /// `known` are all teams there are, for the message.
     case unknownTeam(String, known: [String])
+    /// `known` are all projects there are, for the message.
     case unknownProject(String, known: [String])
+    /// The project belongs to another team, which is `team`: it has to be moved, not added.
     case projectBelongsElsewhere(project: String, team: String)
     case unknownConnection(provider: String, account: String)
+    /// Nothing of this position was ever put aside by that stage.
     case notParked(stage: String, position: UInt64)
 }
 
 extension AdministrationRejection: CustomStringConvertible {
+    /// One sentence that ends with the remedy.
     package var description: String {
         switch self {
         case .unknownTeam(let team, let known):

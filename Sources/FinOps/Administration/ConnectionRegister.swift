@@ -10,6 +10,7 @@ package enum ConnectionRegister: Decider {
     package enum Command: Sendable {
         /// - Parameter keyChanged: whether the vault holds another key than before, which a mask may not show.
         case connect(WireConnectionMade, keyChanged: Bool)
+        /// The account is no longer collected; what was collected stays.
         case remove(provider: String, account: String, reason: String)
     }
 
@@ -23,6 +24,8 @@ package enum ConnectionRegister: Decider {
         }
     }
 
+    /// - Returns: nothing when what is asked for is so already and the key is the same.
+    /// - Throws: `unknownConnection` for the removal of what is not there.
     package static func decide(
         _ command: Command, _ state: State
     ) throws(AdministrationRejection) -> [FinOpsEvent] {

@@ -13,6 +13,7 @@ package struct DatedChoice: Hashable, Sendable {
 
     package init() {}
 
+    /// Whether nothing was ever stated.
     package var isEmpty: Bool { statements.isEmpty }
 
     /// Adds a statement: it overrides what was said before from `from` on.

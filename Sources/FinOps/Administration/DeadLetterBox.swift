@@ -8,6 +8,7 @@ package enum DeadLetterBox: Decider {
         /// `parked` waits for an answer; after the other two it has one.
         package enum State: String, Sendable { case parked, retried, skipped }
 
+        /// The latest failure: an event that fails again is parked again.
         package var failure: WireProcessingFailed
         package var state: State
         /// What was said when it was retried or skipped.
@@ -19,7 +20,9 @@ package enum DeadLetterBox: Decider {
 
     /// What a person answers.
     package enum Command: Sendable {
+        /// The stage is to try it again: its cause is mended.
         case retry(stage: String, position: UInt64, reason: String)
+        /// The stage is to go on without it, for ever.
         case skip(stage: String, position: UInt64, reason: String)
     }
 

@@ -3,6 +3,7 @@ internal import Foundation
 /// A name that people give to a team, a project or an account: in any script, in Unicode's composed form, so that what
 /// looks the same is the same.
 package struct GivenName: Hashable, Sendable, CustomStringConvertible {
+    /// 1 to `bytesLimit` bytes in composed form, without invisible characters and without blanks at either end.
     package let text: String
 
     /// Stream names hold them, beside a provider's name and a day.
@@ -41,6 +42,7 @@ package struct GivenName: Hashable, Sendable, CustomStringConvertible {
 /// Why a text is not a name.
 package struct MalformedName: Error, Hashable, Sendable, CustomStringConvertible {
     package let field: String
+    /// Completes the sentence "it …".
     package let reason: String
 
     package var description: String { "\(field): it \(reason)" }

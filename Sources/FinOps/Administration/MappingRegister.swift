@@ -5,7 +5,9 @@ import SwiftProtobuf
 package enum MappingRegister: Decider {
     /// What is mapped: a key, or everything in one of the provider's own projects. A key's own mapping wins.
     package enum Subject: Hashable, Sendable {
+        /// By the provider's id of the key, never the key itself.
         case key(String)
+        /// By the provider's id.
         case providerProject(String)
     }
 
@@ -16,6 +18,7 @@ package enum MappingRegister: Decider {
     package struct Command: Sendable {
         /// From when a mapping holds.
         package enum Start: Hashable, Sendable {
+            /// It holds for everything that was ever metered.
             case beginning
             /// Unix seconds.
             case at(Int64)
@@ -29,6 +32,7 @@ package enum MappingRegister: Decider {
         package var start: Start
         /// All there are.
         package var projects: Set<String>
+        /// As the person gave it; it stays in the event.
         package var reason: String
 
         package init(
@@ -57,6 +61,8 @@ package enum MappingRegister: Decider {
         }
     }
 
+    /// - Returns: nothing when the mapping would change nothing at any time.
+    /// - Throws: `unknownProject`.
     package static func decide(
         _ command: Command, _ state: State
     ) throws(AdministrationRejection) -> [FinOpsEvent] {

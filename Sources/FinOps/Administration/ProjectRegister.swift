@@ -25,6 +25,8 @@ package enum ProjectRegister: Decider {
         }
     }
 
+    /// - Returns: nothing when the project belongs to that team already.
+    /// - Throws: `unknownTeam`, `unknownProject`, `projectBelongsElsewhere`.
     package static func decide(
         _ command: Command, _ state: State
     ) throws(AdministrationRejection) -> [FinOpsEvent] {

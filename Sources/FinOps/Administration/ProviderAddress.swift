@@ -2,10 +2,12 @@ internal import Foundation
 
 /// What stands before `/organization/…` in a provider's addresses, as in the official client: an empty path gets `/v1`.
 package struct ProviderAddress: Hashable, Sendable, CustomStringConvertible {
+    /// With its scheme and without a slash at the end; it holds no user, password, query or fragment.
     package let text: String
     /// Whether what is sent there can be read on the way: neither TLS nor this machine.
     package let isExposed: Bool
 
+    /// What counts where no address is given.
     package static let openAI = ProviderAddress(known: "https://api.openai.com/v1")
 
     private init(known text: String) {
@@ -49,6 +51,7 @@ package struct ProviderAddress: Hashable, Sendable, CustomStringConvertible {
 
 /// Why a text is not a provider's address.
 package struct MalformedAddress: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Completes the sentence "it …".
     package let reason: String
 
     package var description: String { "it \(reason); write it like https://api.openai.com/v1" }

@@ -26,6 +26,7 @@ package enum SecretRegister: Decider {
         }
     }
 
+    /// - Returns: nothing when the log knows that already.
     package static func decide(_ command: Command, _ state: State) throws(Never) -> [FinOpsEvent] {
         switch command {
         case .stored(let id, let purpose, let version, let reason):

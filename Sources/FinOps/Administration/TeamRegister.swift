@@ -13,6 +13,7 @@ package enum TeamRegister: Decider {
         package var owner: String?
         /// Per month.
         package var budget: Money?
+        /// As the person gave it; it stays in the event.
         package var reason: String
 
         package init(team: GivenName, owner: String?, budget: Money?, reason: String) {

@@ -6,6 +6,7 @@ import SwiftProtobuf
 package enum AllocationDay: Decider {
     /// A bill row within its day.
     package struct Identity: Hashable, Sendable {
+        /// nil in any of the three is a value of its own: the provider said null.
         package let projectID: String?
         package let lineItem: String?
         package let apiKeyID: String?
@@ -19,6 +20,7 @@ package enum AllocationDay: Decider {
 
     /// How the day's bill is spread, and what of it is in force.
     package struct State: Sendable {
+        /// By row, each as it was last stated.
         package var allocations: [Identity: WireBillAllocated] = [:]
         /// Provider projects (nil: rows without one) whose metered cells yield to the bill.
         package var inForce: Set<String?> = []
@@ -27,7 +29,9 @@ package enum AllocationDay: Decider {
     /// A day's bill and usage as they stand.
     package struct Command: Sendable {
         package let account: AccountDay
+        /// The whole day, withdrawn rows included.
         package let bill: BillDay.State
+        /// Of all the day's hours; the rules of spreading do not depend on their order.
         package let cells: [MeteredCell]
         /// Whether the day's bill counts by now (`BillForce`).
         package let isDue: Bool
@@ -114,6 +118,7 @@ package struct BillForce: Hashable, Sendable {
     /// From the day's end.
     package let billedAfterSeconds: Int64
 
+    /// - Parameter billedAfterSeconds: a day of grace unless the configuration says otherwise (`billed_after`).
     package init(billedAfterSeconds: Int64 = 86_400) { self.billedAfterSeconds = billedAfterSeconds }
 
     /// When the bill of a UTC day begins to count.

@@ -7,6 +7,7 @@ package struct BillSpreading: Sendable {
     private let day: Day
     private let projects: [String?: [MeteredCell]]
 
+    /// - Parameter cells: what was metered on that UTC day.
     package init(day: Day, cells: [MeteredCell]) {
         self.day = day
         projects = Dictionary(grouping: cells, by: \.projectID)

@@ -2,12 +2,15 @@
 package struct MeteredCell: Hashable, Sendable {
     /// Unix seconds of the hour's beginning.
     package var hour: Int64
+    /// The provider's own ids; nil in these three is where the provider said null.
     package var projectID: String?
     package var apiKeyID: String?
     package var model: String?
     /// nil: unpriced.
     package var costNanos: Int64?
+    /// Input and output together.
     package var tokens: Int64
+    /// The weight where nothing was counted in tokens.
     package var requests: Int64
 
     package init(
@@ -38,5 +41,6 @@ package struct MeteredCell: Hashable, Sendable {
 }
 
 extension UsageDay.State {
+    /// Hours in which something was counted; rows of zeros are left out.
     package var meteredCells: [MeteredCell] { cells.values.compactMap { MeteredCell($0.row) } }
 }

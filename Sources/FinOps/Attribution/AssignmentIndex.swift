@@ -6,6 +6,7 @@ package struct AssignmentIndex: Sendable {
         package let owner: Owner
         /// `key` or `provider-project`.
         package let rule: String
+        /// The position of the event that the attributor answered with it.
         package let version: UInt64
         /// Unix seconds; `Int64.min` for "from the beginning".
         fileprivate let from: Int64
@@ -39,8 +40,10 @@ package struct AssignmentIndex: Sendable {
 
     private var accounts: [Directory.Account: Account] = [:]
 
+    /// No assignments: `evolve` takes them in, in the order of the log.
     package init() {}
 
+    /// Takes in an assignment; other events change nothing.
     package mutating func evolve(_ event: FinOpsEvent) {
         guard case .attributionAssigned(let event) = event else { return }
         accounts[.init(provider: event.provider, account: event.account), default: Account()].add(event)

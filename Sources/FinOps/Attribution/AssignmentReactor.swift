@@ -4,6 +4,7 @@ import SwiftProtobuf
 /// Turns mappings, moves and connections into assignments: for every account a subject may appear in, the spans of time
 /// in which its owner differs from what was assigned before. Assignments, not copies of costs.
 package struct AssignmentReactor: Sendable {
+    /// As of the last event taken in.
     package private(set) var directory = Directory()
     private var assigned: [Directory.Account: [AttributionSubject: Timeline<Owner>]] = [:]
 

@@ -26,6 +26,7 @@ package struct Directory: Hashable, Sendable {
 
     package init() {}
 
+    /// Takes in an event; one that is not among `types` changes nothing.
     package mutating func evolve(_ event: FinOpsEvent) {
         switch event {
         case .projectAdded(let event): projects[event.project, default: Timeline()].set(event.team, from: nil)
@@ -66,18 +67,22 @@ extension Directory {
 }
 
 extension WireProjectMoved {
+    /// nil: from the beginning.
     package var start: Timestamp? { hasFrom ? Timestamp(seconds: from) : nil }
 }
 
 extension WireKeyMapped {
+    /// nil: from the beginning.
     package var start: Timestamp? { hasFrom ? Timestamp(seconds: from) : nil }
 }
 
 extension WireProviderProjectMapped {
+    /// nil: from the beginning.
     package var start: Timestamp? { hasFrom ? Timestamp(seconds: from) : nil }
 }
 
 extension WireAttributionAssigned {
+    /// nil: from the beginning.
     package var start: Timestamp? { hasFrom ? Timestamp(seconds: from) : nil }
 
     /// nil for an event without a subject, which no writer of ours makes.

@@ -11,9 +11,12 @@ package struct Owner: Hashable, Sendable {
 
 /// What a mapping speaks about, at one provider: a key, or a whole project of the provider's. The key's own mapping wins.
 package enum AttributionSubject: Hashable, Sendable {
+    /// By the provider's id of it.
     case key(String)
+    /// By the provider's id of it.
     case providerProject(String)
 
+    /// The provider's own id of the key or project.
     package var id: String {
         switch self {
         case .key(let id), .providerProject(let id): id

@@ -6,6 +6,7 @@ import SwiftProtobuf
 package enum BillDay: Decider {
     /// A row as it stands.
     package struct Cell: Hashable, Sendable {
+        /// A row that a later walk no longer had is marked as withdrawn.
         package var row: WireBillRow
         /// Unix seconds of the fetch that said so.
         package var observed: Int64

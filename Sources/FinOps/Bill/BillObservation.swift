@@ -2,16 +2,23 @@ package import EventLog
 
 /// One cost row as the provider delivers it: the amount is still its text.
 package struct BillLine: Hashable, Sendable {
+    /// Unix seconds; the UTC day it lies in is the day of the row.
     package var bucketStart: Int64
+    /// Unix seconds, exclusive.
     package var bucketEnd: Int64
+    /// The provider's own id; nil where it said null, which is a grouping value like any other.
     package var projectID: String?
+    /// The provider's words for what is billed, often with a model's name; nil where it said null.
     package var lineItem: String?
+    /// The provider's id of the key, never the key; nil where it said null.
     package var apiKeyID: String?
     /// As written, whether as a number or as a string.
     package var amountText: String
     /// In either case: `usd`.
     package var currency: String
+    /// As written; kept as evidence, never calculated with.
     package var quantityText: String?
+    /// As written; nil where it named none.
     package var quantityUnit: String?
 
     package init(
@@ -35,7 +42,9 @@ package struct BillLine: Hashable, Sendable {
 package struct BillObservation: Sendable {
     package let provider: String
     package let account: String
+    /// When it was fetched.
     package let observed: Timestamp
+    /// As delivered: several may share an identity.
     package let rows: [BillLine]
     /// The UTC days the walk covered, empty ones included: only on these can a row be said to have vanished.
     package let covered: Set<Day>
@@ -67,10 +76,13 @@ package struct BillObservation: Sendable {
 
 /// A cost row that cannot be taken as it is: which field of which row, and why.
 package struct BillRejection: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The provider's name for it.
     package let field: String
     package let row: BillLine
+    /// Completes the sentence that the field's name begins.
     package let reason: String
 
+    /// Names the row by its identity.
     package var description: String {
         "cost row at \(row.bucketStart) (project \(row.projectID ?? "null"), line item \(row.lineItem ?? "null"), "
             + "key \(row.apiKeyID ?? "null")): \(field) \(reason)"
@@ -79,6 +91,7 @@ package struct BillRejection: Error, Hashable, Sendable, CustomStringConvertible
 
 /// What makes a cost row the same row in a later statement.
 package struct BillIdentity: Hashable, Sendable {
+    /// Unix seconds. nil in one of the others is where the provider said null.
     package let bucketStart: Int64
     package let projectID: String?
     package let lineItem: String?

@@ -38,6 +38,7 @@ package struct Day: Hashable, Comparable, Sendable, CustomStringConvertible {
         number = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
     }
 
+    /// In the proleptic Gregorian calendar; month and day count from 1.
     package var civil: (year: Int, month: Int, day: Int) {
         let shifted = number + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
@@ -72,6 +73,7 @@ package struct Day: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// The first instant of this day in UTC.
     package var utcStart: Timestamp { Timestamp(seconds: Int64(number) * 86_400) }
 
+    /// `YYYY-MM-DD`.
     package var description: String {
         let (year, month, day) = civil
         func padded(_ value: Int, _ width: Int) -> String {

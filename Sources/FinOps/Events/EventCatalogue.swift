@@ -6,10 +6,13 @@ package enum EventCatalogue {
     /// One line per type. `decode` reads every schema version ever written (upcasting, where a version needs it, happens here).
     package struct Entry: Sendable {
         package let type: EventType
+        /// The newest version there is: what is written. Older ones are read.
         package let schema: UInt16
+        /// Throws what Protocol Buffers says of bytes that are no such message.
         package let decode: @Sendable ([UInt8]) throws -> FinOpsEvent
     }
 
+    /// No two of one type: a new schema version replaces the line.
     package static let entries: [Entry] = [
         Entry(type: "usage.recorded", schema: 1) { .usageRecorded(try WireUsageRecorded(serializedBytes: $0)) },
         Entry(type: "usage.restated", schema: 1) { .usageRestated(try WireUsageRestated(serializedBytes: $0)) },

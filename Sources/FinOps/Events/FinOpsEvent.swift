@@ -1,4 +1,5 @@
 /// Everything that can happen, in one closed enum: a new case makes the compiler list every fold that must learn it.
+/// What each one means, and the units of its fields, is said at its message in `Schema/`.
 package enum FinOpsEvent: Equatable, Sendable {
     case usageRecorded(WireUsageRecorded)
     case usageRestated(WireUsageRestated)

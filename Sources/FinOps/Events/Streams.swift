@@ -18,7 +18,9 @@ extension StreamName {
         let room = max(0, EventLimits.nameBytes - prefix.utf8.count)
         return StreamName(prefix + NameText.fitting(model, bytes: room))
     }
+    /// One stream for all teams: `TeamRegister`.
     package static let teams: StreamName = "directory-teams"
+    /// One stream for all projects and where they belong: `ProjectRegister`.
     package static let projects: StreamName = "directory-projects"
     /// A provider account that is collected.
     package static func connection(provider: String, account: String) -> StreamName {
@@ -58,6 +60,7 @@ extension StreamName {
 
 /// One account's UTC day: the unit of collection, billing and allocation.
 package struct AccountDay: Hashable, Sendable {
+    /// The provider's name is not in it: the streams of a day are named by account alone.
     package let account: String
     package let day: Day
 

@@ -1,7 +1,9 @@
 /// An exact decimal number read from text: `value` × 10^`exponent`. Amounts and prices enter through this type, never
 /// through a double.
 package struct DecimalText: Hashable, Sendable {
+    /// At most `digitLimit` digits when read from text.
     package let value: Int128
+    /// The power of ten. It may be far from 0, so it is never expanded without a bound.
     package let exponent: Int
 
     package init(value: Int128, exponent: Int) {
@@ -11,7 +13,9 @@ package struct DecimalText: Hashable, Sendable {
 
     /// Why a text is not an amount we can hold.
     package enum Malformed: Error, Hashable, Sendable {
+        /// No decimal: empty, another notation, or something besides the number.
         case notANumber
+        /// More than `digitLimit` significant ones: an `Int128` does not hold them all.
         case tooManyDigits
     }
 

@@ -1,6 +1,7 @@
 import SwiftProtobuf
 
 extension Money {
+    /// Nano-units and the currency's code.
     package var wire: WireMoney {
         WireMoney.with {
             $0.nanos = nanos

@@ -1,5 +1,6 @@
 /// An ISO 4217 code in upper case.
 package struct Currency: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// Three upper-case letters.
     package let code: String
 
     /// - Returns: nil unless it is three letters, in either case.
@@ -11,6 +12,7 @@ package struct Currency: Hashable, Comparable, Sendable, CustomStringConvertible
 
     private init(known code: String) { self.code = code }
 
+    /// What the price list is in.
     package static let usd = Currency(known: "USD")
     package var description: String { code }
     package static func < (left: Currency, right: Currency) -> Bool { left.code < right.code }
@@ -18,6 +20,7 @@ package struct Currency: Hashable, Comparable, Sendable, CustomStringConvertible
 
 /// An exact amount: a count of nano-units (10⁻⁹) of its currency.
 package struct Money: Hashable, Sendable {
+    /// 10⁻⁹ of a unit: 1 USD is 1,000,000,000. An `Int64` holds up to 9.2 × 10⁹ units.
     package var nanos: Int64
     package var currency: Currency
 
@@ -31,14 +34,17 @@ package struct Money: Hashable, Sendable {
 }
 
 extension Money: CustomStringConvertible {
+    /// Such as `1.500000000 USD`: all nine decimals, so that it is exact.
     package var description: String { "\(NanoText.text(Int128(nanos))) \(currency)" }
 }
 
 /// A total: it cannot overflow, however many amounts go into it.
 package struct MoneySum: Hashable, Sendable {
+    /// 10⁻⁹ of a unit.
     package private(set) var nanos: Int128
     package let currency: Currency
 
+    /// - Parameter nanos: what it begins with.
     package init(in currency: Currency, nanos: Int128 = 0) {
         self.nanos = nanos
         self.currency = currency

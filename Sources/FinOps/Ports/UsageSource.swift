@@ -21,6 +21,7 @@ package protocol UsageSource: Sendable {
 /// understood.
 package struct SourceAnswer<Observation: Sendable>: Sendable {
     package var observation: Observation
+    /// One sentence each; none when all was understood.
     package var notes: [String]
 
     package init(_ observation: Observation, notes: [String] = []) {
@@ -31,7 +32,9 @@ package struct SourceAnswer<Observation: Sendable>: Sendable {
 
 /// How much a source had to ask for its statements.
 package struct SourceEffort: Hashable, Sendable {
+    /// Sent over the network, repeated ones included.
     package var requests: Int
+    /// How many of these repeated one that failed.
     package var retries: Int
 
     package init(requests: Int = 0, retries: Int = 0) {
@@ -44,28 +47,37 @@ package struct SourceEffort: Hashable, Sendable {
 package struct SourceFailure: Error, Hashable, Sendable, CustomStringConvertible {
     /// The word for it in events and answers.
     package enum Kind: String, Hashable, Sendable {
+        /// The credential is unknown there, or may not read this.
         case notAuthorised = "not-authorised"
+        /// Too many questions in a time; later ones may be answered.
         case throttled
+        /// No answer came: the name, the connection, TLS or the time ran out.
         case unreachable
         /// The provider answers with an error of its own, or its endpoint is away for now.
         case unavailable
+        /// An answer came that is not what the interface promises.
         case malformedAnswer = "malformed-answer"
+        /// Something on our side must change before asking again makes sense.
         case misconfigured
         /// It says no, for a reason that is neither the credential nor passing.
         case refused
         /// The endpoint or object does not exist there.
         case notFound = "not-found"
+        /// More bytes than we hold.
         case answerTooLarge = "answer-too-large"
+        /// We were asked to stop.
         case cancelled
         /// The process that asked was killed.
         case abandoned
     }
 
     package let kind: Kind
+    /// One sentence for a person.
     package let message: String
     /// Whether the same question may be answered later without a change on our side.
     package let isRetriable: Bool
 
+    /// - Parameter isRetriable: nil for what the kind usually means.
     package init(_ kind: Kind, _ message: String, isRetriable: Bool? = nil) {
         self.kind = kind
         self.message = message

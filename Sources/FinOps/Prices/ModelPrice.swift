@@ -4,6 +4,7 @@ import SwiftProtobuf
 package struct ModelPrice: Hashable, Sendable {
     package var provider: String
     package var model: String
+    /// What the model is for, such as `chat` or `embedding`; nothing is calculated from it.
     package var mode: String
     /// Literals, and patterns in which `*` is any run of characters and `#` one digit.
     package var match: [String]
@@ -13,6 +14,7 @@ package struct ModelPrice: Hashable, Sendable {
     package var other: [String: DecimalText]
     /// Names this statement of the entry: the file's date and a digest of the content.
     package var version: String
+    /// Where the prices were found; not part of what they say.
     package var source: String
 
     /// What the prices say, whatever file said it.
@@ -29,6 +31,7 @@ package struct PricePeriod: Hashable, Sendable {
     package var prices: [String: DecimalText]
     /// Input tokens of one request above which `longContext` replaces the named prices; 0 where it never does.
     package var longContextAbove: Int64
+    /// USD per 1,000,000 tokens by field name. Hourly rows never use them (`Price.longContextPossible`).
     package var longContext: [String: DecimalText]
 
     func covers(_ day: Day) -> Bool { from.map { $0 <= day } ?? true }

@@ -24,6 +24,7 @@ package struct PriceCatalogue: Sendable {
     private var shelves: [String: Shelf] = [:]
     private var listed = 0
 
+    /// Prices nothing.
     package static let empty = PriceCatalogue()
 
     /// The seed: what is known without any event.
@@ -38,6 +39,7 @@ package struct PriceCatalogue: Sendable {
         for provider in shelves.keys { index(provider) }
     }
 
+    /// All providers', by provider and model.
     package var entries: [ModelPrice] {
         shelves.values.flatMap { $0.entries.values.map(\.entry) }.sorted {
             ($0.provider, $0.model) < ($1.provider, $1.model)
@@ -57,6 +59,7 @@ package struct PriceCatalogue: Sendable {
 
     // MARK: Fold
 
+    /// Takes in a change of prices; other events change nothing.
     package mutating func evolve(_ event: FinOpsEvent) { evolve(CollectionOfOne(event)) }
 
     /// Many at once: the index over names is made once per provider.
@@ -112,6 +115,7 @@ package struct PriceCatalogue: Sendable {
     /// An entry and whether its name was arrived at by dropping a suffix or asking another provider's list.
     package struct Match: Hashable, Sendable {
         package let entry: ModelPrice
+        /// False when the provider's own list names the model or matches it by a pattern.
         package let isEstimated: Bool
     }
 

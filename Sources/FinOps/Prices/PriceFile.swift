@@ -7,6 +7,7 @@ import JSON
 package struct PriceFile: Sendable {
     /// The day the file describes itself with, or `undated`.
     package let asOf: String
+    /// In the order of the file.
     package let entries: [ModelPrice]
     /// General rules by provider: `batch_multiplier`, `fallback_provider`, notes.
     package let defaults: [String: [String: String]]

@@ -4,8 +4,11 @@ import JSON
 package struct PriceFileError: Error, Hashable, Sendable, CustomStringConvertible {
     /// `models[3] (gpt-4o), prices[0]`.
     package let place: String
+    /// nil when the place as a whole is wrong.
     package let field: String?
+    /// Completes the sentence that the field's name begins: `is not a list of names`.
     package let reason: String
+    /// What to write instead.
     package let remedy: String
 
     package var description: String {

@@ -2,12 +2,14 @@ import EventLog
 
 /// What the price list says about one row.
 package enum PricedUsage: Hashable, Sendable {
+    /// A row in which nothing was counted costs 0 and names no version.
     case priced(Price)
     /// Never zero: the quantities are kept, the reason is shown, and a later price list may price it.
     case unpriced(reason: String)
 
     /// What a row costs, and how that was found.
     package struct Price: Hashable, Sendable {
+        /// Rounded half-even once for the whole row; always USD, as the price list is.
         package var cost: Money
         /// `2026-10-19+1a2b3c4d/o3@2025-06-10`: the list's day and digest, the entry, and its period if it is dated.
         package var version: String

@@ -6,6 +6,7 @@ import SwiftProtobuf
 package enum UsageDay: Decider {
     /// A row as it stands.
     package struct Cell: Hashable, Sendable {
+        /// A row that a later walk no longer had has all quantities 0.
         package var row: WireUsageRow
         /// Unix seconds of the fetch that said so.
         package var observed: Int64
@@ -13,6 +14,7 @@ package enum UsageDay: Decider {
 
     /// Every row of the day as last stated.
     package struct State: Sendable {
+        /// Every row ever stated, those that vanished included.
         package var cells: [UsageIdentity: Cell] = [:]
         /// Models whose rows were met without a price on this day: announced once.
         package var unpricedModels: Set<String> = []

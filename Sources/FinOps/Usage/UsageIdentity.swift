@@ -1,16 +1,22 @@
 /// What makes a usage row the same row in a later statement: kind, bucket and every grouping value; null is a value.
 /// Provider and account come with the stream.
 package struct UsageIdentity: Hashable, Sendable {
+    /// Of usage, not of event: `completions`, `embeddings` …, or `legacy-completion` … from the older interface.
     package let kind: String
+    /// Unix seconds; normally an hour begins there.
     package let bucketStart: Int64
+    /// From here on grouping values as the provider wrote them; nil where it said null or does not group by it.
     package let projectID: String?
     package let apiKeyID: String?
     package let model: String?
     package let batch: Bool?
     package let serviceTier: String?
+    /// Of an image, such as `1024x1024`.
     package let size: String?
+    /// Where an image request came from, such as `image.generation`.
     package let source: String?
     package let vectorStoreID: String?
+    /// Of a web search, such as `low`.
     package let contextLevel: String?
 
     package init(_ row: WireUsageRow) {
@@ -31,6 +37,7 @@ package struct UsageIdentity: Hashable, Sendable {
 /// A bucket of one kind of usage: what a walk covers or leaves out.
 package struct UsageBucket: Hashable, Sendable {
     package let kind: String
+    /// Unix seconds.
     package let start: Int64
 
     package init(kind: String, start: Int64) {
@@ -60,6 +67,7 @@ extension WireQuantities {
         return sum
     }
 
+    /// Whether nothing was metered: so a row is stated that vanished.
     package var isZero: Bool { Self.counts.allSatisfy { self[keyPath: $0] == 0 } }
 
     /// Every count there is: a new one belongs here.

@@ -6,6 +6,7 @@ package struct UsageObservation: Sendable {
     package let account: String
     /// When it was fetched.
     package let observed: Timestamp
+    /// Several may share an identity: they are added.
     package let rows: [WireUsageRow]
     /// The buckets the walk covered, empty ones included: only in these can a row be said to have vanished.
     package let covered: Set<UsageBucket>

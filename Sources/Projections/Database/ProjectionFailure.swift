@@ -2,7 +2,9 @@
 package struct ProjectionFailure: Error, Hashable, Sendable, CustomStringConvertible {
     /// Short and stable: `sqlite-13`, `projection-missing`, `projection-outdated`, `zone-unknown` …
     package var code: String
+    /// A sentence for a person; where a rebuild helps it says so.
     package var message: String
+    /// Whether the same call may succeed later by itself, such as on a locked file.
     package var isRetriable: Bool
 
     package init(code: String, message: String, isRetriable: Bool = false) {
@@ -17,7 +19,9 @@ package struct ProjectionFailure: Error, Hashable, Sendable, CustomStringConvert
 /// The projection met an event that it cannot apply, and stopped before it: a skipped charge is a wrong bill.
 /// `finops dead-letters skip` lets it pass.
 package struct ProjectionHalt: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Of the event that cannot be applied; everything before it is.
     package var position: UInt64
+    /// The event's wire name.
     package var type: String
     package var reason: String
 

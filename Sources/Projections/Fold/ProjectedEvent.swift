@@ -19,6 +19,7 @@ package struct ProjectedEvent: Sendable {
     let actor: String
     let content: Content
 
+    /// Decodes; what cannot be decoded is kept as such, and halts the fold only when it is applied.
     package init(_ event: RecordedEvent) {
         position = event.position.value
         recorded = event.recorded

@@ -3,8 +3,11 @@ import FinOps
 
 /// Which of the three statements about the same consumption a cell is.
 package enum CostBasis: Int64, Sendable {
+    /// From usage, at the price list's prices.
     case metered = 0
+    /// From the provider's bill, spread over hours, keys and models.
     case billed = 1
+    /// Kept for statements that nothing makes yet.
     case estimated = 2
 }
 

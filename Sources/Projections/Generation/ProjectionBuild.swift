@@ -6,7 +6,9 @@ package import FinOps
 package struct ProjectionBuild: Sendable {
     /// Where the fold stops: the head, or what was known at a position or a time.
     package enum End: Hashable, Sendable {
+        /// As far as the log goes, also what is appended meanwhile.
         case head
+        /// This one is the last that is applied.
         case position(Position)
         /// Events recorded later are left out.
         case time(Timestamp)
@@ -14,7 +16,9 @@ package struct ProjectionBuild: Sendable {
 
     /// How far a build has come.
     package struct Progress: Sendable {
+        /// Everything up to here is applied.
         package var position: Position
+        /// The log's head at the last page: it may still move.
         package var end: Position
     }
 
@@ -22,6 +26,7 @@ package struct ProjectionBuild: Sendable {
     private let calendar: BusinessCalendar
     private let end: End
 
+    /// - Parameter calendar: of the business zone; a generation is for one zone and says which.
     package init(reader: any EventReader, calendar: BusinessCalendar, end: End = .head) {
         self.reader = reader
         self.calendar = calendar
@@ -102,6 +107,7 @@ package struct ProjectionBuild: Sendable {
 package enum SkippedEvents {
     static let stage = "projector"
 
+    /// - Throws: `StoreError`.
     package static func read(from reader: any EventReader) async throws(StoreError) -> Set<UInt64> {
         let events = try await reader.readAll(stream: StreamName("failures-\(stage)"))
         return Set(events.compactMap { position(in: $0) })

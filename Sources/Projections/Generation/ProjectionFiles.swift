@@ -8,6 +8,7 @@ package struct ProjectionFiles: Hashable, Sendable {
 
     package init(directory: String) { self.directory = directory }
 
+    /// The symlink: what readers open.
     package var current: String { directory + "/current.db" }
 
     /// The generation that readers get; nil before the first build.

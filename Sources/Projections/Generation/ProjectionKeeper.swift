@@ -6,8 +6,10 @@ package import FinOps
 package actor ProjectionKeeper {
     /// What the keeper does that takes time.
     package enum Step: Sendable {
+        /// A new generation is begun; the reason is for a person.
         case building(reason: String)
         case progress(ProjectionBuild.Progress)
+        /// The generation at `path` is kept up to date from now on, from this position.
         case opened(path: String, Position)
     }
 

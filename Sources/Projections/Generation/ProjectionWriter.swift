@@ -9,11 +9,15 @@ package actor ProjectionWriter {
 
     /// How far a generation has come.
     package struct Checkpoint: Hashable, Sendable {
+        /// How far the log has been looked at; `.start` for an empty generation.
         package var position: Position
+        /// Recorded time of the last event that was applied; `.distantPast` before the first.
         package var recorded: Timestamp
+        /// The event before which it stands; nil while it goes on.
         package var halt: ProjectionHalt?
     }
 
+    /// A queue of its own: SQLite blocks, and must not do so on the cooperative pool.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     package let path: String
@@ -51,6 +55,7 @@ package actor ProjectionWriter {
             .integer(ProjectionSchema.version), .text(zone))
     }
 
+    /// As of the last batch, committed or not.
     package var state: Checkpoint { checkpoint }
 
     /// Positions that `finops dead-letters skip` lets pass.

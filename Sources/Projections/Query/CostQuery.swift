@@ -3,7 +3,9 @@ package import FinOps
 /// What costs can be grouped by and filtered by.
 package enum CostDimension: String, CaseIterable, Hashable, Sendable {
     case team, project, provider, account, service, key, model, tier, batch
+    /// The provider's own project; `project` is ours.
     case providerProject = "provider-project"
+    /// Of the business zone; weeks are ISO 8601's, such as `2026-W47`.
     case hour, day, week, month
 
     /// Its name in an answer.
@@ -19,20 +21,25 @@ package enum CostDimension: String, CaseIterable, Hashable, Sendable {
 package struct CostQuery: Hashable, Sendable {
     /// Which statement about the consumption counts.
     package enum Basis: String, CaseIterable, Hashable, Sendable {
+        /// One kind of statement alone, whatever is in force.
         case metered, billed, estimated
         /// What is in force: the bill where there is one, otherwise what was metered.
         case best
     }
 
+    /// In the order of the answer's columns; none gives one row.
     package var by: [CostDimension]
     /// Business days, both ends inclusive.
     package var from: Day
+    /// The last one that counts.
     package var through: Day
+    /// Which statement's cost is added up; tokens and requests are the metered ones in any case.
     package var basis = Basis.best
     /// Only what has this value; times cannot be filtered by. The text `none` stands for null.
     package var filters: [CostDimension: String] = [:]
     /// The reporting currency: what no rate converts into it is listed apart, never added.
     package var currency = "USD"
+    /// Into `currency`; none converts nothing.
     package var rates = ExchangeRates()
 
     package init(by: [CostDimension], from: Day, through: Day) {
@@ -41,6 +48,7 @@ package struct CostQuery: Hashable, Sendable {
         self.through = through
     }
 
+    /// The filter's word for null: unattributed, or a grouping value the provider left out.
     package static let none = "none"
 }
 
@@ -55,10 +63,13 @@ package struct CostSums: Hashable, Sendable {
     /// Metered rows without a price that the basis would have counted; not in `cost`.
     package var unpricedRows = Int128(0)
     package var inputTokens = Int128(0)
+    /// The part of `inputTokens` that the provider read from its cache.
     package var cachedInputTokens = Int128(0)
     package var outputTokens = Int128(0)
+    /// Model requests as the provider counts them.
     package var requests = Int128(0)
 
+    /// Nothing at all: such rows are left out of an answer.
     package var isZero: Bool { self == CostSums() }
 
     static func += (left: inout CostSums, right: CostSums) {
@@ -90,7 +101,9 @@ package struct CostReport: Hashable, Sendable {
     }
 
     package var rows: [Row] = []
+    /// Over all rows, converted once as a whole: where rates apply it may differ from the rows' sum by their rounding.
     package var total = CostSums()
+    /// Over all rows; their tokens and requests are in `total` as well.
     package var unpriced = UnpricedSums()
     /// What of the total's cost was converted, and at which rates.
     package var converted: [ConvertedAmount] = []

@@ -3,8 +3,11 @@ package import FinOps
 /// Dated rates of exchange into the reporting currency: a cost is converted at the rate of its business day, which is the
 /// one that began last; before the first one there is none.
 package struct ExchangeRates: Hashable, Sendable {
+    /// What one currency is worth from a day on.
     package struct Rate: Hashable, Sendable {
+        /// The one that is converted, as an ISO 4217 code.
         package var currency: String
+        /// The first business day on which it holds; a later rate of the currency ends it.
         package var from: Day
         /// How much of the reporting currency one unit is worth.
         package var rate: DecimalText
@@ -18,6 +21,7 @@ package struct ExchangeRates: Hashable, Sendable {
 
     private let rates: [Rate]
 
+    /// In any order; of two that begin on one day the later in the list counts.
     package init(_ rates: [Rate] = []) { self.rates = rates.sorted { $0.from < $1.from } }
 
     func rate(of currency: String, on day: Day) -> Rate? {
@@ -29,6 +33,7 @@ package struct ExchangeRates: Hashable, Sendable {
 package struct ConvertedAmount: Hashable, Sendable {
     /// Nano-units of the rate's currency.
     package var amount: Int128
+    /// The one that was applied.
     package var rate: ExchangeRates.Rate
     /// Nano-units of the reporting currency, rounded half-even once.
     package var cost: Int128

@@ -2,44 +2,68 @@ package import EventLog
 
 /// A collection run, a row of `cron_logs`.
 package struct RunEntry: Hashable, Sendable {
+    /// Its event id as text; the correlation of all its events.
     package var run: String
     package var provider: String
     package var account: String
+    /// `daily`, `poll`, `once` or `backfill`.
     package var kind: String
+    /// Business days as `YYYY-MM-DD`, both included.
     package var fromDay: String
     package var toDay: String
     /// running, finished or failed.
     package var state: String
+    /// When the log recorded that it began; nil where only its end is known.
     package var started: Timestamp?
+    /// When the log recorded its end; nil while it is running.
     package var ended: Timestamp?
+    /// Rows that the provider delivered; 0 unless it finished.
     package var rows: Int64
+    /// Rows stated for the first time.
     package var recorded: Int64
+    /// Rows that are now stated differently.
     package var restated: Int64
+    /// Sent to the provider, repeated ones included.
     package var requests: Int64
+    /// How many of these repeated one that failed.
     package var retries: Int64
+    /// One a line; empty where there is nothing to tell.
     package var notes: String
+    /// Why it failed, as a `SourceFailure` names it; like `message` nil unless it failed.
     package var code: String?
+    /// For a person; nothing in it is secret.
     package var message: String?
+    /// What may be shown of the key it was read with; nil unless it failed.
     package var keyMask: String?
+    /// Of its first event.
     package var position: Int64
 }
 
 /// What an administrator did, and why.
 package struct AuditEntry: Hashable, Sendable {
+    /// Of the event that says so.
     package var position: Int64
+    /// When the log recorded it.
     package var time: Timestamp
+    /// An opaque id; of a person, the vault knows the name.
     package var actor: String
+    /// The event's wire name.
     package var action: String
+    /// What was changed, such as a team's name or `<stage>/<position>`.
     package var subject: String
+    /// What changed about it.
     package var detail: String
+    /// As the person gave it; empty where none was asked for.
     package var reason: String
 }
 
 /// A provider's change of mind about a row.
 package struct RestatementEntry: Hashable, Sendable {
+    /// Of the event that restated the row.
     package var position: Int64
     /// usage or bill.
     package var subject: String
+    /// From here on the row's grouping values; nil where the provider said null.
     package var provider: String
     package var account: String
     package var service: String?
@@ -51,8 +75,11 @@ package struct RestatementEntry: Hashable, Sendable {
     package var isGrowth: Bool
     /// Nano-units; nil: unpriced.
     package var before: Int64?
+    /// Nano-units; nil: unpriced.
     package var after: Int64?
+    /// Nano-units: the new cost less the previous one, unpriced counted as 0.
     package var difference: Int64
+    /// Of `difference`.
     package var currency: String?
 }
 

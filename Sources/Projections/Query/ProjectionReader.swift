@@ -7,6 +7,7 @@ package final class ProjectionReader {
     package let checkpoint: ProjectionWriter.Checkpoint
     /// The business zone the days are of.
     package let calendar: BusinessCalendar
+    /// Its IANA name.
     package let zone: String
     /// Events of types that this version does not know; they are in the log and in no table.
     package let unknownEvents: Int64

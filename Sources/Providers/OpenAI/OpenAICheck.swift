@@ -4,11 +4,13 @@ package import Transfer
 
 /// One thing that `ingest-openai check` has tried, and what to do if it failed.
 package struct CheckFinding: Hashable, Sendable {
+    /// What was tried, in a word or two.
     package let subject: String
     /// Nil where it works.
     package let failure: SourceFailure?
     /// What was found, for people.
     package let detail: String
+    /// What a person can do; empty where it works.
     package let remedy: String
 
     package init(subject: String, failure: SourceFailure?, detail: String, remedy: String) {
@@ -18,6 +20,7 @@ package struct CheckFinding: Hashable, Sendable {
         self.remedy = remedy
     }
 
+    /// Whether it works.
     package var ok: Bool { failure == nil }
 }
 

@@ -2,6 +2,7 @@ package import FinOps
 
 /// Where an OpenAI organisation answers, and how lists are written in its queries.
 package struct OpenAIEndpoint: Hashable, Sendable {
+    /// What is asked where a connection names no address.
     package static let standard = "https://api.openai.com/v1"
 
     /// How a list is written. The official SDK writes brackets, but they have been seen to be ignored silently.
@@ -14,6 +15,7 @@ package struct OpenAIEndpoint: Hashable, Sendable {
 
     /// What stands before `/organization/…`, without a slash at its end.
     package let base: String
+    /// From the configuration (`list_style`).
     package let listStyle: ListStyle
 
     /// - Parameter base: as in the official SDK, what stands before `/organization/…`; an empty path gets `/v1`.

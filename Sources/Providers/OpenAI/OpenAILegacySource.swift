@@ -28,6 +28,7 @@ package struct OpenAILegacySource: UsageSource {
         self.organization = organization
     }
 
+    /// Of all requests through this source's transport since it was made.
     package var effort: SourceEffort {
         get async {
             let effort = await transport.effort

@@ -23,6 +23,7 @@ package struct OpenAIUsageSource: UsageSource {
         self.transport = transport
     }
 
+    /// Of all requests through this source's transport since it was made.
     package var effort: SourceEffort {
         get async {
             let effort = await transport.effort

@@ -5,7 +5,9 @@ import Synchronization
 
 /// How a child ended.
 package enum ChildExit: Hashable, Sendable, CustomStringConvertible {
+    /// By its own decision, with this exit code.
     case exited(Int32)
+    /// By this signal.
     case signalled(Int32)
 
     package var isSuccess: Bool { self == .exited(0) }
@@ -13,6 +15,7 @@ package enum ChildExit: Hashable, Sendable, CustomStringConvertible {
     /// Ended by a signal, so not by its own decision.
     package var isKill: Bool { if case .signalled = self { true } else { false } }
 
+    /// `exit 1`, `signal 9`: as status and log say it.
     package var description: String {
         switch self {
         case .exited(let code): "exit \(code)"
@@ -26,8 +29,11 @@ package enum ChildExit: Hashable, Sendable, CustomStringConvertible {
 package final class ChildProcess: Sendable {
     /// What to start, and with what.
     package struct Request: Sendable {
+        /// Of the program; no search in `PATH`.
         package var path: String
+        /// Without the program's name.
         package var arguments: [String]
+        /// All of it: nothing else is inherited.
         package var environment: [String: String]
         /// Standard input is a lifeline; otherwise it is empty.
         package var hasLifeline: Bool
@@ -54,6 +60,7 @@ package final class ChildProcess: Sendable {
         var lifeline: Int32?
     }
 
+    /// Also of its process group.
     package let pid: pid_t
     private let state: Mutex<State>
 

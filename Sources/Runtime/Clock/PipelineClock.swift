@@ -8,8 +8,11 @@ import JSON
 package struct PipelineClock: Hashable, Sendable {
     /// A clock that began at `start` when the wall showed `anchor`, and runs `rate` times as fast.
     package struct Scale: Hashable, Sendable {
+        /// Business time when the wall showed `anchor`.
         package var start: Timestamp
+        /// Business seconds in one second of the wall; above 0.
         package var rate: Double
+        /// The wall's time at `start`.
         package var anchor: Timestamp
         /// Where the clock stands still, once its pipeline was stopped.
         package var frozen: Timestamp?
@@ -27,6 +30,7 @@ package struct PipelineClock: Hashable, Sendable {
 
     package init(scale: Scale?) { self.scale = scale }
 
+    /// The wall clock itself.
     package static let real = PipelineClock(scale: nil)
 
     /// Business seconds in one second of the wall.

@@ -3,13 +3,17 @@ import EventLog
 /// The one table of exit codes that all programs share.
 package enum ExitStatus: Int32, Sendable {
     case success = 0
+    /// Anything that no other code is for.
     case failure = 1
+    /// A person, or a signal, stopped it.
     case cancelled = 2
     /// A check ran and found a problem.
     case problemFound = 3
+    /// A credential or key was refused.
     case notAuthorised = 4
     /// A remote endpoint that was asked for by name does not answer.
     case endpointUnreachable = 5
+    /// The command line says something that cannot be; nothing was done.
     case usage = 64
     /// The same command may succeed later.
     case tryAgain = 75
@@ -27,12 +31,14 @@ package struct CommandFailure: ExitStatusProviding, Hashable, CustomStringConver
     /// What to do about it, such as a command to run.
     package var hint: String?
 
+    /// - Parameter exitStatus: a plain failure unless it says more.
     package init(_ exitStatus: ExitStatus = .failure, _ message: String, hint: String? = nil) {
         self.exitStatus = exitStatus
         self.message = message
         self.hint = hint
     }
 
+    /// With the hint on a line of its own.
     package var description: String { hint.map { "\(message)\n\($0)" } ?? message }
 }
 

@@ -3,9 +3,11 @@ import FoundationEssentials
 
 /// The options every program takes.
 package struct GlobalOptions: ParsableArguments {
+    /// nil: `$FINOPS_HOME` names it.
     @Option(name: .customLong("dir"), help: "State directory (default: $FINOPS_HOME).")
     package var dir: String?
 
+    /// nil: the `pipeline.yaml` of the state directory.
     @Option(name: .customLong("pipeline"), help: "Pipeline file (default: pipeline.yaml of the state directory).")
     package var pipeline: String?
 

@@ -4,11 +4,16 @@ import FoundationEssentials
 package struct Configuration: Sendable {
     /// Where a value comes from.
     package enum Origin: Hashable, Sendable, CustomStringConvertible {
+        /// An option of the command line: it overrides all others.
         case flag
+        /// The variable of this name.
         case environment(String)
+        /// `config.yaml`, at this line if it is known.
         case file(line: Int?)
+        /// Said nowhere: the setting's default.
         case fallback
 
+        /// Such as `config.yaml:3` or `environment FINOPS_ZONE`.
         package var description: String {
             switch self {
             case .flag: "command line"
@@ -21,6 +26,7 @@ package struct Configuration: Sendable {
 
     /// A setting's text and where it comes from.
     package struct Value: Hashable, Sendable {
+        /// As written, already found acceptable.
         package var text: String
         package var origin: Origin
     }
@@ -28,13 +34,17 @@ package struct Configuration: Sendable {
     /// A dated rate of exchange: from `day` (`YYYY-MM-DD`) on, one unit of `currency` is worth `rate` of the reporting
     /// currency.
     package struct Rate: Hashable, Sendable {
+        /// What one unit is of, as an ISO 4217 code.
         package var currency: String
+        /// `YYYY-MM-DD`, the first business day it holds on; only its shape has been checked.
         package var from: String
         /// Decimal text, never a floating-point number.
         package var rate: String
     }
 
+    /// Of every setting there is, by key.
     package let values: [String: Value]
+    /// In the order of the file.
     package let rates: [Rate]
 
     init(values: [String: Value], rates: [Rate]) {
@@ -42,18 +52,26 @@ package struct Configuration: Sendable {
         self.rates = rates
     }
 
+    /// - Precondition: a setting has this key.
     package subscript(_ key: String) -> Value {
         guard let value = values[key] else { preconditionFailure("no setting is called \(key)") }
         return value
     }
 
+    /// The business zone, an IANA name.
     package var zone: String { self["zone"].text }
+    /// The reporting currency as an ISO 4217 code.
     package var currency: String { self["currency"].text }
+    /// How long after a UTC day's end its bill begins to count.
     package var billedAfterSeconds: Int64 { seconds("billed_after") }
+    /// Days before yesterday that every daily run reads again, because providers restate; 0 to 90.
     package var trailingDays: Int { checked(Int(self["trailing_days"].text)) }
+    /// How often the running day is read; at least 1.
     package var pollSeconds: Int64 { seconds("poll_interval") }
+    /// When the daily run begins, in the business zone.
     package var dailyTime: TimeOfDay { checked(TimeOfDay(self["daily_time"].text)) }
     package var listStyle: ListStyle { checked(ListStyle(rawValue: self["list_style"].text)) }
+    /// One of swift-log's words.
     package var logLevel: String { self["log_level"].text }
     package var logFormat: LogFormat { checked(LogFormat(rawValue: self["log_format"].text)) }
 

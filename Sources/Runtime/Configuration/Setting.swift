@@ -1,7 +1,10 @@
 /// One thing that can be configured: its key in `config.yaml`, its default, and what makes a value acceptable.
 package struct Setting: Sendable {
+    /// As it stands in `config.yaml`.
     package var key: String
+    /// What counts where nobody says anything; acceptable itself.
     package var fallback: String
+    /// For the help text: what it decides.
     package var summary: String
     /// - Returns: what a value must be, if this one is not.
     package var complaint: @Sendable (String) -> String?
@@ -9,6 +12,7 @@ package struct Setting: Sendable {
     /// The variable that overrides the file: `billed_after` is `FINOPS_BILLED_AFTER`.
     package var environmentName: String { "FINOPS_" + key.uppercased() }
 
+    /// Every one there is: a key that is not among them is refused.
     package static let all: [Setting] = [
         Setting(key: "zone", fallback: "Asia/Seoul", summary: "business time zone (IANA name)") {
             isTimeZone($0) ? nil : "must be an IANA time zone such as Asia/Seoul"
@@ -49,9 +53,12 @@ package enum LogFormat: String, Sendable { case logfmt, json }
 
 /// A time of day without a date: `09:00`.
 package struct TimeOfDay: Hashable, Sendable, CustomStringConvertible {
+    /// 0 to 23.
     package let hour: Int
+    /// 0 to 59.
     package let minute: Int
 
+    /// nil for anything but two digits, a colon and two digits within a day.
     package init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.map(\.utf8.count) == [2, 2], !text.contains("+"), let hour = Int(parts[0]),
@@ -62,6 +69,7 @@ package struct TimeOfDay: Hashable, Sendable, CustomStringConvertible {
         self.minute = minute
     }
 
+    /// By the clock on the wall, whatever the zone does that day.
     package var secondsFromMidnight: Int { hour * 3_600 + minute * 60 }
     package var description: String { (hour < 10 ? "0" : "") + "\(hour):" + (minute < 10 ? "0" : "") + "\(minute)" }
 }

@@ -3,6 +3,7 @@ import Glibc
 
 /// Finds the other programs of this installation: they lie beside the running one.
 package struct ProgramLocator: Sendable {
+    /// Where all programs of this installation lie.
     package let directory: String
 
     package init(directory: String) { self.directory = directory }

@@ -13,36 +13,50 @@ package struct StateDirectory: Hashable, Sendable {
         self.path = URL(filePath: absolute).standardizedFileURL.path.trimmingSlashes
     }
 
+    /// The operator's file: `Configuration`.
     package var configuration: String { path + "/config.yaml" }
+    /// What runs: `Topology`, unless `--pipeline` names another.
     package var pipeline: String { path + "/pipeline.yaml" }
 
+    /// The log and what belongs to it; nobody but `event-log` writes here.
     package var logDirectory: String { path + "/log" }
+    /// Written by `event-log` alone; others open it read-only.
     package var logDatabase: String { logDirectory + "/events.db" }
     /// Held (flock) by the one `event-log` of this directory.
     package var logLock: String { logDirectory + "/lock" }
     package var logWitness: String { logDirectory + "/witness" }
 
+    /// Generations, each a database that can be built again from the log.
     package var projectionsDirectory: String { path + "/projections" }
+    /// The symlink to the generation that readers get.
     package var currentProjection: String { projectionsDirectory + "/current.db" }
     /// The database of one generation.
     package func projection(generation: String) -> String { projectionsDirectory + "/\(generation).db" }
 
+    /// One encrypted file for each secret.
     package var vault: String { path + "/vault" }
+    /// Private keys of this machine, apart from the vault that one of them opens.
     package var keys: String { path + "/keys" }
+    /// Without it the vault cannot be opened.
     package var masterKey: String { keys + "/master.key" }
     /// The secret CURVE key of this machine on the network.
     package var busKey: String { keys + "/bus.key" }
+    /// To be given to the machine that is to let this one in.
     package var busPublicKey: String { keys + "/bus.pub" }
     /// The public keys that may reach this directory's log over the network.
     package var busAllowList: String { path + "/bus.allow" }
 
+    /// Sockets, locks and what holds only while the pipeline runs.
     package var run: String { path + "/run" }
+    /// Missing where real time holds.
     package var clock: String { run + "/clock.json" }
     /// Held (flock) by the one `finops up` of this directory.
     package var supervisorLock: String { run + "/up.lock" }
+    /// What the supervisor says of its processes: `ProcessBoard`.
     package var processBoard: String { run + "/processes.json" }
     /// One file for each collection under way, locked by the process that runs it.
     package var collections: String { run + "/collections" }
+    /// Part of the layout; nothing is kept there yet.
     package var spool: String { path + "/spool" }
 
     /// All directories, parents first; each is made with mode 0700.

@@ -1,8 +1,10 @@
 /// One mistake in a file a person wrote: where it is and what is wrong.
 package struct DocumentProblem: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Its name as the message shows it.
     package var file: String
     /// From 1; nil when the mistake is not in one place.
     package var line: Int?
+    /// What is wrong and, where it can be said, what it must be.
     package var message: String
 
     package init(file: String, line: Int?, _ message: String) {
@@ -11,11 +13,13 @@ package struct DocumentProblem: Error, Hashable, Sendable, CustomStringConvertib
         self.message = message
     }
 
+    /// `config.yaml:3: …`, as editors jump to.
     package var description: String { "\(file)\(line.map { ":\($0)" } ?? ""): \(message)" }
 }
 
 /// All mistakes of a file at once, in the order of its lines.
 package struct DocumentProblems: ExitStatusProviding, Hashable, CustomStringConvertible {
+    /// At least one.
     package let problems: [DocumentProblem]
 
     package init(_ problems: [DocumentProblem]) {

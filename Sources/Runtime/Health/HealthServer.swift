@@ -10,6 +10,7 @@ package struct HealthServer: Service {
     private let path: String
     private let responder: HealthResponder
 
+    /// - Parameter path: of the Unix socket; one that was left behind is replaced.
     package init(path: String, health: StageHealth) {
         self.path = path
         responder = HealthResponder(health: health)

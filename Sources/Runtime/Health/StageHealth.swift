@@ -7,14 +7,18 @@ import Synchronization
 package final class StageHealth: Sendable {
     /// How far one consumer of the log is.
     package struct Consumer: Hashable, Sendable {
+        /// Everything up to here is handled, durably.
         package var handled: Position
+        /// The log's, as far as the consumer knows.
         package var head: Position
         /// Recorded time of the last event it handled.
         package var handledRecorded: Timestamp?
         /// Events put aside after repeated failures, and the time of the oldest of them.
         package var parked = 0
+        /// nil while none is put aside.
         package var oldestParked: Timestamp?
 
+        /// Events in the log that it has not handled yet.
         package var lag: UInt64 { head > handled ? head.value - handled.value : 0 }
 
         package init(handled: Position, head: Position) {
@@ -31,6 +35,7 @@ package final class StageHealth: Sendable {
     }
 
     package let stage: String
+    /// Its own figures besides: a stage declares them here.
     package let metrics = MetricsRegistry()
     private let clock: PipelineClock
     private let started = wallTime()
@@ -57,6 +62,7 @@ package final class StageHealth: Sendable {
     /// The stage cannot do its work, for a reason that a person understands.
     package func notReady(_ reason: String) { change(isReady: false, reason: reason) }
 
+    /// False until the stage first says so.
     package var isReady: Bool { state.withLock { $0.isReady } }
 
     private func change(isReady: Bool, reason: String) {

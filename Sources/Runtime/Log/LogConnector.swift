@@ -4,6 +4,7 @@ import Messaging
 /// A store in another process, and how to let go of it.
 package struct LogConnection: Sendable {
     package var store: any EventStore
+    /// Call it once, when the store is no longer used: it ends the thread behind it.
     package var close: @Sendable () async -> Void
 
     package init(store: any EventStore, close: @escaping @Sendable () async -> Void) {
@@ -14,6 +15,7 @@ package struct LogConnection: Sendable {
 
 /// How a one-shot command reaches a running `event-log`.
 package struct LogConnector: Sendable {
+    /// Throws where the log cannot be named; whether it answers shows with the first call.
     package var connect: @Sendable (StateDirectory) async throws -> LogConnection
 
     package init(connect: @escaping @Sendable (StateDirectory) async throws -> LogConnection) { self.connect = connect }

@@ -5,6 +5,7 @@ package import Messaging
 /// How the programs of a directory reach the log: their own through its sockets, or one on another machine, which the
 /// pipeline names by its addresses and its key.
 package struct LogLink: Sendable {
+    /// Its addresses and, on another machine, whose key is whose.
     package let options: RemoteLogOptions
     /// Whether the log's file lies on another machine: everything is then read over the network.
     package let isElsewhere: Bool

@@ -23,7 +23,9 @@ package enum Output {
         do { try writeAll(STDERR_FILENO, Array((text + "\n").utf8)) } catch { return }
     }
 
+    /// Whether stdout is one: a person reads, not a program.
     package static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+    /// The same of stderr.
     package static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     /// Whether colours are wanted on a stream: it is a terminal, and `NO_COLOR` is not set.

@@ -2,6 +2,7 @@ package import JSON
 
 /// How rows are printed.
 package enum OutputFormat: String, CaseIterable, Sendable {
+    /// `json` is one array, `jsonl` one object a line.
     case table, json, jsonl, csv
 }
 
@@ -14,6 +15,7 @@ package struct Table: Sendable {
     package struct Column: Sendable {
         /// The field's name in JSON and CSV; it is only ever added, never renamed.
         package var name: String
+        /// The heading people see; the field's name unless given.
         package var title: String
         package var alignment: Alignment
         /// How a value is shown to people; machines get it as it is.
@@ -31,6 +33,7 @@ package struct Table: Sendable {
     }
 
     package var columns: [Column]
+    /// Each has one value for each column.
     package var rows: [[JSONValue]] = []
     /// A last row under a rule, for people only.
     package var footer: [JSONValue]?

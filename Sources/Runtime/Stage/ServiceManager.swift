@@ -8,6 +8,7 @@ package struct ServiceManager: Sendable {
     /// How often the manager wants to hear from us; nil if it does not watch.
     package let watchdogInterval: Duration?
 
+    /// - Parameter environment: `NOTIFY_SOCKET` and `WATCHDOG_USEC` are read from it.
     package init(environment: [String: String] = ProcessInfo.processInfo.environment) {
         socketPath = environment["NOTIFY_SOCKET"].flatMap { $0.first == "/" || $0.first == "@" ? $0 : nil }
         let isForUs = environment["WATCHDOG_PID"].map { Int32($0) == getpid() } ?? true

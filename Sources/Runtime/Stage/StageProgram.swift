@@ -9,9 +9,11 @@ import UnixSignals
 
 /// The options of a program that runs as a service.
 package struct ServiceOptions: ParsableArguments {
+    /// For whoever starts it with a pipe as its standard input, as `finops up` does.
     @Flag(name: .customLong("lifeline"), help: "Stop when standard input ends.")
     package var lifeline = false
 
+    /// nil: as the configuration says; so for the format.
     @Option(name: .customLong("log-level"), help: "debug, info, notice, warning or error.")
     package var logLevel: String?
 
@@ -27,11 +29,14 @@ package struct ServiceOptions: ParsableArguments {
 
 /// What a stage works with.
 package struct StageContext: Sendable {
+    /// Its name in logs, status and metrics.
     package let stage: String
     package let directory: StateDirectory
     package let configuration: Configuration
+    /// Business time: the demo's where there is one.
     package let clock: PipelineClock
     package let logger: Logger
+    /// Served while the services run; the stage says here when it is ready.
     package let health: StageHealth
     /// The sockets of the directory's own log.
     package let endpoints: LogEndpoints

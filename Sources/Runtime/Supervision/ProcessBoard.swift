@@ -14,10 +14,14 @@ package struct ProcessBoard: Hashable, Sendable {
 
     /// One process as its supervisor knows it.
     package struct Entry: Hashable, Sendable {
+        /// As the topology calls it.
         package var name: String
         package var state: State
+        /// nil while it is not running.
         package var pid: Int32?
+        /// Since the supervisor began.
         package var restarts = 0
+        /// Such as `exit 1`, or why it could not be started; nil before its first end.
         package var lastExit: String?
     }
 
@@ -30,8 +34,10 @@ package struct ProcessBoard: Hashable, Sendable {
         self.entries = entries
     }
 
+    /// nil for a process the supervisor does not have.
     package subscript(_ name: String) -> Entry? { entries.first { $0.name == name } }
 
+    /// As it is kept in the file.
     package var document: JSONValue {
         [
             "as_of_us": .integer(asOf.microseconds),
@@ -46,6 +52,7 @@ package struct ProcessBoard: Hashable, Sendable {
         ]
     }
 
+    /// nil for a document that is no board.
     package init?(_ document: JSONValue) {
         guard let time = document["as_of_us"]?.integer, let processes = document["processes"]?.array else { return nil }
         asOf = Timestamp(microseconds: time)

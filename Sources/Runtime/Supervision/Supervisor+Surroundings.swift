@@ -4,11 +4,13 @@ extension Supervisor {
         package var directory: StateDirectory
         package var programs: ProgramLocator
         package var clock: PipelineClock
+        /// What every process gets; a process's own settings come over it.
         package var environment: [String: String]
         /// Settings by process name, for those on which the configuration is silent.
         package var settings: @Sendable (Topology.Process) -> [String: String]
         /// Gets the name of a process and one line of its output.
         package var line: @Sendable (String, String) -> Void
+        /// Gets what the log should know; must not wait for the log, which may be down.
         package var record: @Sendable (SupervisionFact) -> Void
         /// Returns when what was recorded is in the log, or after a moment: called before the log itself is stopped.
         package var settle: @Sendable () async -> Void

@@ -28,6 +28,7 @@ package actor Supervisor {
     private var running: [String: Running] = [:]
     private var isStopping = false
 
+    /// - Parameter topology: proved already.
     package init(_ topology: Topology, _ surroundings: Surroundings) {
         self.topology = topology
         self.surroundings = surroundings
@@ -90,6 +91,7 @@ package actor Supervisor {
         _ = await child.stop(within: limit)
     }
 
+    /// As of now.
     package var board: ProcessBoard {
         ProcessBoard(
             asOf: surroundings.clock.now(), entries: topology.processes.compactMap { running[$0.name]?.entry })

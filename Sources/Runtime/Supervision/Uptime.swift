@@ -8,6 +8,7 @@ package struct Uptime: Hashable, Sendable {
     private var last: Timestamp?
     private let window: Range<Timestamp>
 
+    /// - Parameter window: half-open; only what lies inside it counts.
     package init(window: Range<Timestamp>) { self.window = window }
 
     /// More than a correction of the wall's clock.

@@ -10,10 +10,12 @@ package struct Topology: Hashable, Sendable {
 
     /// One program and how it is run.
     package struct Process: Hashable, Sendable {
+        /// Unique in the file; it is the stage's name in logs, status and the log's streams.
         package var name: String
         /// The program, beside the running one or with its path, and its arguments. `{dir}` stands for the state
         /// directory; where it is not mentioned, `--dir` is added, and `--lifeline` always.
         package var command: [String]
+        /// Over what the supervisor gives every process.
         package var environment: [String: String] = [:]
         /// Processes that must have been ready once before this one is started.
         package var after: [String] = []
@@ -21,10 +23,13 @@ package struct Topology: Hashable, Sendable {
         package var binds: [String] = []
         /// Event types it reads; `*` for all.
         package var consumes: [String] = []
+        /// Event types it appends.
         package var produces: [String] = []
+        /// `daily` and `poll`: the process's own `daily_time` and `poll_interval`, where the configuration is silent.
         package var schedule: [String: String] = [:]
         package var restart = Restart.always
         package var readiness = Readiness.notify
+        /// In the file, from 1, for messages.
         package var line: Int?
 
         package init(name: String, command: [String]) {
@@ -35,18 +40,23 @@ package struct Topology: Hashable, Sendable {
 
     /// A database, and the one process that writes it.
     package struct Store: Hashable, Sendable {
+        /// As the file calls it, such as `projections`.
         package var name: String
+        /// The name of that process: two owners of one store are refused.
         package var owner: String
+        /// In the file, from 1, for messages.
         package var line: Int?
     }
 
     /// Where a program listens for others.
     package struct Endpoint: Hashable, Sendable {
+        /// Such as `log-requests`, by which processes bind it.
         package var name: String
         /// `ipc` for a socket in the state directory, or a `tcp://` address.
         package var address: String
         /// The public key of the log at that address, where it runs on another machine.
         package var serverKey: String?
+        /// In the file, from 1, for messages.
         package var line: Int?
 
         var isNetwork: Bool { address.hasPrefix("tcp://") }
@@ -54,15 +64,21 @@ package struct Topology: Hashable, Sendable {
 
     /// Where a demo's or test's time begins and how fast it runs.
     package struct Clock: Hashable, Sendable {
+        /// Business time when the pipeline is first started.
         package var start: Timestamp
+        /// Business seconds in one second of the wall; above 0 and at most 1,000,000.
         package var rate: Double
     }
 
+    /// As messages name it.
     package var file: String
+    /// The pipeline's, for people.
     package var name = ""
     /// Only a demo or a test may have a clock of its own.
     package var isDemo = false
+    /// nil: real time.
     package var clock: Clock?
+    /// The business zone it is made for; where the configuration has another, it is not started.
     package var zone: String?
     package var endpoints: [Endpoint] = []
     package var stores: [Store] = []

@@ -5,6 +5,7 @@ package import Logging
 /// Answers mappings with assignments, and bills with their allocation over hours, keys and models. A reactor: its checkpoint
 /// is its producer's sequence in the log, so after any crash it goes on where the log says it was.
 package actor Attributor {
+    /// The producer's name in the log as well, under which it keeps its checkpoint.
     package static let stage = "attributor"
 
     /// When bills count, and how often the attributor looks.

@@ -3,12 +3,15 @@ package import FinOps
 
 /// Why a run takes place; one word in its record.
 package enum CollectionKind: String, Hashable, Sendable {
+    /// `daily` and `poll` come by the schedule, `once` and `backfill` by a person's command.
     case daily, poll, once, backfill
 }
 
 /// The provider account a run is about.
 package struct CollectedAccount: Hashable, Sendable {
+    /// Such as `openai`.
     package let provider: String
+    /// The account's name among the provider's; the streams of its days carry it.
     package let name: String
     /// What may be shown of the key it is read with.
     package let keyMask: String
@@ -30,6 +33,7 @@ package struct CollectionReport: Hashable, Sendable {
     package let kind: CollectionKind
     /// Business days, both included.
     package let days: ClosedRange<Day>
+    /// Every event of the run has it as its correlation.
     package let run: EventID
     /// Rows of usage and of bills that the provider delivered.
     package var rows = 0
@@ -37,8 +41,11 @@ package struct CollectionReport: Hashable, Sendable {
     package var recorded = 0
     /// Rows that are now stated differently.
     package var restated = 0
+    /// As far as the run came.
     package var effort = SourceEffort()
+    /// What a person should know, each once.
     package var notes: [String] = []
+    /// nil for a run that came to its end.
     package var failure: SourceFailure?
 
     package init(

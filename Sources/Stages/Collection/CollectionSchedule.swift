@@ -3,9 +3,11 @@ package import FinOps
 
 /// When collections are due: the daily run at a time of day in the business zone, the running day every few minutes.
 package struct CollectionSchedule: Sendable {
+    /// Of the business zone.
     package let calendar: BusinessCalendar
     /// Seconds from midnight to the daily run.
     package let dailySeconds: Int
+    /// Polls are due at whole multiples of this; at least 1.
     package let pollSeconds: Int64
     /// Days before yesterday that a daily run reads again, because providers restate.
     package let trailingDays: Int

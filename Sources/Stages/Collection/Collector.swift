@@ -8,6 +8,7 @@ package struct CollectionEnvironment: Sendable {
     package var now: @Sendable () -> Timestamp
     /// Waits, in seconds of business time.
     package var pause: @Sendable (Double) async throws -> Void
+    /// A fresh id for a run or an event.
     package var newID: @Sendable () -> EventID
     package var logger: Logger
     /// Where runs under way are entered; nil where nobody needs to know.

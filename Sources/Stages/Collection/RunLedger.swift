@@ -23,6 +23,7 @@ package protocol EnteredRun: Sendable {
 package struct RunEntry: Hashable, Sendable {
     package let account: CollectedAccount
     package let kind: CollectionKind
+    /// Business days, both included.
     package let days: ClosedRange<Day>
     package let run: EventID
     /// The stream that holds its record.
