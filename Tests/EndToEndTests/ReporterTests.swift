@@ -189,7 +189,8 @@ import Testing
                 ("costs --from 2026-11-20 --to 2026-11-19", "is after"), ("costs --to 2026-11-19", "--to needs --from"),
                 ("costs --last 30x", "is not a span"), ("costs --last 3d --from 2026-11-01", "not both"),
                 ("costs --by team,colour", "cannot be grouped by \"colour\""), ("costs --basis guessed", "guessed"),
-                ("costs --as-of someday", "--as-of takes"), ("costs --batch maybe", "--batch is"),
+                ("costs --as-of someday", "--as-of takes"), ("costs --as-of 2026-11-22T24:59", "--as-of takes"),
+                ("costs --batch maybe", "--batch is"),
                 ("costs --csv --json", "give one of"), ("recent --days 0", "--days is a number"),
                 ("costs --colour red", "--colour"), ("costs dance", "dance"),
             ] {

@@ -123,6 +123,14 @@ package struct BusinessCalendar: Sendable {
         return Timestamp(seconds: low)
     }
 
+    /// When the zone's clocks show a time of day: the earlier instant where they show it twice, the time of the old offset
+    /// where they skip it.
+    package func instant(of day: Day, secondsFromMidnight seconds: Int64) -> Timestamp {
+        let plain = day.utcStart.advanced(bySeconds: seconds)
+        let guess = plain.advanced(bySeconds: -Int64(offsetSeconds(at: start(of: day))))
+        return plain.advanced(bySeconds: -Int64(offsetSeconds(at: guess)))
+    }
+
     /// The half-open span of the days `first` … `last`.
     package func span(from first: Day, through last: Day) -> Range<Timestamp> {
         let start = start(of: first)
