@@ -227,6 +227,19 @@ import Testing
         }
     }
 
+    @Test func whatNoFigureDependsOnMakesNoAnswerStale() async throws {
+        try await withAnswers { log in
+            var exited = WireStageExited()
+            exited.stage = "projector"
+            try log.append([.stageExited(exited)])
+            let answer = try await log.answer("costs \(Self.november)")
+            #expect(answer["stale"]?.bool == false && answer["freshness"]?["lag_events"]?.integer == 1)
+            let projections = URL(filePath: log.directory.currentProjection).resolvingSymlinksInPath().path
+            let mode = try FileManager.default.attributesOfItem(atPath: projections)[.posixPermissions] as? Int
+            #expect(mode == 0o600)
+        }
+    }
+
     @Test func anEmptyLogHasAnEmptyAnswer() async throws {
         try await WrittenLog.with { log in
             let answer = try await log.answer("costs --by team")
