@@ -27,8 +27,7 @@ struct CollectionOutcome {
         if failures.isEmpty { return nil }
         if failures.contains(where: { $0.kind == .notAuthorised }) { return .notAuthorised }
         if failures.contains(where: { $0.kind == .cancelled }) { return .cancelled }
-        return failures.allSatisfy(\.isRetriable) || failures.contains { $0.kind == .unreachable }
-            ? .tryAgain : .failure
+        return failures.allSatisfy(\.isRetriable) ? .tryAgain : .failure
     }
 
     private func hint(_ status: ExitStatus) -> String? {

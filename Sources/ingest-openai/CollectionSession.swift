@@ -43,7 +43,7 @@ struct CollectionSession {
     ) async throws -> CollectionReport {
         let environment = CollectionEnvironment(
             clock, logger: .stage("ingest-openai", level: level, format: configuration.logFormat),
-            ledger: RunFiles(directory: opener.directory))
+            ledger: RunFiles(directory: opener.directory) { Output.message("warning: \($0)") })
         let account = CollectedAccount(connection)
         do {
             let source = try await opener.source(of: connection, log: log)
@@ -59,7 +59,7 @@ struct CollectionSession {
     }
 
     /// The outcome is printed; the log of the run is for those who ask.
-    private var level: String { global.verbose > 0 ? "debug" : "error" }
+    private var level: String { global.verbose ? "debug" : "error" }
 }
 
 extension CollectionEnvironment {

@@ -31,7 +31,8 @@ enum AsOf {
         return Answering(
             directory: directory, reader: try ProjectionReader(path: path),
             clock: try PipelineClock.load(from: directory), currency: configuration.currency,
-            rates: try ExchangeRates(configuration), quiet: options.global.quiet, head: checkpoint.position)
+            rates: try ExchangeRates(configuration), quiet: options.global.quiet, head: checkpoint.position,
+            isStale: false)
     }
 
     private static func calendar(_ configuration: Configuration) throws -> BusinessCalendar {
@@ -65,13 +66,13 @@ enum AsOf {
         }
         guard let time = seconds(clock) else { return nil }
         if let offset { return Timestamp(seconds: day.utcStart.seconds + time - offset) }
-        return Timestamp(seconds: calendar.start(of: day).seconds + time)
+        return calendar.instant(of: day, secondsFromMidnight: time)
     }
 
     private static func seconds(_ text: Substring) -> Int64? {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false).map { Int64($0) }
-        guard (2...3).contains(parts.count), let hour = parts[0], let minute = parts[1], (0...24).contains(hour),
-            (0...59).contains(minute), let second = parts.count == 3 ? parts[2] : 0, (0...60).contains(second)
+        guard (2...3).contains(parts.count), let hour = parts[0], let minute = parts[1], (0...23).contains(hour),
+            (0...59).contains(minute), let second = parts.count == 3 ? parts[2] : 0, (0...59).contains(second)
         else { return nil }
         return hour * 3_600 + minute * 60 + second
     }

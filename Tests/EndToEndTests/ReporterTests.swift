@@ -189,7 +189,8 @@ import Testing
                 ("costs --from 2026-11-20 --to 2026-11-19", "is after"), ("costs --to 2026-11-19", "--to needs --from"),
                 ("costs --last 30x", "is not a span"), ("costs --last 3d --from 2026-11-01", "not both"),
                 ("costs --by team,colour", "cannot be grouped by \"colour\""), ("costs --basis guessed", "guessed"),
-                ("costs --as-of someday", "--as-of takes"), ("costs --batch maybe", "--batch is"),
+                ("costs --as-of someday", "--as-of takes"), ("costs --as-of 2026-11-22T24:59", "--as-of takes"),
+                ("costs --batch maybe", "--batch is"),
                 ("costs --csv --json", "give one of"), ("recent --days 0", "--days is a number"),
                 ("costs --colour red", "--colour"), ("costs dance", "dance"),
             ] {
@@ -223,6 +224,19 @@ import Testing
             let missing = try await log.reporter("costs").expecting(75)
             #expect(missing.standardError.contains("there are no projections"))
             #expect(missing.standardError.contains("projector rebuild --dir"))
+        }
+    }
+
+    @Test func whatNoFigureDependsOnMakesNoAnswerStale() async throws {
+        try await withAnswers { log in
+            var exited = WireStageExited()
+            exited.stage = "projector"
+            try log.append([.stageExited(exited)])
+            let answer = try await log.answer("costs \(Self.november)")
+            #expect(answer["stale"]?.bool == false && answer["freshness"]?["lag_events"]?.integer == 1)
+            let projections = URL(filePath: log.directory.currentProjection).resolvingSymlinksInPath().path
+            let mode = try FileManager.default.attributesOfItem(atPath: projections)[.posixPermissions] as? Int
+            #expect(mode == 0o600)
         }
     }
 

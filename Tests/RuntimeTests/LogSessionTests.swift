@@ -1,5 +1,6 @@
 import EventLog
 import Foundation
+import Messaging
 import Runtime
 import Testing
 
@@ -34,7 +35,6 @@ import Testing
     }
 
     private func withPrograms(_ body: (StateDirectory, ProgramLocator) async throws -> Void) async throws {
-        guard FileManager.default.isExecutableFile(atPath: "/usr/bin/python3") else { return }
         try await withStateDirectory { directory in
             let bin = directory.path + "/bin"
             try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: true)
@@ -58,7 +58,8 @@ import Testing
         (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""  // A file that nobody wrote is empty.
     }
 
-    @Test func withoutARunningLogOneIsStartedCaughtUpAndStopped() async throws {
+    @Test(.enabled(if: python3IsThere, "needs python3"))
+    func withoutARunningLogOneIsStartedCaughtUpAndStopped() async throws {
         try await withPrograms { directory, programs in
             let head = try await LogSession.withLog(directory, programs: programs, connector: memory) { store in
                 #expect(FileLock.isHeld(path: directory.logLock))
@@ -70,7 +71,8 @@ import Testing
         }
     }
 
-    @Test func whatACommandThrowsIsItsAnswerAfterTheLogWasStopped() async throws {
+    @Test(.enabled(if: python3IsThere, "needs python3"))
+    func whatACommandThrowsIsItsAnswerAfterTheLogWasStopped() async throws {
         try await withPrograms { directory, programs in
             await #expect(throws: CommandFailure(.notAuthorised, "no")) {
                 try await LogSession.withLog(directory, programs: programs, connector: memory) { _ in
@@ -81,7 +83,30 @@ import Testing
         }
     }
 
-    @Test func twoCommandsAtOnceShareOneLog() async throws {
+    @Test func aLogOnAnotherMachineThatDoesNotAnswerIsANamedEndpoint() async throws {
+        try await withStateDirectory { directory in
+            let keys = try BusKeys.generate()
+            try """
+            version: 1
+            name: elsewhere
+            endpoints:
+              log-requests: { address: "tcp://127.0.0.1:9", server_key: "\(keys.publicKey)" }
+              log-events: { address: "tcp://127.0.0.1:10", server_key: "\(keys.publicKey)" }
+            processes:
+              - { name: ingest-openai, command: [ingest-openai, run] }
+            """.write(toFile: directory.pipeline, atomically: true, encoding: .utf8)
+            try keys.secretKey.write(toFile: directory.busKey, atomically: true, encoding: .utf8)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: directory.busKey)
+            let silent = StoreFailure(code: StoreFailure.logUnreachable, message: "no answer", isRetriable: true)
+            let failure = await #expect(throws: CommandFailure.self) {
+                try await LogSession.withLog(directory, connector: memory) { _ in throw StoreError.failed(silent) }
+            }
+            #expect(failure?.exitStatus == .endpointUnreachable)
+        }
+    }
+
+    @Test(.enabled(if: python3IsThere, "needs python3"))
+    func twoCommandsAtOnceShareOneLog() async throws {
         try await withPrograms { directory, programs in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<4 {
@@ -100,7 +125,8 @@ import Testing
         }
     }
 
-    @Test func aLogThatVanishesIsStartedAgain() async throws {
+    @Test(.enabled(if: python3IsThere, "needs python3"))
+    func aLogThatVanishesIsStartedAgain() async throws {
         try await withPrograms { directory, programs in
             try await LogSession.withLog(directory, catchesUp: false, programs: programs, connector: memory) { _ in
                 let holder = try lockHolder(directory)

@@ -100,8 +100,6 @@ package struct BusinessCalendar: Sendable {
     /// where nothing does, and `TimeZone` then ends the program.
     package static var dataVersion: String { TimeZone.timeZoneDataVersion }
 
-    package static let seoul = BusinessCalendar("Asia/Seoul")!
-
     /// How far the zone is ahead of UTC at an instant.
     package func offsetSeconds(at instant: Timestamp) -> Int {
         zone.secondsFromGMT(for: Date(timeIntervalSince1970: TimeInterval(instant.seconds)))
@@ -123,6 +121,14 @@ package struct BusinessCalendar: Sendable {
             if self.day(of: Timestamp(seconds: middle)) < day { low = middle + 1 } else { high = middle }
         }
         return Timestamp(seconds: low)
+    }
+
+    /// When the zone's clocks show a time of day: the earlier instant where they show it twice, the time of the old offset
+    /// where they skip it.
+    package func instant(of day: Day, secondsFromMidnight seconds: Int64) -> Timestamp {
+        let plain = day.utcStart.advanced(bySeconds: seconds)
+        let guess = plain.advanced(bySeconds: -Int64(offsetSeconds(at: start(of: day))))
+        return plain.advanced(bySeconds: -Int64(offsetSeconds(at: guess)))
     }
 
     /// The half-open span of the days `first` … `last`.

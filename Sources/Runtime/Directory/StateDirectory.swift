@@ -24,7 +24,6 @@ package struct StateDirectory: Hashable, Sendable {
     package var logDatabase: String { logDirectory + "/events.db" }
     /// Held (flock) by the one `event-log` of this directory.
     package var logLock: String { logDirectory + "/lock" }
-    package var logWitness: String { logDirectory + "/witness" }
 
     /// Generations, each a database that can be built again from the log.
     package var projectionsDirectory: String { path + "/projections" }

@@ -59,7 +59,7 @@ package enum StageProgram {
     ) async throws {
         let directory = try options.initialisedDirectory()
         var flags = service.flags
-        if options.verbose > 0 { flags["log_level"] = "debug" }
+        if options.verbose { flags["log_level"] = "debug" }
         if options.quiet { flags["log_level"] = "error" }
         let configuration = try Configuration.load(directory, flags: flags)
         let manager = ServiceManager()
@@ -117,6 +117,8 @@ private struct StopService: Service {
     }
 }
 
+/// Tells the service manager that the program is alive: one whose tasks no longer get their turn falls silent, and is
+/// started again.
 private struct WatchdogService: Service {
     let manager: ServiceManager
     let interval: Duration

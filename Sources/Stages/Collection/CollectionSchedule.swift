@@ -39,10 +39,8 @@ package struct CollectionSchedule: Sendable {
         return min(poll, daily)
     }
 
-    /// The daily run's instant: the time of day as the zone's clocks show it on that day.
+    /// The daily run's instant.
     private func moment(of date: Day) -> Timestamp {
-        let plain = date.utcStart.advanced(bySeconds: Int64(dailySeconds))
-        let guess = plain.advanced(bySeconds: -Int64(calendar.offsetSeconds(at: calendar.start(of: date))))
-        return plain.advanced(bySeconds: -Int64(calendar.offsetSeconds(at: guess)))
+        calendar.instant(of: date, secondsFromMidnight: Int64(dailySeconds))
     }
 }

@@ -60,14 +60,17 @@ struct DemoReport {
         let fields = ["cost_nano", "input_tokens", "cached_input_tokens", "output_tokens", "requests"]
         func figures(_ row: JSONValue) -> [JSONValue] { fields.map { row[$0] ?? .null } }
         func key(_ row: JSONValue) -> [String] { ["key", "model"].map { row[$0]?.string ?? "" } }
-        let found = Dictionary((answer["rows"]?.array ?? []).map { (key($0), $0) }, uniquingKeysWith: { $1 })
-        var rows = expected["rows"]?.array ?? []
-        var problems = rows.compactMap { row -> String? in
-            let other = found[key(row)]
-            if other.map(figures) == figures(row) { return nil }
-            return "\(key(row).joined(separator: ", ")): \(other?.text ?? "missing"), expected \(row.text)"
+        let found = Dictionary(grouping: answer["rows"]?.array ?? [], by: key)
+        let right = Dictionary(grouping: expected["rows"]?.array ?? [], by: key)
+        let keys = Set(found.keys).union(right.keys).sorted { $0.lexicographicallyPrecedes($1) }
+        var problems = keys.compactMap { key -> String? in
+            let (rows, wanted) = (found[key] ?? [], right[key] ?? [])
+            if rows.count == 1, rows.map(figures) == wanted.map(figures) { return nil }
+            func text(_ rows: [JSONValue]) -> String {
+                rows.isEmpty ? "no row" : rows.map(\.text).joined(separator: " and ")
+            }
+            return "\(key.joined(separator: ", ")): \(text(rows)), expected \(text(wanted))"
         }
-        rows.removeAll()
         if answer["total"].map(figures) != expected["total"].map(figures) {
             problems.append("total \(answer["total"]?.text ?? "missing"), expected \(expected["total"]?.text ?? "")")
         }

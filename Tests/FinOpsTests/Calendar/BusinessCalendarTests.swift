@@ -54,6 +54,16 @@ import Testing
     }
 
     @Test(arguments: [
+        ("2026-03-08", 1.0, 6.0), ("2026-03-08", 9, 13), ("2026-11-01", 0.5, 4.5), ("2026-11-01", 1.5, 5.5),
+        ("2026-11-01", 9, 14), ("2026-11-20", 9, 14),
+    ])
+    func aTimeOfDayIsWhatTheClocksShowAlsoWhenTheyChange(_ text: String, _ local: Double, _ utc: Double) throws {
+        let calendar = try #require(BusinessCalendar("America/New_York"))
+        let instant = calendar.instant(of: day(text), secondsFromMidnight: Int64(local * 3_600))
+        #expect(instant.seconds == day(text).utcStart.seconds + Int64(utc * 3_600))
+    }
+
+    @Test(arguments: [
         ("2026-11-22", "2026-W47"), ("2026-11-23", "2026-W48"), ("2027-01-01", "2026-W53"), ("2025-12-29", "2026-W01"),
         ("2024-12-30", "2025-W01"), ("2021-01-03", "2020-W53"),
     ])
