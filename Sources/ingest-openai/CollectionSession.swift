@@ -43,7 +43,7 @@ struct CollectionSession {
     ) async throws -> CollectionReport {
         let environment = CollectionEnvironment(
             clock, logger: .stage("ingest-openai", level: level, format: configuration.logFormat),
-            ledger: RunFiles(directory: opener.directory))
+            ledger: RunFiles(directory: opener.directory) { Output.message("warning: \($0)") })
         let account = CollectedAccount(connection)
         do {
             let source = try await opener.source(of: connection, log: log)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import EventLog
 import FinOps
+import Logging
 import Messaging
 import Runtime
 import ServiceLifecycle
@@ -37,13 +38,14 @@ private struct IngestService: Service {
         let link = context.link
         let store = RemoteEventStore(link.options, reader: link.isElsewhere ? nil : reader)
         defer { store.close() }
-        let (clock, health, opener) = (context.clock, context.health, self.opener)
+        let (clock, health, opener, logger) = (context.clock, context.health, self.opener, context.logger)
         let loop = CollectionLoop(
             provider: "openai", schedule: schedule, log: store,
             open: { connection throws(SourceFailure) in try await opener.source(of: connection, log: store) },
             sleep: { try await clock.sleep(until: $0) },
             environment: CollectionEnvironment(
-                clock, logger: context.logger, ledger: RunFiles(directory: context.directory)))
+                clock, logger: logger,
+                ledger: RunFiles(directory: context.directory) { logger.warning("\($0)") }))
         try await cancelWhenGracefulShutdown {
             do {
                 try await loop.run { error in

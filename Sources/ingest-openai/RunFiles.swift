@@ -9,6 +9,9 @@ import Stages
 /// with the process however it ends, the file stays and says which run that was.
 struct RunFiles: RunLedger {
     let directory: StateDirectory
+    /// Tells whoever runs the program what a person should know.
+    let warn: @Sendable (String) -> Void
+    private static let damagedSuffix = ".damaged"
 
     func enter(_ run: RunEntry) throws -> any EnteredRun {
         try makePrivateDirectory(directory.collections)
@@ -29,17 +32,28 @@ struct RunFiles: RunLedger {
         guard FileManager.default.fileExists(atPath: directory.collections) else { return [] }
         let names = try FileManager.default.contentsOfDirectory(atPath: directory.collections)
         return try names.sorted().compactMap { name in
-            guard !name.hasPrefix(".") else { return nil }
+            guard !name.hasPrefix("."), !name.hasSuffix(Self.damagedSuffix) else { return nil }
             let path = directory.collections + "/" + name
             guard let lock = try FileLock(path: path) else { return nil }
             let text = String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
-            // Empty: it ended between our two looks, and the second one made it anew.
-            guard let document = try? JSONValue.parse(text), let entry = RunEntry(document) else {
+            // It ended between our two looks, and the second one made it anew.
+            if text.isEmpty {
                 unlink(path)
+                return nil
+            }
+            // What cannot be parsed is damaged, whatever the reason.
+            guard let document = try? JSONValue.parse(text), let entry = RunEntry(document) else {
+                try setAside(path)
                 return nil
             }
             return RunFile(entry: entry, path: path, lock: lock)
         }
+    }
+
+    /// It may be the only word of a run whose record has no end: kept for a person, out of the way of the next runs.
+    private func setAside(_ path: String) throws {
+        guard rename(path, path + Self.damagedSuffix) == 0 else { throw SystemError("set aside \(path)") }
+        warn("\(path) cannot be read and is kept as \(path)\(Self.damagedSuffix): the run it names may have no end")
     }
 }
 

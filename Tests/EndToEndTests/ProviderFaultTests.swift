@@ -60,4 +60,41 @@ import Testing
             try await installation.backfill("2026-11-10", "2026-11-10").expecting(75)
         }
     }
+
+    @Test func whatPassesByItselfDoesNotHideWhatDoesNot() async throws {
+        try await Installation.with { installation in
+            try await installation.connect()
+            let vault = URL(filePath: installation.directory + "/vault")
+            func secrets() throws -> Set<String> {
+                Set(try FileManager.default.contentsOfDirectory(atPath: vault.path).filter { $0.hasSuffix(".json") })
+            }
+            let before = try secrets()
+            try await installation.run(
+                "finops", "connect", "openai", "--name", "lost", "--base-url", installation.address, "--key-file",
+                installation.root.appending(path: "key").path
+            ).expecting()
+            let added = try secrets().subtracting(before)
+            try #require(added.count == 1)
+            for name in added { try FileManager.default.removeItem(at: vault.appending(path: name)) }
+            installation.sandbox.send(SIGKILL)
+            _ = await installation.sandbox.wait()
+            let failed = try await installation.backfill("2026-11-10", "2026-11-10").expecting(1)
+            #expect(failed.standardError.contains("acme: ") && failed.standardError.contains("lost: "))
+        }
+    }
+
+    @Test func aLedgerEntryThatNobodyCanReadIsKeptAndTold() async throws {
+        try await Installation.with { installation in
+            try await installation.connect()
+            let ledger = installation.directory + "/run/collections"
+            try FileManager.default.createDirectory(atPath: ledger, withIntermediateDirectories: true)
+            try Data("{ half".utf8).write(to: URL(filePath: ledger + "/garbled"))
+            try Data().write(to: URL(filePath: ledger + "/empty"))
+            let run = try await installation.backfill("2026-11-10", "2026-11-10").expecting()
+            #expect(run.standardError.contains("garbled"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: ledger) == ["garbled.damaged"])
+            let again = try await installation.backfill("2026-11-10", "2026-11-10").expecting()
+            #expect(!again.standardError.contains("garbled"))
+        }
+    }
 }
