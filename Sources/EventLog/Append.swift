@@ -109,6 +109,9 @@ package enum AppendRefusal: Error, Hashable, Sendable {
 
 /// The store could not be asked, or could not answer.
 package struct StoreFailure: Error, Hashable, Sendable {
+    /// The code of a log that did not answer in time.
+    package static let logUnreachable = "log-unreachable"
+
     /// Short and stable: `sqlite-11`, `log-unreachable`, `frame-malformed` …
     package var code: String
     package var message: String

@@ -49,7 +49,7 @@ extension StoreFailure {
 
     static func unreachable(_ endpoint: String, seconds: Int64) -> StoreFailure {
         StoreFailure(
-            code: "log-unreachable", message: "no answer from the log at \(endpoint) within \(seconds) s",
+            code: logUnreachable, message: "no answer from the log at \(endpoint) within \(seconds) s",
             isRetriable: true)
     }
 }

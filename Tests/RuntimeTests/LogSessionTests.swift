@@ -1,5 +1,6 @@
 import EventLog
 import Foundation
+import Messaging
 import Runtime
 import Testing
 
@@ -78,6 +79,28 @@ import Testing
                 }
             }
             #expect(!FileLock.isHeld(path: directory.logLock))
+        }
+    }
+
+    @Test func aLogOnAnotherMachineThatDoesNotAnswerIsANamedEndpoint() async throws {
+        try await withStateDirectory { directory in
+            let keys = try BusKeys.generate()
+            try """
+            version: 1
+            name: elsewhere
+            endpoints:
+              log-requests: { address: "tcp://127.0.0.1:9", server_key: "\(keys.publicKey)" }
+              log-events: { address: "tcp://127.0.0.1:10", server_key: "\(keys.publicKey)" }
+            processes:
+              - { name: ingest-openai, command: [ingest-openai, run] }
+            """.write(toFile: directory.pipeline, atomically: true, encoding: .utf8)
+            try keys.secretKey.write(toFile: directory.busKey, atomically: true, encoding: .utf8)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: directory.busKey)
+            let silent = StoreFailure(code: StoreFailure.logUnreachable, message: "no answer", isRetriable: true)
+            let failure = await #expect(throws: CommandFailure.self) {
+                try await LogSession.withLog(directory, connector: memory) { _ in throw StoreError.failed(silent) }
+            }
+            #expect(failure?.exitStatus == .endpointUnreachable)
         }
     }
 

@@ -8,7 +8,8 @@ package enum LogSession {
     ///   - catchesUp: false for the programs that do the catching up themselves.
     ///   - programs: where the programs lie; beside the running one unless a test says otherwise.
     ///   - connector: how the log is reached.
-    /// - Throws: what `body` throws; `CommandFailure` if the log cannot be reached or started.
+    /// - Throws: what `body` throws; `CommandFailure` if the log cannot be reached or started, with `endpointUnreachable`
+    ///   where it is one on another machine.
     package static func withLog<Result: Sendable>(
         _ directory: StateDirectory, catchesUp: Bool = true, programs: ProgramLocator? = nil,
         connector: LogConnector = .remote, _ body: (any EventStore) async throws -> Result
@@ -22,7 +23,7 @@ package enum LogSession {
                 return outcome
             } catch {
                 await connection.close()
-                throw error
+                throw elsewhere(error)
             }
         }
         let keeper = try LogKeeper(directory: directory, programs: try programs ?? .beside())
@@ -43,6 +44,17 @@ package enum LogSession {
             await keeper.stop()
             throw error
         }
+    }
+
+    /// A log that the pipeline names by its address is a named endpoint: that it does not answer has a code of its own.
+    private static func elsewhere(_ error: any Error) -> any Error {
+        guard let store = error as? StoreError, case .failed(let failure) = store,
+            failure.code == StoreFailure.logUnreachable
+        else { return error }
+        return CommandFailure(
+            .endpointUnreachable, failure.message,
+            hint:
+                "see that the log runs there, that its addresses in the pipeline are right, and that it lists this key")
     }
 
     /// Runs `body` while the keeper looks after the log.
