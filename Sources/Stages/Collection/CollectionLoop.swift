@@ -35,7 +35,7 @@ package struct CollectionLoop: Sendable {
     }
 
     /// Runs until its task is cancelled.
-    /// - Parameter told: called when the log has answered, and with the error when it has not.
+    /// - Parameter told: called when the log has answered, and with the error that ended a round early.
     /// - Throws: `CancellationError`.
     package func run(told: @Sendable ((any Error)?) async -> Void) async throws {
         var rests: [WireConnectionMade: Timestamp] = [:]
@@ -44,7 +44,8 @@ package struct CollectionLoop: Sendable {
                 try await round(&rests) { await told(nil) }
             } catch {
                 try Task.checkCancellation()
-                environment.logger.warning("the log does not answer", metadata: ["error": "\(error)"])
+                let what = error is StoreError ? "the log does not answer" : "the round ended early"
+                environment.logger.warning("\(what)", metadata: ["error": "\(error)"])
                 await told(error)
             }
             try Task.checkCancellation()
