@@ -12,6 +12,8 @@ extension ParsableCommand {
     package static func runProgram() async -> Never {
         // A reader that went away is an error of one write, not the end of a server.
         signal(SIGPIPE, SIG_IGN)
+        // Whatever we write is about money and keys: SQLite's files too, which it makes readable for all otherwise.
+        umask(0o077)
         disableCoreDumps()
         var command: any ParsableCommand
         do { command = try parseAsRoot() } catch { exit(withError: error) }
