@@ -16,9 +16,10 @@ struct Answering {
     let quiet: Bool
     /// The log's head when the question was asked; of an answer as of an earlier time, where that is.
     let head: Position
+    /// Whether something lies before the head that could change a figure and is not in the projections.
+    let isStale: Bool
 
     var today: Day { reader.calendar.day(of: clock.now()) }
-    var isStale: Bool { reader.checkpoint.position < head }
 
     /// Opens the projections; waits for a running pipeline to reach the head first. An empty log has an empty answer.
     /// - Throws: `CommandFailure` with `tryAgain` if there is a log but nothing was made of it yet.
@@ -28,10 +29,11 @@ struct Answering {
         let head = options.noWait ? try log.head() : try PipelineWait(directory: directory, log: log).run()
         let configuration = try Configuration.load(directory)
         do {
+            let reader = try ProjectionReader(path: directory.currentProjection)
             return Answering(
-                directory: directory, reader: try ProjectionReader(path: directory.currentProjection),
-                clock: try PipelineClock.load(from: directory), currency: configuration.currency,
-                rates: try ExchangeRates(configuration), quiet: options.global.quiet, head: head)
+                directory: directory, reader: reader, clock: try PipelineClock.load(from: directory),
+                currency: configuration.currency, rates: try ExchangeRates(configuration), quiet: options.global.quiet,
+                head: head, isStale: try log.hasFigures(after: reader.checkpoint.position, through: head))
         } catch let failure as ProjectionFailure where failure.code.hasPrefix("projection-") {
             if failure.code == "projection-missing", head == .start {
                 let nothing = InMemoryEventStore { .distantPast }
@@ -156,6 +158,23 @@ struct LogView {
 
     /// `.start` before there is a log.
     func head() throws -> Position { try scanner?.head() ?? .start }
+
+    /// Whether an event of that span could change a figure: any but those of the life of the stages, of which a clean stop
+    /// leaves some behind the projections.
+    func hasFigures(after position: Position, through head: Position) throws -> Bool {
+        guard let scanner else { return false }
+        var position = position
+        while position < head {
+            let page = try scanner.read(after: position, limit: Self.pageEvents)
+            guard page.scannedThrough > position else { return false }
+            let events = page.events.prefix { $0.position <= head }
+            if events.contains(where: { !EventCatalogue.stageLife.contains($0.event.type) }) { return true }
+            position = page.scannedThrough
+        }
+        return false
+    }
+
+    private static let pageEvents = 256
 }
 
 /// Instants in UTC, RFC 3339 to the second.

@@ -31,7 +31,8 @@ enum AsOf {
         return Answering(
             directory: directory, reader: try ProjectionReader(path: path),
             clock: try PipelineClock.load(from: directory), currency: configuration.currency,
-            rates: try ExchangeRates(configuration), quiet: options.global.quiet, head: checkpoint.position)
+            rates: try ExchangeRates(configuration), quiet: options.global.quiet, head: checkpoint.position,
+            isStale: false)
     }
 
     private static func calendar(_ configuration: Configuration) throws -> BusinessCalendar {

@@ -1,4 +1,5 @@
 import EventLog
+import FinOps
 import Foundation
 import JSON
 import Runtime
@@ -224,6 +225,19 @@ import Testing
             let missing = try await log.reporter("costs").expecting(75)
             #expect(missing.standardError.contains("there are no projections"))
             #expect(missing.standardError.contains("projector rebuild --dir"))
+        }
+    }
+
+    @Test func whatNoFigureDependsOnMakesNoAnswerStale() async throws {
+        try await withAnswers { log in
+            var exited = WireStageExited()
+            exited.stage = "projector"
+            try log.append([.stageExited(exited)])
+            let answer = try await log.answer("costs \(Self.november)")
+            #expect(answer["stale"]?.bool == false && answer["freshness"]?["lag_events"]?.integer == 1)
+            let projections = URL(filePath: log.directory.currentProjection).resolvingSymlinksInPath().path
+            let mode = try FileManager.default.attributesOfItem(atPath: projections)[.posixPermissions] as? Int
+            #expect(mode == 0o600)
         }
     }
 

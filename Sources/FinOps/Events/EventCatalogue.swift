@@ -57,6 +57,9 @@ package enum EventCatalogue {
         Entry(type: "secret.used", schema: 1) { .secretUsed(try WireSecretUsed(serializedBytes: $0)) },
     ]
 
+    /// The life of the stages, which no figure depends on.
+    package static let stageLife: Set<EventType> = ["stage.ready", "stage.exited"]
+
     /// What the log accepts.
     package static let knownTypes = Set(entries.map(\.type))
 
