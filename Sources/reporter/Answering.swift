@@ -133,7 +133,7 @@ extension ExchangeRates {
     init(_ configuration: Configuration) throws {
         self.init(
             try configuration.rates.map { entry in
-                // 18 digits leave room for any amount beside them; what is no number is no rate.
+                // The configuration has proved the text; the bound is said again for the arithmetic that needs it.
                 guard let from = Day(entry.from), let currency = Currency(entry.currency),
                     let rate = try? DecimalText(entry.rate), rate.value < 1_000_000_000_000_000_000
                 else {

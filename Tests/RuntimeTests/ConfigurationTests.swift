@@ -75,6 +75,16 @@ import Testing
         #expect(problems("rates:\n  - { currency: EUR, from: soon, rate: -1 }\n").count == 2)
     }
 
+    @Test(arguments: [
+        ("1234567890.12345678", true), ("1234567890.123456789", false), ("1000000000000000000000", true),
+        ("0.0000000000000000000001", true), ("1234567890123456789", false), ("0.0", false),
+    ])
+    func aRateHasAtMostEighteenDigits(_ rate: String, _ isTaken: Bool) {
+        let found = problems("rates:\n  - { currency: EUR, from: 2026-01-01, rate: \"\(rate)\" }\n")
+        #expect(found.isEmpty == isTaken)
+        #expect(found.allSatisfy { $0.hasPrefix("config.yaml:2: ") && $0.contains("18 digits") })
+    }
+
     @Test(arguments: ["../../etc/passwd", "/etc/passwd", "", "Asia", "Asia/Seoul/", "asia seoul"])
     func aZoneThatIsNoneIsRefused(_ name: String) { #expect(!isTimeZone(name)) }
 

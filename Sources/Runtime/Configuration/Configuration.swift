@@ -125,7 +125,9 @@ extension Configuration {
                 entry.report("\(entry.path("from")) must be a day such as 2026-01-31", line: entry.line)
             }
             if !rate.rate.isEmpty, !isPositiveDecimal(rate.rate) {
-                entry.report("\(entry.path("rate")) must be a positive decimal such as 1.0834", line: entry.line)
+                entry.report(
+                    "\(entry.path("rate")) must be a positive decimal of at most 18 digits such as 1.0834",
+                    line: entry.line)
             }
             entry.refuseUnknownKeys()
             document.adopt(entry.problems)
@@ -141,6 +143,7 @@ private func isDay(_ text: String) -> Bool {
     return (1...12).contains(Int(parts[1]) ?? 0) && (1...31).contains(Int(parts[2]) ?? 0)
 }
 
+/// 18 digits between the zeros at either end leave room for any amount beside them.
 private func isPositiveDecimal(_ text: String) -> Bool {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     let isDigits =
@@ -148,5 +151,6 @@ private func isPositiveDecimal(_ text: String) -> Bool {
         && parts.allSatisfy { part in
             !part.isEmpty && part.utf8.allSatisfy { (0x30...0x39).contains($0) }
         }
-    return isDigits && text.utf8.count <= 40 && text.utf8.contains { (0x31...0x39).contains($0) }
+    let significant = parts.joined().drop { $0 == "0" }.reversed().drop { $0 == "0" }
+    return isDigits && text.utf8.count <= 40 && (1...18).contains(significant.count)
 }
