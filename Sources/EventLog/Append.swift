@@ -83,6 +83,17 @@ package struct AppendReceipt: Hashable, Sendable {
     package var last: Position { count == 0 ? first : Position(first.value + UInt64(count) - 1) }
 }
 
+extension ExpectedVersion: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .any: "any version"
+        case .noStream: "no stream"
+        case .streamExists: "a stream"
+        case .exactly(let version): "version \(version)"
+        }
+    }
+}
+
 /// Why the log said no. Nothing of the request was written.
 package enum AppendRefusal: Error, Hashable, Sendable {
     case conflict(stream: StreamName, expected: ExpectedVersion, actual: StreamVersion)
@@ -103,6 +114,25 @@ package enum AppendRefusal: Error, Hashable, Sendable {
         switch self {
         case .busy, .readOnly: true
         default: false
+        }
+    }
+}
+
+extension AppendRefusal: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .conflict(let stream, let expected, let actual):
+            "\(stream) is at version \(actual), where \(expected) was expected: somebody else wrote first"
+        case .malformed(let field, let reason): "\(field): \(reason)"
+        case .unknownType(let type): "it knows no event type \(type)"
+        case .tooLarge(let what, let size, let limit): "\(size) \(what) are more than \(limit)"
+        case .notAllowed(let reason): reason
+        case .busy(let milliseconds): "it is busy; try again in \(milliseconds) ms"
+        case .readOnly(let reason): "it takes no appends: \(reason)"
+        case .fenced(let producer, let epoch, let current):
+            "a later session of \(producer) has been opened (epoch \(current), this one is \(epoch))"
+        case .sequenceReused(let producer, let sequence, let last):
+            "\(producer) has used the sequence \(sequence) for something else (its last is \(last))"
         }
     }
 }
@@ -133,7 +163,7 @@ package enum StoreError: Error, Hashable, Sendable {
 extension StoreError: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .refused(let refusal): "append refused: \(refusal)"
+        case .refused(let refusal): "the log refuses: \(refusal)"
         case .failed(let failure): "\(failure.message) (\(failure.code))"
         }
     }
