@@ -14,18 +14,12 @@ package struct OpenAILegacySource: UsageSource {
     private let endpoint: OpenAIEndpoint
     private let secret: Secret
     private let transport: PatientTransport
-    private let organization: String?
 
-    /// - Parameter organization: sent as `OpenAI-Organization`, for keys that belong to several.
-    package init(
-        account: String, endpoint: OpenAIEndpoint, secret: Secret, transport: PatientTransport,
-        organization: String? = nil
-    ) {
+    package init(account: String, endpoint: OpenAIEndpoint, secret: Secret, transport: PatientTransport) {
         self.account = account
         self.endpoint = endpoint
         self.secret = secret
         self.transport = transport
-        self.organization = organization
     }
 
     package var effort: SourceEffort {
@@ -43,8 +37,7 @@ package struct OpenAILegacySource: UsageSource {
         var day = days.lowerBound
         while day <= days.upperBound, day.utcStart < now {
             let url = endpoint.url(OpenAIQuestion.legacy.path, [("date", day.description)])
-            let headers = organization.map { [HTTPHeader("OpenAI-Organization", $0)] } ?? []
-            let answer = try await OpenAIQuestion.legacy.ask(url, headers: headers, secret: secret, over: transport)
+            let answer = try await OpenAIQuestion.legacy.ask(url, secret: secret, over: transport)
             let told = try OpenAILegacyDay(account: account, day: day).read(answer)
             rows += told.rows
             covered.formUnion(told.covered)

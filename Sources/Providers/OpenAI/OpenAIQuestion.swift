@@ -27,11 +27,10 @@ enum OpenAIQuestion: Hashable, Sendable {
 
     /// Asks with the transport's patience.
     func ask(
-        _ url: String, headers: [HTTPHeader] = [], secret: Secret, over transport: PatientTransport
+        _ url: String, secret: Secret, over transport: PatientTransport
     ) async throws(SourceFailure) -> JSONValue {
         let request = HTTPRequest(
-            url: url, headers: [HTTPHeader("Accept", "application/json")] + headers,
-            authorization: .init(secret: secret))
+            url: url, headers: [HTTPHeader("Accept", "application/json")], authorization: .init(secret: secret))
         do throws(PatienceExhausted<SourceFailure>) {
             return try await transport.send(request) { judge($0, secret: secret) }
         } catch {

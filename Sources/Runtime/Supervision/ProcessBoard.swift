@@ -8,8 +8,6 @@ package struct ProcessBoard: Hashable, Sendable {
     /// The word that `finops status` shows.
     package enum State: String, Sendable {
         case waiting, starting, ready, restarting, stopping, stopped
-        /// It has ended and is not to be started again.
-        case done
     }
 
     /// One process as its supervisor knows it.

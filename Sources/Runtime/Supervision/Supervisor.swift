@@ -100,21 +100,15 @@ package actor Supervisor {
     private func supervise(_ process: Topology.Process) async {
         for name in process.after { await waitUntilReady(name) }
         while !isStopping {
-            let ended = await runOnce(process)
-            resumeIfHopeless(process)
+            await runOnce(process)
             if isStopping { break }
-            if process.restart == .never || (process.restart == .onFailure && ended == .exited(0)) {
-                change(process.name) { $0.state = .done }
-                resumeWaiting(process.name)
-                return
-            }
             await pause(process.name)
         }
         change(process.name) { $0.state = .stopped }
     }
 
-    /// One life of a process; nil if it could not even be started.
-    private func runOnce(_ process: Topology.Process) async -> ChildExit? {
+    /// One life of a process.
+    private func runOnce(_ process: Topology.Process) async {
         let name = process.name
         change(name) { ($0.state, $0.pid) = (.starting, nil) }
         running[name]?.readySince = nil
@@ -136,11 +130,9 @@ package actor Supervisor {
                 return exit
             }
             ended(process, child, exit)
-            return exit
         } catch {
             surroundings.line(name, "cannot be started: \(error)")
             change(name) { $0.lastExit = "\(error)" }
-            return nil
         }
     }
 
@@ -213,14 +205,6 @@ package actor Supervisor {
         let waiting = running[name]?.awaitingReady ?? []
         running[name]?.awaitingReady = []
         for continuation in waiting { continuation.resume() }
-    }
-
-    /// A process that ends for good without having been ready holds nobody up.
-    private func resumeIfHopeless(_ process: Topology.Process) {
-        if process.restart != .always, running[process.name]?.entry.lastExit == ChildExit.exited(0).description {
-            running[process.name]?.wasReady = true
-            resumeWaiting(process.name)
-        }
     }
 
     // MARK: The board

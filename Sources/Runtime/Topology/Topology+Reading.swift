@@ -108,7 +108,6 @@ extension Topology.Process {
         consumes = entry.texts("consumes")
         produces = entry.texts("produces")
         schedule = entry.dictionary("schedule")
-        restart = entry.choice("restart", .always)
         readiness = entry.choice("ready", .notify)
         entry.refuseUnknownKeys()
     }

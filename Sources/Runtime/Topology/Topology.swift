@@ -2,9 +2,6 @@ package import EventLog
 
 /// A pipeline as its file declares it: which programs run, what they own, bind, consume and produce.
 package struct Topology: Hashable, Sendable {
-    /// Which ends are followed by a new start.
-    package enum Restart: String, Sendable { case always, never, onFailure = "on-failure" }
-
     /// When a process counts as ready: when it says so (sd_notify), or as soon as it has been started.
     package enum Readiness: String, Sendable { case notify, started }
 
@@ -23,7 +20,6 @@ package struct Topology: Hashable, Sendable {
         package var consumes: [String] = []
         package var produces: [String] = []
         package var schedule: [String: String] = [:]
-        package var restart = Restart.always
         package var readiness = Readiness.notify
         package var line: Int?
 
