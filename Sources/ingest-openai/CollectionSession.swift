@@ -59,7 +59,7 @@ struct CollectionSession {
     }
 
     /// The outcome is printed; the log of the run is for those who ask.
-    private var level: String { global.verbose > 0 ? "debug" : "error" }
+    private var level: String { global.verbose ? "debug" : "error" }
 }
 
 extension CollectionEnvironment {

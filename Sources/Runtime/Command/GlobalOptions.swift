@@ -12,8 +12,8 @@ package struct GlobalOptions: ParsableArguments {
     @Flag(name: .customLong("json"), help: "Print JSON.")
     package var json = false
 
-    @Flag(name: [.customShort("v"), .customLong("verbose")], help: "Say more on stderr; twice for even more.")
-    package var verbose: Int
+    @Flag(name: [.customShort("v"), .customLong("verbose")], help: "Say more on stderr.")
+    package var verbose = false
 
     @Flag(name: [.customShort("q"), .customLong("quiet")], help: "Say nothing on stderr but errors.")
     package var quiet = false

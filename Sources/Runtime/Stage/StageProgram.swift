@@ -54,7 +54,7 @@ package enum StageProgram {
     ) async throws {
         let directory = try options.initialisedDirectory()
         var flags = service.flags
-        if options.verbose > 0 { flags["log_level"] = "debug" }
+        if options.verbose { flags["log_level"] = "debug" }
         if options.quiet { flags["log_level"] = "error" }
         let configuration = try Configuration.load(directory, flags: flags)
         let manager = ServiceManager()
