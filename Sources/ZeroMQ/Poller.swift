@@ -30,17 +30,11 @@ package struct Poller {
         items[item.index].events = Int16(ZMQ_POLLIN | (wants ? ZMQ_POLLOUT : 0))
     }
 
-    /// Returns when something is ready, a signal came, or the time is over; ask `isReadable` and `isWritable` then.
+    /// Returns when something is ready, a signal came, or the time is over; then try each of them.
     package mutating func wait(milliseconds: Int) throws(ZeroMQError) {
         guard zmq_poll(&items, Int32(items.count), milliseconds) < 0 else { return }
         let error = ZeroMQError.last("poll")
         guard error.kind == .interrupted else { throw error }
         for index in items.indices { items[index].revents = 0 }
     }
-
-    /// After `poll`: whether something waits there.
-    package func isReadable(_ item: Item) -> Bool { items[item.index].revents & Int16(ZMQ_POLLIN) != 0 }
-
-    /// After `poll`: whether it takes more.
-    package func isWritable(_ item: Item) -> Bool { items[item.index].revents & Int16(ZMQ_POLLOUT) != 0 }
 }

@@ -34,23 +34,6 @@ extension Money: CustomStringConvertible {
     package var description: String { "\(NanoText.text(Int128(nanos))) \(currency)" }
 }
 
-/// A total: it cannot overflow, however many amounts go into it.
-package struct MoneySum: Hashable, Sendable {
-    package private(set) var nanos: Int128
-    package let currency: Currency
-
-    package init(in currency: Currency, nanos: Int128 = 0) {
-        self.nanos = nanos
-        self.currency = currency
-    }
-
-    /// Mixed currencies are rejected where data enters; here they are a broken invariant.
-    package mutating func add(_ money: Money) {
-        precondition(money.currency == currency, "a sum has one currency")
-        nanos += Int128(money.nanos)
-    }
-}
-
 /// The decimal text of nano-units: always nine decimals, a point, no grouping.
 package enum NanoText {
     /// Such as `-0.000000001`.

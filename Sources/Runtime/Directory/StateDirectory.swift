@@ -20,7 +20,6 @@ package struct StateDirectory: Hashable, Sendable {
     package var logDatabase: String { logDirectory + "/events.db" }
     /// Held (flock) by the one `event-log` of this directory.
     package var logLock: String { logDirectory + "/lock" }
-    package var logWitness: String { logDirectory + "/witness" }
 
     package var projectionsDirectory: String { path + "/projections" }
     package var currentProjection: String { projectionsDirectory + "/current.db" }

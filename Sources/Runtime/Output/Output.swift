@@ -32,11 +32,4 @@ package enum Output {
     ) -> Bool {
         terminal && environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
     }
-
-    /// Columns of the terminal on stdout; nil if it is none.
-    package static var terminalWidth: Int? {
-        var size = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
-        return Int(size.ws_col)
-    }
 }
