@@ -7,7 +7,8 @@ package func nameBasedUUID(namespace: (high: UInt64, low: UInt64), name: String)
     for half in [namespace.high, namespace.low] { withUnsafeBytes(of: half.bigEndian) { message += $0 } }
     message += Array(name.utf8)
     var digest = [UInt8](repeating: 0, count: 20)
-    precondition(EVP_Digest(message, message.count, &digest, nil, EVP_sha1(), nil) == 1, "OpenSSL has SHA-1")
+    let status = EVP_Digest(message, message.count, &digest, nil, EVP_sha1(), nil)
+    precondition(status == 1, "OpenSSL has SHA-1")
     let high = digest[0..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     let low = digest[8..<16].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     return (high & ~0xF000 | 0x5000, low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000)

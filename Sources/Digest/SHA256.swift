@@ -14,7 +14,8 @@ package struct SHA256: ~Copyable {
 
     /// Makes it ready for the next message without a new allocation.
     package mutating func reset() {
-        precondition(EVP_DigestInit_ex(context, Self.algorithm, nil) == 1, "OpenSSL has SHA-256")
+        let status = EVP_DigestInit_ex(context, Self.algorithm, nil)
+        precondition(status == 1, "OpenSSL has SHA-256")
     }
 
     /// Fetched once: an implicit fetch per digest costs more than hashing a small message.
@@ -26,7 +27,8 @@ package struct SHA256: ~Copyable {
 
     /// Takes in the next piece of the message.
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        precondition(EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1, "hashing memory does not fail")
+        let status = EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+        precondition(status == 1, "hashing memory does not fail")
     }
 
     /// Takes in the next piece of the message.
@@ -35,7 +37,8 @@ package struct SHA256: ~Copyable {
     /// The 32 bytes; afterwards call `reset` before the next message.
     package mutating func finish() -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
-            precondition(EVP_DigestFinal_ex(context, buffer.baseAddress, nil) == 1, "a started digest finishes")
+            let status = EVP_DigestFinal_ex(context, buffer.baseAddress, nil)
+            precondition(status == 1, "a started digest finishes")
             count = 32
         }
     }
@@ -44,7 +47,8 @@ package struct SHA256: ~Copyable {
     package mutating func finish(into bytes: UnsafeMutableRawBufferPointer) {
         precondition(bytes.count >= 32, "a SHA-256 has 32 bytes")
         let start = bytes.assumingMemoryBound(to: UInt8.self).baseAddress
-        precondition(EVP_DigestFinal_ex(context, start, nil) == 1, "a started digest finishes")
+        let status = EVP_DigestFinal_ex(context, start, nil)
+        precondition(status == 1, "a started digest finishes")
     }
 
     package static func hash(_ bytes: [UInt8]) -> [UInt8] {

@@ -24,20 +24,20 @@ package enum AESGCM {
     /// - Parameter nonce: 12 bytes, fresh for each call under the same key.
     /// - Parameter associated: authenticated, not encrypted.
     package static func seal(_ plain: Secret, key: Secret, nonce: [UInt8], associated: [UInt8]) -> Sealed {
+        precondition(plain.count <= Int32.max && associated.count <= Int32.max, "OpenSSL counts in Int32")
         let context = prepared(key: key, nonce: nonce, encrypts: true)
         defer { EVP_CIPHER_CTX_free(context) }
         var length: Int32 = 0
-        precondition(
-            EVP_EncryptUpdate(context, nil, &length, associated, Int32(associated.count)) == 1
-                && plain.count <= Int32.max, "OpenSSL takes associated data")
+        let isTaken = EVP_EncryptUpdate(context, nil, &length, associated, Int32(associated.count)) == 1
+        precondition(isTaken, "OpenSSL takes associated data")
         var ciphertext = [UInt8](repeating: 0, count: plain.count)
         var tag = [UInt8](repeating: 0, count: tagBytes)
         plain.withUTF8 { plain in
-            precondition(
+            let isSealed =
                 EVP_EncryptUpdate(context, &ciphertext, &length, plain.baseAddress, Int32(plain.count)) == 1
-                    && EVP_EncryptFinal_ex(context, nil, &length) == 1
-                    && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(tagBytes), &tag) == 1,
-                "encrypting memory does not fail")
+                && EVP_EncryptFinal_ex(context, nil, &length) == 1
+                && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(tagBytes), &tag) == 1
+            precondition(isSealed, "encrypting memory does not fail")
         }
         return Sealed(nonce: nonce, ciphertext: ciphertext, tag: tag)
     }

@@ -10,12 +10,14 @@ package struct Message: ~Copyable {
     package init() { zmq_msg_init(&raw) }
 
     package init(copying bytes: UnsafeRawBufferPointer) {
-        precondition(zmq_msg_init_size(&raw, bytes.count) == 0, "out of memory for a message")
+        let status = zmq_msg_init_size(&raw, bytes.count)
+        precondition(status == 0, "out of memory for a message")
         if let from = bytes.baseAddress, let to = zmq_msg_data(&raw) { memcpy(to, from, bytes.count) }
     }
 
     package init(copying bytes: [UInt8]) {
-        precondition(zmq_msg_init_size(&raw, bytes.count) == 0, "out of memory for a message")
+        let status = zmq_msg_init_size(&raw, bytes.count)
+        precondition(status == 0, "out of memory for a message")
         if let to = zmq_msg_data(&raw) { memcpy(to, bytes, bytes.count) }
     }
 
