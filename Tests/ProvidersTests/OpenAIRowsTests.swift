@@ -65,7 +65,10 @@ import Testing
         ("output_tokens", .number("9223372036854775808"), "is no whole number"),
     ])
     func aMalformedFieldIsNamedWithItsBucketAndRow(_ field: String, _ value: JSONValue, _ reason: String) {
-        guard case .object(var members) = Pages.row() else { return }
+        guard case .object(var members) = Pages.row() else {
+            Issue.record("a row is an object")
+            return
+        }
         members.append(.init(field, value))
         let results = [Pages.row(), JSONValue.object(members)]
         let failure = #expect(throws: SourceFailure.self) {
@@ -77,7 +80,10 @@ import Testing
     }
 
     @Test func countsMayBeWrittenAsDecimalsWithoutAFraction() throws {
-        guard case .object(var members) = Pages.row() else { return }
+        guard case .object(var members) = Pages.row() else {
+            Issue.record("a row is an object")
+            return
+        }
         members.append(.init("input_tokens", .number("30.0")))
         let rows = try OpenAIUsageRows(account: "acme", kind: .completions).rows(
             in: [.object(members)], bucket: Pages.midnight)

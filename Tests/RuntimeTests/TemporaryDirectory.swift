@@ -23,4 +23,7 @@ func eventually(_ what: String, within limit: Duration = .seconds(20), _ conditi
     }
 }
 
+/// Some tests start programs that are small scripts in Python.
+let python3IsThere = FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")
+
 struct NeverHappened: Error { let what: String }

@@ -33,7 +33,10 @@ import Testing
         #expect(names(early) == ["bill.allocated", "bill.allocated"])
         let due = given(AllocationDay.self, early).when(command(bill, due: true)).events()
         #expect(names(due) == ["bill.took-force", "bill.took-force"])
-        guard case .billTookForce(let first) = due[0], case .billTookForce(let second) = due[1] else { return }
+        guard case .billTookForce(let first) = due.first, case .billTookForce(let second) = due.last else {
+            Issue.record("\(due)")
+            return
+        }
         #expect(first.projectID == "p" && !second.hasProjectID)
         given(AllocationDay.self, early + due).when(command(bill, due: true)).thenNothing()
     }
@@ -56,7 +59,10 @@ import Testing
         let left = given(AllocationDay.self, history).when(command(bill([("p", 24)], withdrawn: true), due: true))
             .events()
         #expect(names(left) == ["bill.allocated", "bill.left-force"])
-        guard case .billAllocated(let event) = left[0] else { return }
+        guard case .billAllocated(let event) = left.first else {
+            Issue.record("\(left)")
+            return
+        }
         #expect(event.amount.nanos == 0 && event.parts.isEmpty)
     }
 

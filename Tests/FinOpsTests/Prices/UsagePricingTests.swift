@@ -58,7 +58,10 @@ import Testing
             $0.cachedInputTokens = 1_000
         }
         #expect(nanos(row) == 500_000)  // cached 0.50 is below batch input 1.00
-        guard case .priced(let price) = price(row) else { return }
+        guard case .priced(let price) = price(row) else {
+            Issue.record("not priced")
+            return
+        }
         #expect(price.isEstimated)
     }
 

@@ -40,7 +40,11 @@ import Testing
     }
 
     @Test func rowsOfEqualIdentityAreAdded() {
-        guard case .usageRecorded(let recorded) = events([row(1_000), row(500)]).first else { return }
+        let stated = events([row(1_000), row(500)])
+        guard case .usageRecorded(let recorded) = stated.first else {
+            Issue.record("\(stated)")
+            return
+        }
         #expect(recorded.row.quantities.inputTokens == 1_500)
         #expect(recorded.row.cost.nanos == 225_000)
     }
