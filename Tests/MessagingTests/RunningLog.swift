@@ -2,6 +2,7 @@ import EventLog
 import Foundation
 import Messaging
 import Synchronization
+import TestSupport
 
 /// A log server on ipc sockets in a directory of its own, over a store in memory.
 struct RunningLog: Sendable {

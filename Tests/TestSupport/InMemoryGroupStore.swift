@@ -1,7 +1,7 @@
 package import EventLog
 import Synchronization
 
-/// A log server's store without a disk, and its reader: for tests, simulations, and for measuring the wire alone.
+/// A log server's store without a disk, and its reader: for tests and simulations.
 package final class InMemoryGroupStore: GroupStore, EventReader {
     fileprivate struct Producer {
         var epoch: UInt64 = 0
