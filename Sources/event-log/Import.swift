@@ -7,6 +7,7 @@ import JSON
 import Runtime
 import Storage
 
+/// A log out of its export.
 struct Import: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Makes or continues a log from exported CloudEvents.",

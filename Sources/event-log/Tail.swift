@@ -4,6 +4,7 @@ import JSON
 import Runtime
 import Storage
 
+/// The newest events, and those that come.
 struct Tail: CancellableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Prints the last events, and with --follow those that come.",

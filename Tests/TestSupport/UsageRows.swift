@@ -30,3 +30,8 @@ package func day(_ text: String) -> FinOps.Day { FinOps.Day(text)! }
 
 /// An amount in US dollars, from nano-dollars.
 package func usd(nanos: Int64) -> Money { Money(nanos: nanos, currency: .usd) }
+
+extension BusinessCalendar {
+    /// The zone of most tests: nine hours ahead, without summer time.
+    package static let seoul = BusinessCalendar("Asia/Seoul")!
+}

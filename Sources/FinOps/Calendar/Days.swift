@@ -98,8 +98,6 @@ package struct BusinessCalendar: Sendable {
     /// where nothing does, and `TimeZone` then ends the program.
     package static var dataVersion: String { TimeZone.timeZoneDataVersion }
 
-    package static let seoul = BusinessCalendar("Asia/Seoul")!
-
     /// How far the zone is ahead of UTC at an instant.
     package func offsetSeconds(at instant: Timestamp) -> Int {
         zone.secondsFromGMT(for: Date(timeIntervalSince1970: TimeInterval(instant.seconds)))

@@ -112,6 +112,8 @@ private struct StopService: Service {
     }
 }
 
+/// Tells the service manager that the program is alive: one whose tasks no longer get their turn falls silent, and is
+/// started again.
 private struct WatchdogService: Service {
     let manager: ServiceManager
     let interval: Duration

@@ -179,6 +179,7 @@ extension Setting {
     static func named(_ key: String) -> Setting? { all.first { $0.key == key } }
 }
 
+/// At most 26 bytes: with `.health.sock` or `.notify.sock` it stays within what a socket's name may take.
 private func isProcessName(_ name: String) -> Bool {
     !name.isEmpty && name.utf8.count <= 26
         && name.utf8.allSatisfy {

@@ -30,7 +30,8 @@ enum Dimension: String, CaseIterable, Sendable {
     }
 }
 
-/// The ten kinds of `GET /organization/usage/{kind}`: what each measures and how it can be grouped.
+/// The ten kinds of `GET /organization/usage/{kind}`: what each measures and how it can be grouped. A table of
+/// its own on purpose: a mistake in the pipeline's must not be repeated here.
 enum UsageKind: String, CaseIterable, Sendable {
     case completions
     case embeddings
