@@ -20,7 +20,7 @@ enum CloudEvent {
             .init("type", .string(typePrefix + event.type.text + ".v\(event.event.schema)")),
             .init("subject", .string(event.stream.text)),
         ]
-        if event.event.occurred.isCalendarTime { members.append(.init("time", .string(rfc3339(event.event.occurred)))) }
+        if event.event.occurred.isCalendarTime { members.append(.init("time", .string(event.event.occurred.rfc3339))) }
         members += [
             .init("datacontenttype", .string(data == nil ? "application/protobuf" : "application/json")),
             .init("sequence", .string(padded(event.position.value))), .init("partitionkey", .string(event.stream.text)),

@@ -20,8 +20,8 @@ struct EventText {
         var members: [JSONValue.Member] = [
             .init("position", .integer(event.position.value)), .init("stream", .string(event.stream.text)),
             .init("version", .integer(event.version.value)), .init("type", .string(event.type.text)),
-            .init("schema", .integer(event.event.schema)), .init("recorded", .string(rfc3339(event.recorded))),
-            .init("occurred", .string(rfc3339(event.event.occurred))), .init("producer", .string(event.producer.text)),
+            .init("schema", .integer(event.event.schema)), .init("recorded", .string(event.recorded.rfc3339)),
+            .init("occurred", .string(event.event.occurred.rfc3339)), .init("producer", .string(event.producer.text)),
             .init("producer_sequence", .integer(event.producerSequence)), .init("id", .string("\(event.event.id)")),
             .init("causation", JSONValue(event.event.causation.map { "\($0)" })),
             .init("correlation", JSONValue(event.event.correlation.map { "\($0)" })),
@@ -44,7 +44,7 @@ struct EventText {
     func row(dataWidth: Int) -> [JSONValue] {
         let text = data ?? "\(event.payload.count) bytes"
         return [
-            .integer(event.position.value), .string(rfc3339(event.recorded)), .string(event.stream.text),
+            .integer(event.position.value), .string(event.recorded.rfc3339), .string(event.stream.text),
             .integer(event.version.value), .string(event.type.text),
             .string(text.count > dataWidth ? text.prefix(dataWidth - 1) + "…" : text),
         ]

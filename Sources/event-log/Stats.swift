@@ -18,8 +18,8 @@ struct Stats: ParsableCommand {
         let figures: [JSONValue.Member] = [
             .init("events", .integer(statistics.head.position.value)), .init("streams", .integer(statistics.streams)),
             .init("producers", .integer(statistics.producers)),
-            .init("first_recorded", JSONValue(statistics.firstRecorded.map { rfc3339($0) })),
-            .init("last_recorded", JSONValue(statistics.lastRecorded.map { rfc3339($0) })),
+            .init("first_recorded", JSONValue(statistics.firstRecorded.map(\.rfc3339))),
+            .init("last_recorded", JSONValue(statistics.lastRecorded.map(\.rfc3339))),
             .init("file_bytes", .integer(statistics.fileBytes)), .init("head", .string(hexText(statistics.head.hash))),
         ]
         if options.json {

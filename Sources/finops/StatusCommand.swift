@@ -38,7 +38,7 @@ struct StatusCommand: AsyncParsableCommand {
             return try Output.line(
                 JSONValue.object([
                     .init("processes", .array(table.objects)), .init("head", .integer(head.value)),
-                    .init("supervised", .bool(isSupervised)), .init("time", .string(rfc3339(now))),
+                    .init("supervised", .bool(isSupervised)), .init("time", .string(now.rfc3339)),
                 ]).prettyText)
         }
         try table.write(.table)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import EventLog
 import FinOps
+import Logging
 import Messaging
 import Runtime
 import ServiceLifecycle

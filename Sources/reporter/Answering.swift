@@ -58,7 +58,7 @@ struct Answering {
     /// Position, zone, freshness: the members of every JSON answer.
     func envelope() throws -> [JSONValue.Member] {
         let checkpoint = reader.checkpoint
-        let time = checkpoint.position == .start ? nil : Instants.utc(checkpoint.recorded)
+        let time = checkpoint.position == .start ? nil : checkpoint.recorded.rfc3339Seconds
         return [
             .init("as_of", ["position": .integer(checkpoint.position.value), "time": JSONValue(time)]),
             .init("zone", .string(reader.zone)), .init("currency", .string(currency)),
@@ -86,13 +86,13 @@ struct Answering {
         let run: JSONValue? = account.lastRun.map { run in
             [
                 "run": .string(run.run), "kind": .string(run.kind), "from": .string(run.fromDay),
-                "to": .string(run.toDay), "ended": JSONValue(run.ended.map(Instants.utc)),
+                "to": .string(run.toDay), "ended": JSONValue(run.ended.map(\.rfc3339Seconds)),
             ]
         }
         return [
             "provider": .string(account.provider), "account": .string(account.account),
-            "observed": JSONValue(account.observed.map(Instants.utc)),
-            "usage_through": JSONValue(account.usageThrough.map(Instants.utc)), "last_run": run ?? .null,
+            "observed": JSONValue(account.observed.map(\.rfc3339Seconds)),
+            "usage_through": JSONValue(account.usageThrough.map(\.rfc3339Seconds)), "last_run": run ?? .null,
         ]
     }
 
@@ -175,15 +175,4 @@ struct LogView {
     }
 
     private static let pageEvents = 256
-}
-
-/// Instants in UTC, RFC 3339 to the second.
-enum Instants {
-    static func utc(_ instant: Timestamp) -> String {
-        let day = Day(utc: instant)
-        let rest = Int(instant.seconds - day.utcStart.seconds)
-        return "\(day)T\(two(rest / 3_600)):\(two(rest / 60 % 60)):\(two(rest % 60))Z"
-    }
-
-    private static func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
 }

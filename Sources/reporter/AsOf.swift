@@ -54,27 +54,15 @@ enum AsOf {
     private static func instant(_ text: String, _ calendar: BusinessCalendar) -> Timestamp? {
         let halves = text.split(whereSeparator: { $0 == "T" || $0 == " " })
         guard halves.count == 2, let day = Day(halves[0]) else { return nil }
-        var clock = halves[1]
-        var offset: Int64?
-        if clock.last == "Z" {
-            clock.removeLast()
-            offset = 0
-        } else if let sign = clock.lastIndex(where: { $0 == "+" || $0 == "-" }) {
-            guard let seconds = seconds(clock[clock.index(after: sign)...]) else { return nil }
-            offset = clock[sign] == "-" ? -seconds : seconds
-            clock = clock[..<sign]
+        let clock = halves[1].prefix { !"Z+-".contains($0) }
+        let offset = halves[1][clock.endIndex...]
+        guard !clock.contains(".") else { return nil }
+        let seconds = clock.utf8.count == 5 ? ":00" : ""
+        guard let plain = Timestamp(rfc3339: "\(day)T\(clock)\(seconds)\(offset.isEmpty ? "Z" : offset)") else {
+            return nil
         }
-        guard let time = seconds(clock) else { return nil }
-        if let offset { return Timestamp(seconds: day.utcStart.seconds + time - offset) }
-        return calendar.instant(of: day, secondsFromMidnight: time)
-    }
-
-    private static func seconds(_ text: Substring) -> Int64? {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map { Int64($0) }
-        guard (2...3).contains(parts.count), let hour = parts[0], let minute = parts[1], (0...23).contains(hour),
-            (0...59).contains(minute), let second = parts.count == 3 ? parts[2] : 0, (0...59).contains(second)
-        else { return nil }
-        return hour * 3_600 + minute * 60 + second
+        guard offset.isEmpty else { return plain }
+        return calendar.instant(of: day, secondsFromMidnight: plain.seconds - day.utcStart.seconds)
     }
 
     /// The open file stays readable until it is closed.

@@ -42,8 +42,8 @@ struct RunsCommand: AsyncParsableCommand {
         table.rows = try answering.reader.runs(limit: limit).map { run in
             [
                 .string(run.run), .string(run.provider), .string(run.account), .string(run.kind), .string(run.fromDay),
-                .string(run.toDay), .string(run.state), JSONValue(run.started.map(Instants.utc)),
-                JSONValue(run.ended.map(Instants.utc)), .integer(run.rows), .integer(run.recorded),
+                .string(run.toDay), .string(run.state), JSONValue(run.started.map(\.rfc3339Seconds)),
+                JSONValue(run.ended.map(\.rfc3339Seconds)), .integer(run.rows), .integer(run.recorded),
                 .integer(run.restated), .integer(run.requests), .integer(run.retries),
                 .string(run.notes), JSONValue(run.code), JSONValue(run.message), JSONValue(run.keyMask),
             ]
@@ -65,7 +65,7 @@ struct AuditCommand: AsyncParsableCommand {
             ["position", "time", "actor", "action", "subject", "detail", "reason"].map { Table.Column($0) })
         table.rows = try answering.reader.audit(limit: limit).map { entry in
             [
-                .integer(entry.position), .string(Instants.utc(entry.time)), .string(entry.actor),
+                .integer(entry.position), .string(entry.time.rfc3339Seconds), .string(entry.actor),
                 .string(entry.action),
                 .string(entry.subject), .string(entry.detail), .string(entry.reason),
             ]

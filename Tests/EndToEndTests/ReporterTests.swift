@@ -1,4 +1,5 @@
 import EventLog
+import FinOps
 import Foundation
 import JSON
 import Runtime

@@ -33,9 +33,4 @@ import Testing
     @Test func whatIsBelowTheLevelIsNotWritten() {
         #expect(lines(.logfmt) { $0.debug("detail") }.isEmpty)
     }
-
-    @Test func timesAreWrittenInUtc() {
-        #expect(rfc3339(Timestamp(microseconds: 1_762_614_000_000_042)) == "2025-11-08T15:00:00.000042Z")
-        #expect(rfc3339(Timestamp(microseconds: -1)) == "1969-12-31T23:59:59.999999Z")
-    }
 }

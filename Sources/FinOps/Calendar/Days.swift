@@ -17,38 +17,16 @@ package struct Day: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// Reads `YYYY-MM-DD`; nil for anything else, such as a 30th of February.
     package init?(_ text: some StringProtocol) {
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        // A sign would be read as part of a number.
-        guard parts.map(\.utf8.count) == [4, 2, 2], !text.utf8.contains(UInt8(ascii: "+")), let year = Int(parts[0]),
-            let month = Int(parts[1]),
-            let day = Int(parts[2]),
-            (1...12).contains(month), (1...31).contains(day)
-        else { return nil }
-        let candidate = Day(year: year, month: month, day: day)
-        guard candidate.civil == (year, month, day) else { return nil }
-        self = candidate
+        guard let number = CivilDate.number(text) else { return nil }
+        self.init(number: number)
     }
 
-    /// Days from civil, after Howard Hinnant's "chrono-compatible low-level date algorithms".
     package init(year: Int, month: Int, day: Int) {
-        let shifted = month <= 2 ? year - 1 : year
-        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
-        let yearOfEra = shifted - era * 400
-        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-        number = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+        self.init(number: CivilDate.number(year: year, month: month, day: day))
     }
 
     /// In the proleptic Gregorian calendar; month and day count from 1.
-    package var civil: (year: Int, month: Int, day: Int) {
-        let shifted = number + 719_468
-        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthIndex = (5 * dayOfYear + 2) / 153
-        let month = monthIndex < 10 ? monthIndex + 3 : monthIndex - 9
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * monthIndex + 2) / 5 + 1)
-    }
+    package var civil: (year: Int, month: Int, day: Int) { CivilDate.parts(of: number) }
 
     /// 1 Monday … 7 Sunday.
     package var weekday: Int { ((number + 3) % 7 + 7) % 7 + 1 }
@@ -74,14 +52,7 @@ package struct Day: Hashable, Comparable, Sendable, CustomStringConvertible {
     package var utcStart: Timestamp { Timestamp(seconds: Int64(number) * 86_400) }
 
     /// `YYYY-MM-DD`.
-    package var description: String {
-        let (year, month, day) = civil
-        func padded(_ value: Int, _ width: Int) -> String {
-            let text = String(value)
-            return String(repeating: "0", count: max(0, width - text.count)) + text
-        }
-        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
-    }
+    package var description: String { CivilDate.text(of: number) }
 
     package static func < (left: Day, right: Day) -> Bool { left.number < right.number }
 }

@@ -1,3 +1,4 @@
+import EventLog
 import FoundationEssentials
 
 /// What `config.yaml` says, under what the environment and the command line say. Every value is checked when it is made.
@@ -139,7 +140,7 @@ extension Configuration {
             let rate = Rate(
                 currency: entry.requiredText("currency"), from: entry.requiredText("from"),
                 rate: entry.requiredText("rate"))
-            if !rate.from.isEmpty, !isDay(rate.from) {
+            if !rate.from.isEmpty, CivilDate.number(rate.from) == nil {
                 entry.report("\(entry.path("from")) must be a day such as 2026-01-31", line: entry.line)
             }
             if !rate.rate.isEmpty, !isPositiveDecimal(rate.rate) {
@@ -152,13 +153,6 @@ extension Configuration {
             return rate
         }
     }
-}
-
-/// The shape of a day; whether the month has it is for the domain's calendar.
-private func isDay(_ text: String) -> Bool {
-    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-    guard parts.map(\.utf8.count) == [4, 2, 2], Int(parts[0]) != nil else { return false }
-    return (1...12).contains(Int(parts[1]) ?? 0) && (1...31).contains(Int(parts[2]) ?? 0)
 }
 
 /// 18 digits between the zeros at either end leave room for any amount beside them.

@@ -104,15 +104,15 @@ package final class StageHealth: Sendable {
                     .init("name", .string(name)), .init("position", .integer(consumer.handled.value)),
                     .init("head", .integer(consumer.head.value)), .init("lag_events", .integer(consumer.lag)),
                     .init("lag_seconds", .integer(lagSeconds(name, consumer, state, now))),
-                    .init("last_event", JSONValue(consumer.handledRecorded.map(rfc3339))),
+                    .init("last_event", JSONValue(consumer.handledRecorded.map(\.rfc3339))),
                     .init("parked_events", .integer(consumer.parked)),
-                    .init("oldest_parked", JSONValue(consumer.oldestParked.map(rfc3339))),
+                    .init("oldest_parked", JSONValue(consumer.oldestParked.map(\.rfc3339))),
                 ])
             }
             return [
                 "stage": .string(stage), "pid": .integer(getpid()), "ready": .bool(state.isReady),
                 "reason": .string(state.reason),
-                "started": .string(rfc3339(started)), "consumers": .array(consumers),
+                "started": .string(started.rfc3339), "consumers": .array(consumers),
             ]
         }
     }

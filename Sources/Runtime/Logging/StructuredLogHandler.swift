@@ -1,4 +1,4 @@
-package import EventLog
+import EventLog
 import Glibc
 import JSON
 package import Logging
@@ -31,7 +31,7 @@ package struct StructuredLogHandler: LogHandler {
         if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
         if let own = event.metadata { all.merge(own) { $1 } }
         var fields: [(String, String)] = [
-            ("time", rfc3339(wallTime())), ("level", event.level.rawValue), ("msg", event.message.description),
+            ("time", wallTime().rfc3339), ("level", event.level.rawValue), ("msg", event.message.description),
         ]
         fields += all.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
         if let error = event.error { fields.append(("error", "\(error)")) }
@@ -73,21 +73,6 @@ package struct StructuredLogHandler: LogHandler {
         }
         return quoted + "\""
     }
-}
-
-/// `2026-11-20T00:00:00.123456Z`; the calendar of the wire formats, without a calendar library.
-package func rfc3339(_ instant: Timestamp) -> String {
-    var seconds = time_t(instant.seconds)
-    var parts = tm()
-    gmtime_r(&seconds, &parts)
-    func padded(_ number: Int, _ width: Int) -> String {
-        let text = String(number)
-        return String(repeating: "0", count: max(0, width - text.count)) + text
-    }
-    let day = [padded(Int(parts.tm_year) + 1_900, 4), padded(Int(parts.tm_mon) + 1, 2), padded(Int(parts.tm_mday), 2)]
-    let time = [padded(Int(parts.tm_hour), 2), padded(Int(parts.tm_min), 2), padded(Int(parts.tm_sec), 2)]
-    let fraction = Int(instant.microseconds - instant.seconds * 1_000_000)
-    return "\(day.joined(separator: "-"))T\(time.joined(separator: ":")).\(padded(fraction, 6))Z"
 }
 
 extension Logger {

@@ -99,6 +99,7 @@ package actor Supervisor {
 
     // MARK: One process
 
+    /// Whatever its exit code: a person sees its lines and mends the cause, and then it comes back by itself.
     private func supervise(_ process: Topology.Process) async {
         for name in process.after { await waitUntilReady(name) }
         while !isStopping {

@@ -1,4 +1,4 @@
-package import EventLog
+import EventLog
 import FoundationEssentials
 import Yams
 
@@ -48,7 +48,7 @@ extension Topology {
         let start = entry.requiredText("start")
         let rate = entry.requiredText("rate")
         if !isDemo { entry.report("only a pipeline with \"demo: true\" may have a clock", line: entry.line) }
-        let instant = timestamp(rfc3339: start)
+        let instant = Timestamp(rfc3339: start)
         if instant == nil, !start.isEmpty {
             entry.report("clock.start must be a time such as 2026-11-09T00:00:00+09:00", line: entry.line)
         }
@@ -121,12 +121,4 @@ extension DocumentMapping {
         report("\(path(key)) cannot be \"\(value)\"", line: line)
         return fallback
     }
-}
-
-/// An instant with its offset: `2026-11-09T00:00:00+09:00` or `…Z`; nil for anything else.
-package func timestamp(rfc3339 text: String) -> Timestamp? {
-    do {
-        let date = try Date.ISO8601FormatStyle().parse(text)
-        return Timestamp(seconds: Int64(date.timeIntervalSince1970))
-    } catch { return nil }
 }

@@ -113,7 +113,7 @@ actor DemoStage {
         try await json("reporter", "runs", "--limit", "1000", "--json")["runs"]?.array ?? []
     }
 
-    private func instant(_ text: String) -> Timestamp { timestamp(rfc3339: text) ?? .distantPast }
+    private func instant(_ text: String) -> Timestamp { Timestamp(rfc3339: text) ?? .distantPast }
 
     static func localDay(_ time: Timestamp) -> String {
         CivilDay(number: (time.seconds + Week.zoneOffset) / 86_400).description
