@@ -53,6 +53,7 @@ final class ProjectionFold {
 
     /// Writes the sums that have gathered; called at the end of a transaction.
     func flush() throws(ProjectionFailure) {
+        try cells.flush()
         try rollups.flush()
         for (account, newest) in freshness {
             try run(
@@ -139,15 +140,23 @@ final class ProjectionFold {
         let number = try series(of: fact, event, &caches)
         let series = dimensions.series[Int(number - 1)]
         let cell = try cell(fact, series: number, position: event.position, &caches)
-        let isNew = fact.statement == .recorded ? try cells.insert(cell, detail: fact.quantities.detail) : false
-        if !isNew {
-            if let old = try cells.cell(cell.id) { try add(old, sign: -1, to: series) }
-            try cells.replace(cell, detail: fact.quantities.detail)
-        }
+        try write(cell, detail: fact.quantities.detail, of: series, isRecorded: fact.statement == .recorded)
         try add(cell, to: series)
         if caches.isNewer(account: series.account, observed: fact.observed, bucketEnd: fact.bucketEnd) {
             note(account: series.account, observed: fact.observed, bucketEnd: fact.bucketEnd)
         }
+    }
+
+    /// A bucket later than every one of its series is new: it is not looked for.
+    private func write(_ cell: Cell, detail: [Int64]?, of series: Dimensions.Series, isRecorded: Bool) throws {
+        let bucket = CellID.bucket(cell.id)
+        if bucket > series.lastMeteredBucket {
+            series.lastMeteredBucket = bucket
+            return try cells.append(cell, detail: detail)
+        }
+        if isRecorded, try cells.insert(cell, detail: detail) { return }
+        if let old = try cells.cell(cell.id) { try add(old, sign: -1, to: series) }
+        try cells.replace(cell, detail: detail)
     }
 
     func note(account: Int64, observed: Int64, bucketEnd: Int64) {
