@@ -19,6 +19,8 @@ final class Dimensions {
         /// The start of the latest bucket of usage: a later one has no cell yet. A series that was here before this program
         /// began says nothing about its cells: no bucket is later than `max`.
         var lastMeteredBucket: Int64
+        /// Where the rollups last added to a sum of this series; they look whether it is still there.
+        var lastSum = 0
 
         init(id: Int64, key: SeriesKey, account: Int64, model: Int64, lastMeteredBucket: Int64) {
             self.lastMeteredBucket = lastMeteredBucket
