@@ -97,7 +97,9 @@ final class Dimensions {
             })
         { inForce.insert(row) }
         try loadAssignments(connection)
-        for row in try Statement(connection, "SELECT \(SeriesKey.columnNames) FROM series ORDER BY id").rows([], SeriesKey.init(row:)) {
+        for row in try Statement(connection, "SELECT \(SeriesKey.columnNames) FROM series ORDER BY id").rows(
+            [], SeriesKey.init(row:))
+        {
             try remember(row, id: Int64(series.count + 1), lastMeteredBucket: .max)
         }
     }
