@@ -113,8 +113,9 @@ enum ProjectionSchema {
     /// The sums of a rollup, in the order of `RollupSums`.
     static let sums = RollupSums.columns.map { "\($0) INTEGER NOT NULL" }.joined(separator: ", ")
 
-    /// Story 1.2's columns, one row a cell: attribution and precedence are joined here, never copied into cells, so a late
-    /// mapping is a few rows.
+    /// One row a cell, for people's own SQL: attribution and precedence are joined here, never copied into cells, so a late
+    /// mapping is a few rows. `task_type` and `intent` are what only requests through a gateway tell; usage rows leave them
+    /// null.
     static let views = """
         CREATE VIEW cost_data AS
         SELECT date(c.day * 86400, 'unixepoch') AS date,
@@ -127,7 +128,8 @@ enum ProjectionSchema {
             \(CellTable.detailColumns.map { "coalesce(d.\($0), 0) AS \($0)" }.joined(separator: ", ")),
             c.cost AS cost_nano, cu.text AS currency,
             CASE s.basis WHEN 0 THEN 'metered' WHEN 1 THEN 'billed' ELSE 'estimated' END AS basis,
-            pv.text AS price_version, t.flags >> 2 & 1 AS price_estimated, t.flags >> 3 & 1 AS long_context_possible,
+            pv.text AS price_version, t.flags >> \(TermsFlags.priceEstimatedBit) & 1 AS price_estimated,
+            t.flags >> \(TermsFlags.longContextPossibleBit) & 1 AS long_context_possible,
             ur.text AS unpriced_reason,
             o.team AS team, o.project AS project, at.rule AS attribution_rule, at.version AS attribution_version,
             NULL AS task_type, NULL AS intent,

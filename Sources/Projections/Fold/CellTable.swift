@@ -61,23 +61,31 @@ struct Cell: Equatable {
         self.observed = observed
     }
 
-    fileprivate func bind(to statement: Statement) {
-        statement.bind(1, id)
-        statement.bind(2, day)
-        statement.bind(3, requests)
-        statement.bind(4, inputTokens)
-        statement.bind(5, cachedInputTokens)
-        statement.bind(6, outputTokens)
-        statement.bind(7, cost)
-        statement.bind(8, terms)
-        statement.bind(9, position)
-        statement.bind(10, observed)
+    fileprivate static let columnCount: Int32 = 10
+
+    fileprivate func bind(to statement: Statement, from index: Int32 = 1) {
+        statement.bind(index, id)
+        statement.bind(index + 1, day)
+        statement.bind(index + 2, requests)
+        statement.bind(index + 3, inputTokens)
+        statement.bind(index + 4, cachedInputTokens)
+        statement.bind(index + 5, outputTokens)
+        statement.bind(index + 6, cost)
+        statement.bind(index + 7, terms)
+        statement.bind(index + 8, position)
+        statement.bind(index + 9, observed)
     }
 }
 
-/// The tables `cell` and `cell_detail` on prepared statements: the hot path of a rebuild is the plain insert. Counts that
-/// few rows have lie beside, so that the rest is narrow.
+/// The tables `cell` and `cell_detail` on prepared statements. The hot path of a rebuild is `append`: new cells gather and
+/// are inserted many a statement, in the order of the file. Counts that few rows have lie beside, so that the rest is narrow.
 final class CellTable {
+    /// Cells that are in no table yet. Everything else that this type does writes them first.
+    private var gathered: [Cell] = []
+    private static let gatheredAtMost = 4_096
+    private static let rowsOfStatement = 16
+
+    private let insertMany: Statement
     private let insert: Statement
     private let replace: Statement
     private let selectOne: Statement
@@ -93,7 +101,12 @@ final class CellTable {
     ]
 
     init(_ connection: OpaquePointer) throws(ProjectionFailure) {
-        let values = "INTO cell(\(Cell.columns)) VALUES (?,?,?,?,?,?,?,?,?,?)"
+        let row = "(?,?,?,?,?,?,?,?,?,?)"
+        let values = "INTO cell(\(Cell.columns)) VALUES \(row)"
+        // FAIL and not ABORT: a failure ends the transaction anyway, so no statement needs to be undone alone.
+        insertMany = try Statement(
+            connection,
+            "INSERT OR FAIL \(values)" + String(repeating: "," + row, count: Self.rowsOfStatement - 1))
         insert = try Statement(connection, "INSERT \(values) ON CONFLICT DO NOTHING")
         replace = try Statement(connection, "REPLACE \(values)")
         selectOne = try Statement(connection, "SELECT \(Cell.columns) FROM cell WHERE id = ?")
@@ -106,9 +119,42 @@ final class CellTable {
         deleteDetail = try Statement(connection, "DELETE FROM cell_detail WHERE id = ?")
     }
 
+    /// Adds a cell that is known to be new; it may be written later.
+    /// - Parameter detail: the counts of `detailColumns`; nil where all are 0.
+    func append(_ cell: Cell, detail: [Int64]?) throws(ProjectionFailure) {
+        if let detail { try write(detail, of: cell.id) }
+        gathered.append(cell)
+        if gathered.count >= Self.gatheredAtMost { try flush() }
+    }
+
+    /// Writes what has gathered.
+    func flush() throws(ProjectionFailure) {
+        if gathered.isEmpty { return }
+        // Rows at the end of the tree find their page at once, and fill it.
+        gathered.sort { $0.id < $1.id }
+        var rest = gathered[...]
+        while rest.count >= Self.rowsOfStatement {
+            var index: Int32 = 1
+            for cell in rest.prefix(Self.rowsOfStatement) {
+                cell.bind(to: insertMany, from: index)
+                index += Cell.columnCount
+            }
+            try insertMany.run()
+            rest = rest.dropFirst(Self.rowsOfStatement)
+        }
+        for cell in rest {
+            cell.bind(to: insert)
+            guard try insert.insertIfNew() else {
+                throw ProjectionFailure(code: "cell-twice", message: "cell \(cell.id) is there already")
+            }
+        }
+        gathered.removeAll(keepingCapacity: true)
+    }
+
     /// - Parameter detail: the counts of `detailColumns`; nil where all are 0.
     /// - Returns: false if there is a cell of that id: nothing is written then.
     func insert(_ cell: Cell, detail: [Int64]? = nil) throws(ProjectionFailure) -> Bool {
+        try flush()
         cell.bind(to: insert)
         guard try insert.insertIfNew() else { return false }
         if let detail { try write(detail, of: cell.id) }
@@ -117,6 +163,7 @@ final class CellTable {
 
     /// Writes the cell, whether there is one of that id or not.
     func replace(_ cell: Cell, detail: [Int64]?) throws(ProjectionFailure) {
+        try flush()
         cell.bind(to: replace)
         try replace.run()
         try deleteDetail.run(.integer(cell.id))
@@ -130,12 +177,14 @@ final class CellTable {
     }
 
     func cell(_ id: Int64) throws(ProjectionFailure) -> Cell? {
-        try selectOne.rows([.integer(id)], Cell.init(row:)).first
+        try flush()
+        return try selectOne.rows([.integer(id)], Cell.init(row:)).first
     }
 
     /// The cells of one series whose buckets begin in a half-open span of seconds.
     func cells(ofSeries series: Int64, in span: Range<Int64>) throws(ProjectionFailure) -> [Cell] {
-        try selectSpan.rows(
+        try flush()
+        return try selectSpan.rows(
             [
                 .integer(CellID.make(bucket: span.lowerBound, series: 0)),
                 .integer(CellID.make(bucket: span.upperBound, series: 0)), .integer(CellID.seriesMask),
@@ -144,6 +193,7 @@ final class CellTable {
     }
 
     func remove(_ id: Int64) throws(ProjectionFailure) {
+        try flush()
         try delete.run(.integer(id))
         try deleteDetail.run(.integer(id))
     }

@@ -16,8 +16,14 @@ final class Dimensions {
         let account: Int64
         let model: Int64
         fileprivate(set) var timeline = AttributionTimeline()
+        /// The start of the latest bucket of usage: a later one has no cell yet. A series that was here before this program
+        /// began says nothing about its cells: no bucket is later than `max`.
+        var lastMeteredBucket: Int64
+        /// Where the rollups last added to a sum of this series; they look whether it is still there.
+        var lastSum = 0
 
-        init(id: Int64, key: SeriesKey, account: Int64, model: Int64) {
+        init(id: Int64, key: SeriesKey, account: Int64, model: Int64, lastMeteredBucket: Int64) {
+            self.lastMeteredBucket = lastMeteredBucket
             self.id = id
             self.key = key
             self.account = account
@@ -91,8 +97,10 @@ final class Dimensions {
             })
         { inForce.insert(row) }
         try loadAssignments(connection)
-        for row in try Statement(connection, "SELECT * FROM series ORDER BY id").rows([], SeriesKey.init(row:)) {
-            try remember(row, id: Int64(series.count + 1))
+        for row in try Statement(connection, "SELECT \(SeriesKey.columnNames) FROM series ORDER BY id").rows(
+            [], SeriesKey.init(row:))
+        {
+            try remember(row, id: Int64(series.count + 1), lastMeteredBucket: .max)
         }
     }
 
@@ -159,14 +167,15 @@ final class Dimensions {
         }
         insertSeries.bind(all: [.integer(id)] + key.columns)
         try insertSeries.run()
-        try remember(key, id: id)
+        try remember(key, id: id, lastMeteredBucket: .min)
         try store(series[Int(id - 1)].timeline, of: id)
         return id
     }
 
-    private func remember(_ key: SeriesKey, id: Int64) throws(ProjectionFailure) {
+    private func remember(_ key: SeriesKey, id: Int64, lastMeteredBucket: Int64) throws(ProjectionFailure) {
         let account = scopeKeys[Int(key.scope - 1)].account
-        let entry = Series(id: id, key: key, account: account, model: try label(key.model ?? ""))
+        let entry = Series(
+            id: id, key: key, account: account, model: try label(key.model ?? ""), lastMeteredBucket: lastMeteredBucket)
         entry.timeline = timeline(of: entry)
         series.append(entry)
         seriesByKey[key] = id

@@ -5,9 +5,10 @@ import FinOps
 package struct ProjectedEvent: Sendable {
     enum Content: Sendable {
         case usage(UsageStatement)
-        /// The message says more than the row: what was stated before.
-        case restatedUsage(UsageStatement, WireUsageRestated)
-        case other(FinOpsEvent)
+        /// The message says more than the row: what was stated before. Messages are large and rare, so they lie beside: an
+        /// event is small to move.
+        indirect case restatedUsage(UsageStatement, WireUsageRestated)
+        indirect case other(FinOpsEvent)
         /// A type this program does not know: counted, kept in the log, not guessed at.
         case unknown
         case undecodable(reason: String)

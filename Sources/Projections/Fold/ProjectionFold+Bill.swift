@@ -106,9 +106,9 @@ extension ProjectionFold {
         _ event: WireBillAllocated, account: Int64, currency: Currency, _ context: ProjectedEvent
     ) throws -> [Int64] {
         let scope = try dimensions.scope(account: account, providerProject: event.hasProjectID ? event.projectID : nil)
-        // The kind of statement "allocated"; a bill's buckets are hours once they are spread.
+        // A bill's buckets are hours once they are spread.
         let terms = try self.terms.number(
-            of: Terms(currency: try dimensions.label(currency.code), length: 3_600, flags: 3))
+            of: Terms(currency: try dimensions.label(currency.code), length: 3_600, flags: .allocated))
         var amounts: [Int64: Int64] = [:]
         for part in event.parts {
             let kind = part.hasModel ? dimensions.kind(ofModel: part.model, account: account) : nil

@@ -41,9 +41,9 @@ final class ProjectionFold {
     /// - Throws: `Inapplicable`, or `ProjectionFailure` after which the generation must be opened anew.
     func apply(_ event: ProjectedEvent, _ caches: inout UsageCaches) throws {
         switch event.content {
-        case .usage(let statement): try apply(statement.fact, event, &caches)
+        case .usage(let statement): try apply(statement, event, &caches)
         case .restatedUsage(let statement, let message):
-            try apply(statement.fact, event, &caches)
+            try apply(statement, event, &caches)
             try apply(message, event)
         case .other(let message): try apply(message, event)
         case .unknown: unknownEvents += 1
@@ -53,6 +53,7 @@ final class ProjectionFold {
 
     /// Writes the sums that have gathered; called at the end of a transaction.
     func flush() throws(ProjectionFailure) {
+        try cells.flush()
         try rollups.flush()
         for (account, newest) in freshness {
             try run(
@@ -129,25 +130,37 @@ final class ProjectionFold {
         try rollups.add(cell.sums(basis: series.key.basis), sign: sign, to: key(of: cell, series: series))
     }
 
-    private func apply(_ fact: UsageFact, _ event: ProjectedEvent, _ caches: inout UsageCaches) throws {
-        guard fact.bucketStart >= 0, fact.bucketEnd > fact.bucketStart, fact.bucketEnd < CellID.bucketLimit else {
-            throw Inapplicable("the bucket \(fact.bucketStart)..<\(fact.bucketEnd) is not one")
+    private func apply(_ usage: UsageStatement, _ event: ProjectedEvent, _ caches: inout UsageCaches) throws {
+        let (begin, end) = (usage.fact.bucketStart, usage.fact.bucketEnd)
+        guard begin >= 0, end > begin, end < CellID.bucketLimit else {
+            throw Inapplicable("the bucket \(begin)..<\(end) is not one")
         }
-        guard fact.quantities.isBelievable else { throw Inapplicable("a count is negative or above 2^50") }
-        guard !fact.hasCost || !fact.currency.isEmpty else { throw Inapplicable("a cost without a currency") }
+        guard usage.fact.quantities.isBelievable else { throw Inapplicable("a count is negative or above 2^50") }
+        guard !usage.fact.hasCost || !usage.fact.currency.isEmpty else {
+            throw Inapplicable("a cost without a currency")
+        }
         // First the number, which may be new, then the list it is in.
-        let number = try series(of: fact, event, &caches)
+        let number = try series(of: usage, event, &caches)
         let series = dimensions.series[Int(number - 1)]
-        let cell = try cell(fact, series: number, position: event.position, &caches)
-        let isNew = fact.statement == .recorded ? try cells.insert(cell, detail: fact.quantities.detail) : false
-        if !isNew {
-            if let old = try cells.cell(cell.id) { try add(old, sign: -1, to: series) }
-            try cells.replace(cell, detail: fact.quantities.detail)
-        }
+        let cell = try cell(usage, series: number, position: event.position, &caches)
+        let isRecorded = usage.fact.statement == .recorded
+        try write(cell, detail: usage.fact.quantities.detail, of: series, isRecorded: isRecorded)
         try add(cell, to: series)
-        if caches.isNewer(account: series.account, observed: fact.observed, bucketEnd: fact.bucketEnd) {
-            note(account: series.account, observed: fact.observed, bucketEnd: fact.bucketEnd)
+        if caches.isNewer(account: series.account, observed: usage.fact.observed, bucketEnd: end) {
+            note(account: series.account, observed: usage.fact.observed, bucketEnd: end)
         }
+    }
+
+    /// A bucket later than every one of its series is new: it is not looked for.
+    private func write(_ cell: Cell, detail: [Int64]?, of series: Dimensions.Series, isRecorded: Bool) throws {
+        let bucket = CellID.bucket(cell.id)
+        if bucket > series.lastMeteredBucket {
+            series.lastMeteredBucket = bucket
+            return try cells.append(cell, detail: detail)
+        }
+        if isRecorded, try cells.insert(cell, detail: detail) { return }
+        if let old = try cells.cell(cell.id) { try add(old, sign: -1, to: series) }
+        try cells.replace(cell, detail: detail)
     }
 
     func note(account: Int64, observed: Int64, bucketEnd: Int64) {
@@ -155,30 +168,35 @@ final class ProjectionFold {
         freshness[account] = (max(known.observed, observed), max(known.bucketEnd, bucketEnd))
     }
 
-    private func cell(_ fact: UsageFact, series: Int64, position: UInt64, _ caches: inout UsageCaches) throws -> Cell {
-        let payload = fact.payload
+    private func cell(
+        _ usage: UsageStatement, series: Int64, position: UInt64, _ caches: inout UsageCaches
+    ) throws -> Cell {
         let terms = Terms(
-            currency: fact.hasCost ? try caches.currencies.label(payload, fact.currency, orElse: dimensions.label) : 0,
-            length: fact.bucketEnd - fact.bucketStart,
-            priceVersion: try caches.priceVersions.label(payload, fact.priceVersion, orElse: dimensions.label),
-            unpricedReason: try caches.reasons.label(payload, fact.unpricedReason, orElse: dimensions.label),
-            flags: fact.flags)
+            currency: usage.fact.hasCost
+                ? try caches.currencies.label(usage, usage.fact.currency, orElse: dimensions.label) : 0,
+            length: usage.fact.bucketEnd - usage.fact.bucketStart,
+            priceVersion: try caches.priceVersions.label(usage, usage.fact.priceVersion, orElse: dimensions.label),
+            unpricedReason: try caches.reasons.label(usage, usage.fact.unpricedReason, orElse: dimensions.label),
+            flags: usage.fact.flags)
         return Cell(
-            id: CellID.make(bucket: fact.bucketStart, series: series), day: caches.days.day(of: fact.bucketStart),
-            requests: fact.quantities.requests, inputTokens: fact.quantities.inputTokens,
-            cachedInputTokens: fact.quantities.cachedInputTokens, outputTokens: fact.quantities.outputTokens,
-            cost: fact.hasCost ? fact.costNanos : nil, terms: try caches.number(of: terms, self.terms),
-            position: Int64(position), observed: fact.observed)
+            id: CellID.make(bucket: usage.fact.bucketStart, series: series),
+            day: caches.days.day(of: usage.fact.bucketStart),
+            requests: usage.fact.quantities.requests, inputTokens: usage.fact.quantities.inputTokens,
+            cachedInputTokens: usage.fact.quantities.cachedInputTokens,
+            outputTokens: usage.fact.quantities.outputTokens,
+            cost: usage.fact.hasCost ? usage.fact.costNanos : nil, terms: try caches.number(of: terms, self.terms),
+            position: Int64(position), observed: usage.fact.observed)
     }
 
-    private func series(of fact: UsageFact, _ event: ProjectedEvent, _ caches: inout UsageCaches) throws -> Int64 {
-        if let known = caches.identities.series(of: fact) { return known }
-        let row = try row(of: fact, event)
+    private func series(of usage: UsageStatement, _ event: ProjectedEvent, _ caches: inout UsageCaches) throws -> Int64
+    {
+        if let known = caches.identities.series(of: usage) { return known }
+        let row = try row(of: usage.fact, event)
         guard !row.provider.isEmpty, !row.account.isEmpty else { throw Inapplicable("no provider or account") }
         let account = try dimensions.account(provider: row.provider, name: row.account)
         let scope = try dimensions.scope(account: account, providerProject: row.hasProjectID ? row.projectID : nil)
         let id = try dimensions.series(SeriesKey(metered: row, scope: scope))
-        caches.identities.remember(fact, series: id)
+        caches.identities.remember(usage.fact, series: id)
         return id
     }
 

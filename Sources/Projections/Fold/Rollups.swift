@@ -11,7 +11,9 @@ final class Rollups {
         var currency: Int32
     }
 
-    private var pending: [Key: RollupSums] = [:]
+    /// What has gathered, in the order of its first sight, and where to find it.
+    private var pending: [(key: Key, sums: RollupSums)] = []
+    private var places: [Key: Int] = [:]
     private let totals: DailyTotals
     private let ownerTotals: DailyTotals
     private let dimensions: Dimensions
@@ -49,13 +51,29 @@ final class Rollups {
 
     /// - Throws: `ProjectionFailure` `sum-overflow` where a sum would leave the 64-bit integers.
     func add(_ sums: RollupSums, sign: Int64 = 1, to key: Key) throws(ProjectionFailure) {
-        guard pending[key, default: RollupSums()].add(sums, sign: sign) else { throw Self.overflow(key) }
+        let place = place(of: key)
+        guard pending[place].sums.add(sums, sign: sign) else { throw Self.overflow(key) }
+    }
+
+    /// The rows of a series come day by day, so where its last one was added is looked at before anything is hashed.
+    private func place(of key: Key) -> Int {
+        let series = dimensions.series[Int(key.series - 1)]
+        let last = series.lastSum
+        if last < pending.count, pending[last].key == key { return last }
+        let place = places[key] ?? pending.count
+        if place == pending.count {
+            places[key] = place
+            pending.append((key, RollupSums()))
+        }
+        series.lastSum = place
+        return place
     }
 
     /// Writes what has gathered.
     func flush() throws(ProjectionFailure) {
         // In key order: neighbours share pages of the tree.
-        for (key, sums) in pending.sorted(by: { $0.key < $1.key }) where sums != RollupSums() {
+        pending.sort { $0.key < $1.key }
+        for (key, sums) in pending where sums != RollupSums() {
             let series = dimensions.series[Int(key.series - 1)]
             let inForce = dimensions.isInForce(series, utcDay: Int64(key.utcDay))
             bind(key, to: upsertDaily)
@@ -69,6 +87,7 @@ final class Rollups {
             try addTotal(sums, sign: 1, of: key, series: series, inForce: inForce)
         }
         pending.removeAll(keepingCapacity: true)
+        places.removeAll(keepingCapacity: true)
         try flushTotals()
     }
 

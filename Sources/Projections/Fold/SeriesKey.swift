@@ -54,6 +54,12 @@ struct SeriesKey: Hashable {
         billKey = row.hasApiKeyID ? row.apiKeyID : nil
     }
 
+    /// In the order of `init(row:)` and of `columns`.
+    static let columnNames = """
+        id, basis, scope, kind, api_key, model, batch, service_tier, size, source, vector_store, context_level, line_item,
+        bill_key
+        """
+
     /// A row of the table `series`.
     init(row: Statement) {
         basis = CostBasis(rawValue: row.integer(1)) ?? .metered

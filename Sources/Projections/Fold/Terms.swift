@@ -8,8 +8,10 @@ struct Terms: Hashable {
     /// Labels; 0 for none.
     var priceVersion: Int64 = 0
     var unpricedReason: Int64 = 0
-    /// The kind of statement in the two lowest bits, then what is known about the price.
-    var flags: Int64
+    var flags: TermsFlags
+
+    /// In the order of `init(row:)`.
+    private static let columns = "id, currency, length, price_version, unpriced_reason, flags"
 
     /// A row of the table `terms`.
     init(row: Statement) {
@@ -17,10 +19,10 @@ struct Terms: Hashable {
         length = row.integer(2)
         priceVersion = row.integer(3)
         unpricedReason = row.integer(4)
-        flags = row.integer(5)
+        flags = TermsFlags(rawValue: row.integer(5))
     }
 
-    init(currency: Int64, length: Int64, priceVersion: Int64 = 0, unpricedReason: Int64 = 0, flags: Int64) {
+    init(currency: Int64, length: Int64, priceVersion: Int64 = 0, unpricedReason: Int64 = 0, flags: TermsFlags) {
         self.currency = currency
         self.length = length
         self.priceVersion = priceVersion
@@ -29,7 +31,42 @@ struct Terms: Hashable {
     }
 
     static func all(_ connection: OpaquePointer) throws(ProjectionFailure) -> [Terms] {
-        try Statement(connection, "SELECT * FROM terms ORDER BY id").rows([], Terms.init(row:))
+        try Statement(connection, "SELECT \(columns) FROM terms ORDER BY id").rows([], Terms.init(row:))
+    }
+}
+
+/// `terms.flags`: which statement it is, in two bits, then what is known about its price.
+struct TermsFlags: OptionSet, Hashable {
+    let rawValue: Int64
+
+    static let recorded: TermsFlags = []
+    static let restated = TermsFlags(rawValue: 1)
+    static let repriced = TermsFlags(rawValue: 2)
+    static let allocated = TermsFlags(rawValue: 3)
+    static let priceEstimated = TermsFlags(rawValue: 1 << priceEstimatedBit)
+    static let longContextPossible = TermsFlags(rawValue: 1 << longContextPossibleBit)
+
+    static let priceEstimatedBit: Int64 = 2
+    static let longContextPossibleBit: Int64 = 3
+
+    init(rawValue: Int64) { self.rawValue = rawValue }
+
+    init(_ statement: UsageFact.Statement) {
+        switch statement {
+        case .recorded: self = .recorded
+        case .restated: self = .restated
+        case .repriced: self = .repriced
+        }
+    }
+
+    /// The type of the event that stated it.
+    var eventType: String {
+        switch intersection(.allocated) {
+        case .restated: "usage.restated"
+        case .repriced: "usage.repriced"
+        case .allocated: "bill.allocated"
+        default: "usage.recorded"
+        }
     }
 }
 
@@ -50,7 +87,7 @@ final class TermsTable {
         let number = Int64(all.count + 1)
         try insert.run(
             .integer(number), .integer(terms.currency), .integer(terms.length), .integer(terms.priceVersion),
-            .integer(terms.unpricedReason), .integer(terms.flags))
+            .integer(terms.unpricedReason), .integer(terms.flags.rawValue))
         all.append(terms)
         numbers[terms] = number
         return number

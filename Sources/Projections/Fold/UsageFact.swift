@@ -1,7 +1,9 @@
+import FinOps
+
 /// A usage row as the fold needs it: numbers unpacked, texts still bytes of the payload. A rebuild reads millions of
 /// them, so it allocates nothing; `UsageFactReader` fills it.
 struct UsageFact {
-    enum Statement: Int64 { case recorded = 0, restated = 1, repriced = 2 }
+    enum Statement { case recorded, restated, repriced }
 
     var payload: [UInt8]
     var statement: Statement
@@ -28,11 +30,14 @@ struct UsageFact {
         self.statement = statement
     }
 
-    /// Bits of `cell.flags`: the kind of statement, then what is known about its price.
-    var flags: Int64 { statement.rawValue | (priceEstimated ? 4 : 0) | (longContextPossible ? 8 : 0) }
+    var flags: TermsFlags {
+        TermsFlags(statement)
+            .union(priceEstimated ? .priceEstimated : []).union(longContextPossible ? .longContextPossible : [])
+    }
 }
 
-/// A usage row on its way from the reader to the fold: one object, so that it is handed on without being copied.
+/// A usage row on its way from the reader to the fold: one object, so that it is handed on without being copied. The fold
+/// takes it and not the fact, whose 330 bytes would be copied at every call.
 final class UsageStatement: Sendable {
     let fact: UsageFact
 
@@ -42,8 +47,6 @@ final class UsageStatement: Sendable {
 /// The counts of a row, in the order of the schema's field numbers.
 struct UsageQuantities {
     static let count = 17
-    /// Above this no count is believable, and sums of them stay far from the end of the integers.
-    static let limit: Int64 = 1 << 50
 
     var requests: Int64 = 0
     var inputTokens: Int64 = 0
@@ -108,6 +111,6 @@ struct UsageQuantities {
             requests | inputTokens | cachedInputTokens | cacheWriteTokens | outputTokens | audioInputTokens
             | cachedAudioInputTokens | audioOutputTokens | imageInputTokens | cachedImageInputTokens | imageOutputTokens
             | images | characters | seconds | usageBytes | sessions | calls
-        return all >= 0 && all < Self.limit
+        return all >= 0 && all < WireQuantities.countLimit
     }
 }

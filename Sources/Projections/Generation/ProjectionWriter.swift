@@ -143,19 +143,24 @@ struct GenerationState {
     let unknownEvents: Int64
 
     init(_ connection: OpaquePointer) throws(ProjectionFailure) {
-        let query = try Statement(connection, "SELECT * FROM checkpoint")
+        let query = try Statement(
+            connection,
+            """
+            SELECT position, recorded, version, zone, unknown_events, halted_at, halted_type, halted_reason
+            FROM checkpoint
+            """)
         guard try query.step() else {
             throw ProjectionFailure(code: "projection-outdated", message: "the projections have no checkpoint")
         }
-        let halt = query.optionalInteger(6).map {
-            ProjectionHalt(position: UInt64(clamping: $0), type: query.text(7), reason: query.text(8))
+        let halt = query.optionalInteger(5).map {
+            ProjectionHalt(position: UInt64(clamping: $0), type: query.text(6), reason: query.text(7))
         }
         checkpoint = ProjectionWriter.Checkpoint(
-            position: Position(UInt64(clamping: query.integer(1))),
-            recorded: Timestamp(microseconds: query.integer(2)), halt: halt)
-        version = query.integer(3)
-        zone = query.text(4)
-        unknownEvents = query.integer(5)
+            position: Position(UInt64(clamping: query.integer(0))),
+            recorded: Timestamp(microseconds: query.integer(1)), halt: halt)
+        version = query.integer(2)
+        zone = query.text(3)
+        unknownEvents = query.integer(4)
     }
 
     func requireCurrent(zone wanted: String) throws(ProjectionFailure) {

@@ -78,9 +78,8 @@ struct CostAnswer {
 
     func evidence(_ source: Source, _ cell: Cell) throws -> CostEvidence {
         let terms = try lookup.terms(cell.terms)
-        let types = ["usage.recorded", "usage.restated", "usage.repriced", "bill.allocated"]
         return CostEvidence(
-            position: UInt64(clamping: cell.position), type: types[Int(terms.flags & 3)],
+            position: UInt64(clamping: cell.position), type: terms.flags.eventType,
             bucketStart: Timestamp(seconds: source.bucket ?? 0), basis: source.basis, provider: source.account.provider,
             account: source.account.name, service: source.series?.key.kind,
             providerProject: source.series?.providerProject, key: source.series?.key.apiKey, model: source.model,

@@ -62,7 +62,8 @@ final class DimensionLookup {
             {
                 ($0.integer(0), ($0.integer(1), $0.optionalText(2)))
             })
-        return try Statement(connection, "SELECT * FROM series ORDER BY id").rows([]) { row throws(ProjectionFailure) in
+        return try Statement(connection, "SELECT \(SeriesKey.columnNames) FROM series ORDER BY id").rows([]) {
+            row throws(ProjectionFailure) in
             let key = SeriesKey(row: row)
             let scope = try known(scopes[key.scope], "scope", key.scope)
             return Series(id: row.integer(0), key: key, account: try account(scope.0), providerProject: scope.1)
@@ -71,7 +72,9 @@ final class DimensionLookup {
 
     func timelines() throws -> [Int64: AttributionTimeline] {
         var timelines: [Int64: AttributionTimeline] = [:]
-        for (series, span) in try Statement(connection, "SELECT * FROM attribution ORDER BY series, begins").rows(
+        for (series, span) in try Statement(
+            connection, "SELECT series, begins, owner, rule, version FROM attribution ORDER BY series, begins"
+        ).rows(
             [],
             {
                 (

@@ -98,12 +98,17 @@ package struct AccountFreshness: Hashable, Sendable {
 extension ProjectionReader {
     /// Newest first. - Throws: `ProjectionFailure`.
     package func runs(limit: Int) throws -> [RunEntry] {
-        try rows("SELECT * FROM cron_logs ORDER BY position DESC LIMIT ?", [SQLValue(limit)], RunEntry.init(row:))
+        try rows(
+            "SELECT \(RunEntry.columns) FROM cron_logs ORDER BY position DESC LIMIT ?", [SQLValue(limit)],
+            RunEntry.init(row:))
     }
 
     /// Newest first. - Throws: `ProjectionFailure`.
     package func audit(limit: Int) throws -> [AuditEntry] {
-        try rows("SELECT * FROM audit_log ORDER BY position DESC LIMIT ?", [SQLValue(limit)]) { row in
+        try rows(
+            "SELECT position, time, actor, action, subject, detail, reason FROM audit_log ORDER BY position DESC LIMIT ?",
+            [SQLValue(limit)]
+        ) { row in
             AuditEntry(
                 position: row.integer(0), time: Timestamp(microseconds: row.integer(1)), actor: row.text(2),
                 action: row.text(3), subject: row.text(4), detail: row.text(5), reason: row.text(6))
@@ -113,15 +118,19 @@ extension ProjectionReader {
     /// Newest first. - Throws: `ProjectionFailure`.
     package func restatements(limit: Int, includingGrowth: Bool) throws -> [RestatementEntry] {
         try rows(
-            "SELECT * FROM restatements WHERE growth <= ? ORDER BY position DESC LIMIT ?",
+            """
+            SELECT position, subject, provider, account, service, provider_project, api_key, model, bucket_start, growth,
+            before_cost, after_cost, difference, currency
+            FROM restatements WHERE growth <= ? ORDER BY position DESC LIMIT ?
+            """,
             [SQLValue(includingGrowth), SQLValue(limit)]
         ) { row in
             RestatementEntry(
                 position: row.integer(0), subject: row.text(1), provider: row.text(2), account: row.text(3),
                 service: row.optionalText(4), providerProject: row.optionalText(5), key: row.optionalText(6),
                 model: row.optionalText(7), bucketStart: Timestamp(seconds: row.integer(8)),
-                isGrowth: row.integer(10) != 0, before: row.optionalInteger(11), after: row.optionalInteger(12),
-                difference: row.integer(13), currency: row.optionalText(14))
+                isGrowth: row.integer(9) != 0, before: row.optionalInteger(10), after: row.optionalInteger(11),
+                difference: row.integer(12), currency: row.optionalText(13))
         }
     }
 
@@ -138,7 +147,7 @@ extension ProjectionReader {
             var account = account
             account.lastRun = try rows(
                 """
-                SELECT * FROM cron_logs WHERE provider = ? AND account = ? AND state = 'finished'
+                SELECT \(RunEntry.columns) FROM cron_logs WHERE provider = ? AND account = ? AND state = 'finished'
                 ORDER BY ended DESC LIMIT 1
                 """, [.text(account.provider), .text(account.account)], RunEntry.init(row:)
             ).first
@@ -152,6 +161,12 @@ extension ProjectionReader {
 }
 
 extension RunEntry {
+    /// In the order of `init(row:)`.
+    static let columns = """
+        run, provider, account, kind, from_day, to_day, state, started, ended, rows, recorded, restated, requests, retries,
+        notes, code, message, key_mask, position
+        """
+
     /// A row of `cron_logs`.
     init(row: Statement) {
         self.init(
@@ -160,7 +175,6 @@ extension RunEntry {
             ended: row.optionalInteger(8).map { Timestamp(microseconds: $0) }, rows: row.integer(9),
             recorded: row.integer(10), restated: row.integer(11), requests: row.integer(12), retries: row.integer(13),
             notes: row.text(14), code: row.optionalText(15), message: row.optionalText(16),
-            keyMask: row.optionalText(18),
-            position: row.integer(19))
+            keyMask: row.optionalText(17), position: row.integer(18))
     }
 }
