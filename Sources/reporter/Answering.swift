@@ -16,7 +16,8 @@ struct Answering {
     let quiet: Bool
     /// The log's head when the question was asked; of an answer as of an earlier time, where that is.
     let head: Position
-    /// Whether something lies before the head that could change a figure and is not in the projections.
+    /// Whether something lies before the head that could change a figure and is not in the projections, or these were made
+    /// for another zone than the configured one.
     let isStale: Bool
 
     var today: Day { reader.calendar.day(of: clock.now()) }
@@ -30,10 +31,14 @@ struct Answering {
         let configuration = try Configuration.load(directory)
         do {
             let reader = try ProjectionReader(path: directory.currentProjection)
+            // Days of another zone than the configured one are figures that will change.
+            let isStale =
+                try reader.zone != configuration.zone
+                || log.hasFigures(after: reader.checkpoint.position, through: head)
             return Answering(
                 directory: directory, reader: reader, clock: try PipelineClock.load(from: directory),
                 currency: configuration.currency, rates: try ExchangeRates(configuration), quiet: options.global.quiet,
-                head: head, isStale: try log.hasFigures(after: reader.checkpoint.position, through: head))
+                head: head, isStale: isStale)
         } catch let failure as ProjectionFailure where failure.code.hasPrefix("projection-") {
             if failure.code == "projection-missing", head == .start {
                 let nothing = InMemoryEventStore { .distantPast }
@@ -115,7 +120,9 @@ struct Answering {
         let time = checkpoint.position == .start ? "" : " (\(zoned(checkpoint.recorded)))"
         var notes = ["As of position \(checkpoint.position)\(time), zone \(reader.zone), \(currency)."]
         if isStale {
-            notes.append("STALE: the log is at position \(head); run: projector catch-up --dir \(directory.path)")
+            notes.append(
+                "STALE: the log is at position \(head), these figures are at \(reader.checkpoint.position) with the days of "
+                    + "\(reader.zone); run: projector catch-up --dir \(directory.path)")
         }
         if let halt = checkpoint.halt { notes.append("HALTED: \(halt)") }
         for account in try reader.freshness() {

@@ -16,6 +16,12 @@ enum AsOf {
             throw CommandFailure(.usage, "--as-of takes a position, a time such as 2026-11-20T09:00+09:00, or a day")
         }
         let log = SQLiteEventReader(files: LogFiles(database: directory.logDatabase))
+        if case .position(let position) = end {
+            let head = try await log.head()
+            guard position <= head else {
+                throw CommandFailure(.usage, "--as-of: position \(position) is beyond the log's head, \(head)")
+            }
+        }
         return try await fold(log, through: end, directory, configuration, options)
     }
 

@@ -99,6 +99,9 @@ extension ProjectionFold {
     }
 
     private func since(_ given: Bool, _ second: Int64) -> String {
-        given ? " from \(Day(utc: Timestamp(seconds: second))) UTC" : " from the beginning"
+        guard given else { return " from the beginning" }
+        let instant = Timestamp(seconds: second)
+        let day = days.calendar.day(of: instant)
+        return days.calendar.start(of: day) == instant ? " from \(day)" : " from \(instant.rfc3339Seconds)"
     }
 }
