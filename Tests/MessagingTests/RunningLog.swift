@@ -105,7 +105,7 @@ extension ProducerSession {
 
 /// Awaits a condition that another thread brings about.
 func eventually(_ condition: @Sendable () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
+    let deadline = ContinuousClock.now + .seconds(120)
     while try await !condition() {
         guard ContinuousClock.now < deadline else { throw NotInTime() }
         try await Task.sleep(for: .milliseconds(5))
