@@ -1,13 +1,16 @@
 /// Reads `Retry-After`: whole seconds, or the date at which to come back.
 package enum RetryAfter {
+    /// Longer wishes, in seconds, mean no more than "not today": 10⁷ s are 115 days.
+    package static let longest: Double = 10_000_000
+
     /// - Parameter now: Unix seconds by the client's clock; only used if the answer does not say its own time in `Date`.
-    /// - Returns: seconds to wait, never negative; nil if the header is missing or says nothing we understand.
+    /// - Returns: seconds to wait, from 0 to `longest`; nil if the header is missing or says nothing we understand.
     package static func seconds(in response: HTTPResponse, now: Int64) -> Double? {
         guard let text = response.header("retry-after") else { return nil }
-        if let seconds = Double(text), seconds.isFinite { return max(0, seconds) }
+        if let seconds = Double(text), !seconds.isNaN { return min(max(0, seconds), longest) }
         guard let moment = HTTPDate.unixSeconds(text) else { return nil }
         let present = response.header("date").flatMap(HTTPDate.unixSeconds) ?? now
-        return max(0, Double(moment - present))
+        return min(max(0, Double(moment - present)), longest)
     }
 }
 

@@ -4,7 +4,7 @@ package struct RetryPolicy: Hashable, Sendable {
     package var pauses: [Double] = [1, 2, 4]
     /// Each pause varies by this share in both directions, so that many clients do not come back together.
     package var jitter = 0.2
-    /// A server's own wish is obeyed up to here, in seconds.
+    /// A server's own wish is obeyed up to here, in seconds, where it is longer than the pause.
     package var longestRetryAfter: Double = 60
 
     package init() {}
@@ -25,7 +25,8 @@ package struct RetryPolicy: Hashable, Sendable {
     package func decision(failures: Int, retryAfter: Double?, random: Double) -> Decision {
         if let retryAfter, retryAfter > longestRetryAfter { return .comeBackLater(afterSeconds: retryAfter) }
         guard failures <= pauses.count else { return .giveUp }
-        if let retryAfter { return .retry(afterSeconds: max(0, retryAfter)) }
-        return .retry(afterSeconds: pauses[failures - 1] * (1 + jitter * (2 * random - 1)))
+        // A wish of nothing, or of a moment that has passed, is no leave to ask without a pause.
+        let pause = pauses[failures - 1] * (1 + jitter * (2 * random - 1))
+        return .retry(afterSeconds: max(pause, retryAfter ?? 0))
     }
 }

@@ -27,10 +27,13 @@ struct ProviderOptions: ParsableArguments {
     var legacyPause: Double?
 
     func validate() throws {
-        if let legacyPause, !(legacyPause > 0 && legacyPause.isFinite) {
-            throw ValidationError("--legacy-pause must be a positive number of seconds")
+        if let legacyPause, !Self.isPause(legacyPause) {
+            throw ValidationError("--legacy-pause must be a positive number of seconds, at most 86400")
         }
     }
+
+    /// A pause longer than a day collects nothing; one without bound is no `Duration`.
+    private static func isPause(_ seconds: Double) -> Bool { seconds > 0 && seconds <= 86_400 }
 
     /// Values of the configuration that were given here.
     var flags: [String: String] { listStyle.map { ["list_style": $0] } ?? [:] }
@@ -47,9 +50,9 @@ struct ProviderOptions: ParsableArguments {
         settings.userAgent = "finops-ingest-openai"
         var pause = legacyPause
         if pause == nil, let text = variable("FINOPS_LEGACY_PAUSE") {
-            guard let seconds = Double(text), seconds > 0, seconds.isFinite else {
+            guard let seconds = Double(text), Self.isPause(seconds) else {
                 throw CommandFailure(
-                    .usage, "FINOPS_LEGACY_PAUSE must be a positive number of seconds, not \"\(text)\"")
+                    .usage, "FINOPS_LEGACY_PAUSE must be a positive number of seconds, at most 86400, not \"\(text)\"")
             }
             pause = seconds
         }

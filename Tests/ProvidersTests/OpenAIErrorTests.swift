@@ -44,6 +44,14 @@ import Transfer
         #expect(failure.message.hasSuffix("status 502"))
     }
 
+    @Test func aWishToComeBackInAThousandYearsIsAFailureInWords() throws {
+        let wish = HTTPResponse(status: 429, headers: [HTTPHeader("Retry-After", "99999999999999999999")])
+        let seconds = try #require(RetryAfter.seconds(in: wish, now: 0))
+        let failure = OpenAIQuestion.failure(.throttled(retryAfterSeconds: seconds))
+        #expect(failure.kind == .throttled && failure.isRetriable)
+        #expect(failure.message == "OpenAI asks to come back in 10000000 seconds")
+    }
+
     @Test func aServerThatRepeatsTheSecretDoesNotGetItIntoTheError() throws {
         let body =
             "{\"error\":\"key sk-admin-PlantedSecretValue0001\\nis\\u0007 bad\(String(repeating: "!", count: 400))\"}"

@@ -79,6 +79,19 @@ import Testing
         #expect(failure?.message.contains(reason) == true)
     }
 
+    @Test func anEmptyGroupingValueIsAsGoodAsNull() throws {
+        guard case .object(var members) = Pages.row() else {
+            Issue.record("a row is an object")
+            return
+        }
+        let names = ["project_id", "api_key_id", "model", "service_tier"]
+        members = members.filter { !names.contains($0.name) } + names.map { .init($0, "") }
+        let rows = try OpenAIUsageRows(account: "acme", kind: .completions).rows(
+            in: [.object(members)], bucket: Pages.midnight)
+        let row = try #require(rows.first)
+        #expect(!row.hasProjectID && !row.hasApiKeyID && !row.hasModel && !row.hasServiceTier)
+    }
+
     @Test func countsMayBeWrittenAsDecimalsWithoutAFraction() throws {
         guard case .object(var members) = Pages.row() else {
             Issue.record("a row is an object")
@@ -121,9 +134,29 @@ import Testing
         #expect(try rows(try Fixture.results("costs-page1.json")).count == 4)
     }
 
+    @Test func anAmountOfManyDigitsKeepsItsText() throws {
+        let amount = "0.333333333333333333333333333333333333333333"
+        #expect(try rows([row(.number(amount)), row(.string(amount))]).map(\.amountText) == [amount, amount])
+    }
+
+    @Test func anEmptyGroupingValueIsAsGoodAsNull() throws {
+        let nameless: JSONValue = [
+            "amount": ["value": 1, "currency": "usd"], "line_item": "", "project_id": "", "api_key_id": "",
+        ]
+        let line = try #require(try rows([nameless]).first)
+        #expect(line.projectID == nil && line.lineItem == nil && line.apiKeyID == nil)
+    }
+
+    @Test func nothingInNoCurrencyIsNoRow() throws {
+        #expect(try rows([row(0, currency: nil), row("0E-6176", currency: nil)]).isEmpty)
+        let failure = #expect(throws: SourceFailure.self) { try rows([row(1, currency: nil)]) }
+        #expect(failure?.message.contains("row 1: amount.currency") == true)
+    }
+
     @Test(arguments: [
         ("1e30", "usd", "amount.value"), ("abc", "usd", "amount.value"), ("1", "dollars", "amount.currency"),
         ("1234567890123456789012345678901234567890.5", "usd", "amount.value"),
+        ("0.\(String(repeating: "3", count: 999))", "usd", "amount.value"),
     ])
     func anAmountThatIsNoneIsNamed(_ value: String, _ currency: String, _ field: String) {
         let failure = #expect(throws: SourceFailure.self) {

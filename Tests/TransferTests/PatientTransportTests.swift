@@ -118,6 +118,23 @@ private let judge: @Sendable (HTTPResponse) -> Verdict<HTTPResponse, Refusal> = 
         #expect(time.pauses.isEmpty)
     }
 
+    @Test(arguments: ["0", "-5", "-inf", "1e-9", "Sun, 06 Nov 1994 08:49:36 GMT"])
+    func aRetryAfterThatAsksForNothingStillPauses(_ wish: String) async throws {
+        let time = FakeTime()
+        let throttled = status(429, [HTTPHeader("Retry-After", wish)])
+        let transport = PatientTransport(Script([throttled, throttled, throttled]), waiting: time.waiting(random: 0))
+        #expect(try await transport.send(request, judge: judge).status == 200)
+        #expect(time.pauses == [0.8, 1.6, 3.2])
+    }
+
+    @Test(arguments: [
+        "99999999999999999999", "1e300", String(repeating: "9", count: 400), "Fri, 31 Dec 9999 23:59:59 GMT",
+    ])
+    func aRetryAfterBeyondAllMeasureIsBounded(_ wish: String) {
+        let response = HTTPResponse(status: 429, headers: [HTTPHeader("Retry-After", wish)])
+        #expect(RetryAfter.seconds(in: response, now: 0) == RetryAfter.longest)
+    }
+
     @Test func aRetryAfterDateCountsFromTheServersOwnTime() {
         let headers = [
             HTTPHeader("Date", "Sun, 06 Nov 1994 08:49:37 GMT"),

@@ -77,7 +77,7 @@ package enum BillDay: Decider {
             throw rejected("amount.currency", "is \"\(statement.currency.prefix(40))\", not three letters")
         }
         let amount: DecimalText
-        do { amount = try DecimalText(statement.amountText) } catch {
+        do { amount = try DecimalText(roundable: statement.amountText) } catch {
             throw rejected("amount.value", "is \"\(statement.amountText.prefix(80))\", not a decimal we can hold")
         }
         guard let nanos = amount.nanos else {

@@ -46,6 +46,12 @@ struct AnswerReader {
         return text
     }
 
+    /// A value that rows are grouped by; an empty one names nothing, as null does.
+    func groupingValue(_ name: String) throws(SourceFailure) -> String? {
+        let text = try text(name)
+        return text == "" ? nil : text
+    }
+
     func flag(_ name: String) throws(SourceFailure) -> Bool? {
         guard let member = value[name], !member.isNull else { return nil }
         guard let flag = member.bool else { throw malformed(name, "is neither true nor false") }

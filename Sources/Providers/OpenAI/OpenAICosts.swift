@@ -14,12 +14,13 @@ struct OpenAICosts: Sendable {
         rows.reserveCapacity(results.count)
         for (index, value) in results.enumerated() {
             let place = AnswerPlace(path: Self.path, bucketStart: bucket, row: index)
-            rows.append(try row(AnswerReader(value: value, place: place), bucket: bucket))
+            if let row = try row(AnswerReader(value: value, place: place), bucket: bucket) { rows.append(row) }
         }
         return rows
     }
 
-    private func row(_ reader: AnswerReader, bucket: Int64) throws(SourceFailure) -> BillLine {
+    /// - Returns: nil for nothing in no currency, which bills nothing.
+    private func row(_ reader: AnswerReader, bucket: Int64) throws(SourceFailure) -> BillLine? {
         guard let amount = reader.value["amount"], let value = amount["value"] else {
             throw reader.malformed("amount.value", "is missing")
         }
@@ -27,16 +28,18 @@ struct OpenAICosts: Sendable {
             throw reader.malformed("amount.value", "is neither a number nor a short text")
         }
         let decimal: DecimalText
-        do throws(DecimalText.Malformed) { decimal = try DecimalText(text) } catch {
-            throw reader.malformed("amount.value", error == .notANumber ? "is no decimal" : "has too many digits")
+        do throws(DecimalText.Malformed) { decimal = try DecimalText(roundable: text) } catch {
+            throw reader.malformed("amount.value", "is no decimal")
         }
         guard decimal.nanos != nil else { throw reader.malformed("amount.value", "is too large") }
+        if decimal.value == 0, amount["currency"]?.isNull ?? true { return nil }
         guard let currency = amount["currency"]?.string, Currency(currency) != nil else {
             throw reader.malformed("amount.currency", "is no currency's code")
         }
         return BillLine(
-            bucketStart: bucket, bucketEnd: bucket + 86_400, projectID: try reader.text("project_id"),
-            lineItem: try reader.text("line_item"), apiKeyID: try reader.text("api_key_id"), amountText: text,
+            bucketStart: bucket, bucketEnd: bucket + 86_400, projectID: try reader.groupingValue("project_id"),
+            lineItem: try reader.groupingValue("line_item"), apiKeyID: try reader.groupingValue("api_key_id"),
+            amountText: text,
             currency: currency, quantityText: try quantity(reader), quantityUnit: try reader.text("quantity_unit"))
     }
 
@@ -51,7 +54,7 @@ struct OpenAICosts: Sendable {
 
     /// Whether there is money in it: only then does it matter how it is grouped.
     static func isCharged(_ row: BillLine) -> Bool {
-        do { return try DecimalText(row.amountText).value != 0 } catch { return true }
+        do { return try DecimalText(roundable: row.amountText).value != 0 } catch { return true }
     }
 
     static func isGrouped(_ row: BillLine) -> Bool {

@@ -53,8 +53,8 @@ struct OpenAILegacyDay {
             row.account = account
             row.bucketStart = moment - moment % 3_600
             row.bucketEnd = row.bucketStart + 3_600
-            if let text = try reader.text("project_id") { row.projectID = text }
-            if let text = try reader.text("api_key_id") { row.apiKeyID = text }
+            if let text = try reader.groupingValue("project_id") { row.projectID = text }
+            if let text = try reader.groupingValue("api_key_id") { row.apiKeyID = text }
             try read(reader, &row)
             rows.append(row)
         }
@@ -63,7 +63,7 @@ struct OpenAILegacyDay {
 
     private func tokens(_ reader: AnswerReader, _ row: inout WireUsageRow) throws(SourceFailure) {
         row.kind = Self.kind(ofOperation: try reader.text("operation") ?? "completion")
-        if let text = try reader.text("snapshot_id") { row.model = text }
+        if let text = try reader.groupingValue("snapshot_id") { row.model = text }
         row.quantities.inputTokens = try reader.count("n_context_tokens_total", required: true)
         row.quantities.cachedInputTokens = try reader.count("n_cached_context_tokens_total")
         row.quantities.outputTokens = try reader.count("n_generated_tokens_total")
@@ -85,8 +85,8 @@ struct OpenAILegacyDay {
 
     private func images(_ reader: AnswerReader, _ row: inout WireUsageRow) throws(SourceFailure) {
         row.kind = OpenAIUsageKind.images.rawValue
-        if let text = try reader.text("model_id") { row.model = text }
-        if let text = try reader.text("image_size") { row.size = text }
+        if let text = try reader.groupingValue("model_id") { row.model = text }
+        if let text = try reader.groupingValue("image_size") { row.size = text }
         switch try reader.text("operation") {
         case nil: break
         case "generations": row.source = "image.generation"
@@ -100,14 +100,14 @@ struct OpenAILegacyDay {
 
     private func transcriptions(_ reader: AnswerReader, _ row: inout WireUsageRow) throws(SourceFailure) {
         row.kind = OpenAIUsageKind.audioTranscriptions.rawValue
-        if let text = try reader.text("model_id") { row.model = text }
+        if let text = try reader.groupingValue("model_id") { row.model = text }
         row.quantities.seconds = try reader.count("num_seconds", required: true)
         row.quantities.requests = try reader.count("num_requests")
     }
 
     private func speeches(_ reader: AnswerReader, _ row: inout WireUsageRow) throws(SourceFailure) {
         row.kind = OpenAIUsageKind.audioSpeeches.rawValue
-        if let text = try reader.text("model_id") { row.model = text }
+        if let text = try reader.groupingValue("model_id") { row.model = text }
         row.quantities.characters = try reader.count("num_characters", required: true)
         row.quantities.requests = try reader.count("num_requests")
     }

@@ -25,15 +25,15 @@ struct OpenAIUsageRows: Sendable {
         row.bucketEnd = bucket + 3_600
         for name in kind.groupings {
             switch name {
-            case "project_id": if let text = try reader.text(name) { row.projectID = text }
-            case "api_key_id": if let text = try reader.text(name) { row.apiKeyID = text }
-            case "model": if let text = try reader.text(name) { row.model = text }
+            case "project_id": if let text = try reader.groupingValue(name) { row.projectID = text }
+            case "api_key_id": if let text = try reader.groupingValue(name) { row.apiKeyID = text }
+            case "model": if let text = try reader.groupingValue(name) { row.model = text }
             case "batch": if let flag = try reader.flag(name) { row.batch = flag }
-            case "service_tier": if let text = try reader.text(name) { row.serviceTier = text }
-            case "size": if let text = try reader.text(name) { row.size = text }
-            case "source": if let text = try reader.text(name) { row.source = text }
-            case "vector_store_id": if let text = try reader.text(name) { row.vectorStoreID = text }
-            default: if let text = try reader.text(name) { row.contextLevel = text }
+            case "service_tier": if let text = try reader.groupingValue(name) { row.serviceTier = text }
+            case "size": if let text = try reader.groupingValue(name) { row.size = text }
+            case "source": if let text = try reader.groupingValue(name) { row.source = text }
+            case "vector_store_id": if let text = try reader.groupingValue(name) { row.vectorStoreID = text }
+            default: if let text = try reader.groupingValue(name) { row.contextLevel = text }
             }
         }
         row.quantities = try kind.quantities(reader)

@@ -61,10 +61,10 @@ package struct PipelineClock: Hashable, Sendable {
         }
     }
 
-    /// Sleeps a span of business time.
+    /// Sleeps a span of business time, at most 10⁹ seconds.
     /// - Throws: `CancellationError`.
     package func sleep(seconds: Double) async throws {
-        try await sleep(until: Timestamp(microseconds: now().microseconds + Int64(seconds * 1_000_000)))
+        try await sleep(until: Timestamp(microseconds: now().microseconds + Int64(min(seconds, 1e9) * 1_000_000)))
     }
 }
 

@@ -29,6 +29,7 @@ import Testing
         ("0.127500000000000000000000000000000000", 127_500_000), ("0E-6176", 0), ("-3.5", -3_500_000_000),
         ("0.000000000500000000000", 0), ("0.0000000015", 2), ("0.00000000050000000000000000001", 1),
         ("1.2345E-7", 123), ("9223372036.854775807", Int64.max),
+        ("0.333333333333333333333333333333333333333333", 333_333_333),
     ])
     func amountsAreRoundedHalfEvenOnce(_ text: String, _ nanos: Int64) {
         let row = recorded(events([statement(text)]).first)
@@ -46,6 +47,11 @@ import Testing
     @Test func theSameAmountWrittenOtherwiseIsNothingNew() {
         let history = events([statement("0.1275", quantity: "30")])
         given(BillDay.self, history).when(observe([statement("0.127500", quantity: "30.0")], at: 2_000)).thenNothing()
+    }
+
+    @Test func theSameAmountOfManyDigitsIsNothingNew() {
+        let amount = "0.333333333333333333333333333333333333333333"
+        given(BillDay.self, events([statement(amount)])).when(observe([statement(amount)], at: 2_000)).thenNothing()
     }
 
     @Test func aChangedAmountIsARestatement() {
