@@ -11,7 +11,8 @@ import Synchronization
 /// Handles everything there is and ends.
 struct CatchUpCommand: CancellableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "catch-up", abstract: "Handle everything up to the log's head, due bills included, and end.")
+        commandName: "catch-up", abstract: "Handle everything up to the log's head, due bills included, and end.",
+        discussion: "Example: attributor catch-up --dir D")
 
     @OptionGroup var options: GlobalOptions
 

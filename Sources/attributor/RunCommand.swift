@@ -10,7 +10,8 @@ import Storage
 /// Reacts until it is asked to stop.
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "React to the log as it grows, until asked to stop.")
+        commandName: "run", abstract: "React to the log as it grows, until asked to stop.",
+        discussion: "Example: attributor run --dir D")
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var service: ServiceOptions

@@ -56,7 +56,12 @@ enum CloudEvent {
         var description: String { "\(attribute) is missing or malformed" }
     }
 
-    /// - Throws: `Malformed` or `JSONError`.
+    /// Why a line is not to be believed: people read `data`, the log keeps the payload.
+    struct Contradiction: Error, CustomStringConvertible {
+        var description: String { "data does not say what the payload says" }
+    }
+
+    /// - Throws: `Malformed`, `Contradiction` or `JSONError`.
     static func read(_ line: some Collection<UInt8>) throws -> (event: RecordedEvent, hash: [UInt8]) {
         let object = try JSONValue.parse(line)
         func text(_ name: String) throws -> String {
@@ -89,6 +94,10 @@ enum CloudEvent {
             recorded: Timestamp(microseconds: try number("recorded")),
             producer: ProducerName(try text("producer")), producerSequence: try number("producersequence"), event: event
         )
+        // An event of an unknown type has no data that could be compared.
+        if let told = object["data"], let data = EventText(event: recorded).data, try JSONValue.parse(data) != told {
+            throw Contradiction()
+        }
         return (recorded, hash)
     }
 

@@ -6,7 +6,8 @@ import Storage
 
 struct Gaps: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Looks for missing positions and stream versions; exit 3 if there are any.")
+        abstract: "Looks for missing positions and stream versions; exit 3 if there are any.",
+        discussion: "Example: event-log gaps --dir D")
 
     @OptionGroup var options: GlobalOptions
 

@@ -6,7 +6,8 @@ import Runtime
 import Storage
 
 struct Stats: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Counts what the log holds.")
+    static let configuration = CommandConfiguration(
+        abstract: "Counts what the log holds.", discussion: "Example: event-log stats --dir D")
 
     @OptionGroup var options: GlobalOptions
 

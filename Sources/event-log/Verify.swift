@@ -9,7 +9,10 @@ struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
             "Checks every bit of the log; exit 3 and the first bad position if something is not as it was written.",
-        discussion: "Checks the hash of every row, pages and indexes, definitions, producers, and the witness.")
+        discussion: """
+            Checks the hash of every row, pages and indexes, definitions, producers, and the witness.
+            Example: event-log verify --dir D
+            """)
 
     @OptionGroup var options: GlobalOptions
 

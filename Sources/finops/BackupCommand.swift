@@ -30,9 +30,7 @@ struct BackupCommand: AsyncParsableCommand {
         try makePrivateDirectory(partial)
         let manifest = try copy(directory, into: partial)
         if Archive.isNamed(target) {
-            let archive = target + ".partial.tar"
-            try await Archive.pack(partial, into: archive)
-            try rename(archive, to: target)
+            try await Archive.pack(partial, into: target)
             try remove(partial)
         } else {
             try rename(partial, to: target)

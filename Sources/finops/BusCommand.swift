@@ -24,6 +24,7 @@ struct BusCommand: AsyncParsableCommand {
             discussion: """
                 The secret key stays in keys/bus.key (mode 600) and is never shown; the public one lies beside it, in
                 keys/bus.pub. Again changes nothing.
+                Example: finops bus key --dir D
                 """)
 
         @OptionGroup var options: GlobalOptions

@@ -9,7 +9,8 @@ struct ConfigCommand: AsyncParsableCommand {
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Lists everything that is wrong with config.yaml and the environment; exit 3 if anything is.")
+            abstract: "Lists everything that is wrong with config.yaml and the environment; exit 3 if anything is.",
+            discussion: "Example: finops config check --dir D")
 
         @OptionGroup var options: GlobalOptions
 

@@ -96,7 +96,8 @@ struct ConnectCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Lists the connected accounts.")
+        static let configuration = CommandConfiguration(
+            abstract: "Lists the connected accounts.", discussion: "Example: finops connect list --dir D")
 
         @OptionGroup var options: GlobalOptions
 

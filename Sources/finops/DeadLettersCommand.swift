@@ -12,7 +12,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Lists what is put aside; what failed again after a retry is put aside again.")
+            abstract: "Lists what is put aside; what failed again after a retry is put aside again.",
+            discussion: "Example: finops dead-letters list --all --dir D")
 
         @Flag(help: "Also what was tried again or skipped since.") var all = false
         @OptionGroup var options: GlobalOptions

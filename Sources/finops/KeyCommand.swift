@@ -28,7 +28,8 @@ struct KeyCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Lists mapped keys and provider projects, each with the project it pays for and since when.")
+            abstract: "Lists mapped keys and provider projects, each with the project it pays for and since when.",
+            discussion: "Example: finops key list --dir D")
 
         @OptionGroup var options: GlobalOptions
 

@@ -9,7 +9,8 @@ struct PersonCommand: AsyncParsableCommand {
         commandName: "person", abstract: "Lists the people behind the ids in events.", subcommands: [List.self])
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Lists ids and names.")
+        static let configuration = CommandConfiguration(
+            abstract: "Lists ids and names.", discussion: "Example: finops person list --dir D")
 
         @OptionGroup var options: GlobalOptions
 

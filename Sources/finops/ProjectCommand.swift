@@ -86,7 +86,8 @@ struct ProjectCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Lists the projects, their teams and what maps to them.")
+            abstract: "Lists the projects, their teams and what maps to them.",
+            discussion: "Example: finops project list --dir D")
 
         @OptionGroup var options: GlobalOptions
 

@@ -53,7 +53,9 @@ struct TeamCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Lists the teams with owner, budget and projects.")
+        static let configuration = CommandConfiguration(
+            abstract: "Lists the teams with owner, budget and projects.",
+            discussion: "Example: finops team list --dir D")
 
         @OptionGroup var options: GlobalOptions
 

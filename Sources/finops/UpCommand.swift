@@ -12,6 +12,7 @@ struct UpCommand: AsyncParsableCommand {
         discussion: """
             Starts them in their order, starts them again when they end, and shows what they say.
             SIGTERM or Ctrl-C stops them in reverse order.
+            Examples:
               finops up --dir D
               finops up --dir D --pipeline Pipelines/demo.yaml
             """)

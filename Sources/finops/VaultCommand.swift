@@ -40,7 +40,8 @@ struct VaultCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Lists the secrets, never their values; each is opened to see that it is whole.")
+            abstract: "Lists the secrets, never their values; each is opened to see that it is whole.",
+            discussion: "Example: finops vault list --dir D")
 
         @OptionGroup var options: GlobalOptions
 
@@ -72,7 +73,8 @@ struct VaultCommand: AsyncParsableCommand {
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "rm", abstract: "Removes a secret for good.", aliases: ["remove"])
+            commandName: "rm", abstract: "Removes a secret for good.",
+            discussion: "Example: finops vault rm smtp --reason \"not used any more\"", aliases: ["remove"])
 
         @Argument(help: "The secret's id.") var id: String
         @OptionGroup var options: AdministrationOptions

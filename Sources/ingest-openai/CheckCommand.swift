@@ -10,7 +10,10 @@ import Stages
 struct CheckCommand: CancellableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Test the credentials and say precisely what fails.",
-        discussion: "Exit codes: 0 works, 4 the key is refused, 75 unreachable for now, 3 anything else.")
+        discussion: """
+            Exit codes: 0 works, 4 the key is refused, 75 unreachable for now, 3 anything else.
+            Example: ingest-openai check --dir D --name acme
+            """)
 
     @Option(help: "Only the account of this name.") var name: String?
     @OptionGroup var global: GlobalOptions

@@ -12,7 +12,8 @@ import Storage
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Collect daily at the configured time and poll the running day, until asked to stop.")
+        abstract: "Collect daily at the configured time and poll the running day, until asked to stop.",
+        discussion: "Example: ingest-openai run --dir D")
 
     @OptionGroup var global: GlobalOptions
     @OptionGroup var service: ServiceOptions

@@ -9,7 +9,8 @@ import Storage
 /// Brings the projections to the log's head and ends.
 struct CatchUpCommand: CancellableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "catch-up", abstract: "Read the log to its head, keep what follows from it, and end.")
+        commandName: "catch-up", abstract: "Read the log to its head, keep what follows from it, and end.",
+        discussion: "Example: projector catch-up --dir D")
 
     @OptionGroup var options: GlobalOptions
 

@@ -12,6 +12,7 @@ struct RebuildCommand: CancellableCommand {
         discussion: """
             Reports are answered from the old ones until then. With --json the digest of the new ones is printed: the same
             log gives the same digest.
+            Example: projector rebuild --dir D --json
             """)
 
     @OptionGroup var options: GlobalOptions

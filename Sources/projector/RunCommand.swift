@@ -11,7 +11,8 @@ import Storage
 /// Follows the log until it is asked to stop.
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Keep the projections up to date with the log, until asked to stop.")
+        commandName: "run", abstract: "Keep the projections up to date with the log, until asked to stop.",
+        discussion: "Example: projector run --dir D")
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var service: ServiceOptions

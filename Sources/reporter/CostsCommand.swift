@@ -11,6 +11,7 @@ struct CostsCommand: CancellableCommand {
         discussion: """
             --by takes one or several of team, project, provider, account, service, key, model, tier, batch,
             provider-project, hour, day, week, month. --as-of answers from what the log held then.
+            Example: reporter costs --by team,model --last 7d --dir D
             """)
 
     @OptionGroup var options: AnswerOptions
@@ -75,7 +76,9 @@ struct CostPrinting {
 
 /// Costs of the last days, day by day.
 struct RecentCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "recent", abstract: "Costs of the last days, by day.")
+    static let configuration = CommandConfiguration(
+        commandName: "recent", abstract: "Costs of the last days, by day.",
+        discussion: "Example: reporter recent --days 14 --dir D")
 
     @OptionGroup var options: AnswerOptions
 

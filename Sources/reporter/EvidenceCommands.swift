@@ -7,7 +7,8 @@ import Runtime
 /// What no mapping claims, and the command that claims it.
 struct UnattributedCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "unattributed", abstract: "Costs that no mapping claims, by key.")
+        commandName: "unattributed", abstract: "Costs that no mapping claims, by key.",
+        discussion: "Example: reporter unattributed --last 7d --dir D")
 
     @OptionGroup var options: AnswerOptions
     @OptionGroup var selection: SelectionOptions
@@ -33,7 +34,10 @@ struct UnattributedCommand: AsyncParsableCommand {
 struct ExplainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain", abstract: "The events behind the figure that the same filters give.",
-        discussion: "Each line is the last statement about one cell: `event-log get POSITION` shows the event.")
+        discussion: """
+            Each line is the last statement about one cell: `event-log get POSITION` shows the event.
+            Example: reporter explain --from 2026-11-20 --to 2026-11-20 --team search
+            """)
 
     @OptionGroup var options: AnswerOptions
     @OptionGroup var selection: SelectionOptions

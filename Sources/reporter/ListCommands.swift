@@ -26,7 +26,9 @@ struct ListPrinting {
 
 /// Collection runs: what `cron_logs` holds.
 struct RunsCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "runs", abstract: "Collection runs, newest first.")
+    static let configuration = CommandConfiguration(
+        commandName: "runs", abstract: "Collection runs, newest first.",
+        discussion: "Example: reporter runs --limit 10 --dir D")
 
     @OptionGroup var options: AnswerOptions
     @Option(name: .customLong("limit"), help: "At most this many.") var limit = 50
@@ -54,7 +56,9 @@ struct RunsCommand: AsyncParsableCommand {
 
 /// Who changed what, and why.
 struct AuditCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "audit", abstract: "Administration, newest first.")
+    static let configuration = CommandConfiguration(
+        commandName: "audit", abstract: "Administration, newest first.",
+        discussion: "Example: reporter audit --limit 10 --dir D")
 
     @OptionGroup var options: AnswerOptions
     @Option(name: .customLong("limit"), help: "At most this many.") var limit = 50
@@ -77,7 +81,8 @@ struct AuditCommand: AsyncParsableCommand {
 /// What the providers changed their minds about.
 struct RestatementsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "restatements", abstract: "Rows that a provider stated differently later, newest first.")
+        commandName: "restatements", abstract: "Rows that a provider stated differently later, newest first.",
+        discussion: "Example: reporter restatements --growth --dir D")
 
     @OptionGroup var options: AnswerOptions
     @Option(name: .customLong("limit"), help: "At most this many.") var limit = 50

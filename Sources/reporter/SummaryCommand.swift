@@ -7,7 +7,8 @@ import Runtime
 /// The figures of the morning.
 struct SummaryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "summary", abstract: "Yesterday, this week, last week and this month.")
+        commandName: "summary", abstract: "Yesterday, this week, last week and this month.",
+        discussion: "Example: reporter summary --dir D")
 
     @OptionGroup var options: AnswerOptions
 

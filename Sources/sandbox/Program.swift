@@ -48,7 +48,8 @@ struct ProviderOptions: ParsableArguments {
 
 struct ExpectedCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "expected", abstract: "Prints, as JSON, the totals that a pipeline must come to.")
+        commandName: "expected", abstract: "Prints, as JSON, the totals that a pipeline must come to.",
+        discussion: "Example: sandbox expected --from 2026-11-09 --to 2026-11-15 --by project,model")
 
     @OptionGroup var options: ProviderOptions
     @Option(help: "The first business day.") var from = CivilDay("2026-11-09")!

@@ -186,6 +186,11 @@ import Testing
             let made = try await installation.run("finops", "backup", backup, "--include-keys", "--json").expecting()
                 .json()
             #expect(made["includes_keys"] == true)
+            let mode = try FileManager.default.attributesOfItem(atPath: backup)[.posixPermissions] as? Int
+            #expect(mode == 0o600)
+            #expect(try Data(contentsOf: URL(filePath: backup)).prefix(2) == Data([0x1F, 0x8B]))
+            let beside = try FileManager.default.contentsOfDirectory(atPath: installation.root.path)
+            #expect(!beside.contains { $0.contains(".partial") })
             try await installation.run("finops", "backup", folder).expecting()
             #expect(!FileManager.default.fileExists(atPath: folder + "/keys"))
             try await installation.run("finops", "backup", folder).expecting(1)

@@ -27,6 +27,13 @@ import Testing
         #expect(throws: MalformedName.self) { try name(text) }
     }
 
+    @Test(arguments: ["none", "None", "NONE"])
+    func theWordOfTheFiltersIsNobodysName(text: String) throws {
+        let error = #expect(throws: MalformedName.self) { try GivenName(text, field: "team") }
+        #expect(error?.description.contains("belongs to no one") == true)
+        #expect(try name("nonesuch").text == "nonesuch")
+    }
+
     @Test func theMessageNamesFieldAndPlace() throws {
         let error = #expect(throws: MalformedName.self) { try GivenName("ab\tc", field: "team") }
         #expect(error?.description == "team: it has the invisible character U+9 at place 3; leave it out")

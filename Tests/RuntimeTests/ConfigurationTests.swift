@@ -1,3 +1,4 @@
+import Foundation
 @testable import Runtime
 import Testing
 
@@ -15,6 +16,21 @@ import Testing
         #expect(configuration.billedAfterSeconds == 86_400)
         #expect(configuration.dailyTime == TimeOfDay("09:00"))
         #expect(configuration["zone"].origin == .fallback)
+    }
+
+    @Test func whatIsNoTextFileIsRefusedInPlainWords() async throws {
+        try await withStateDirectory { directory in
+            let path = directory.configuration
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+            #expect(throws: CommandFailure(.failure, "cannot read \(path): it is a directory, not a file")) {
+                try Configuration.load(directory)
+            }
+            try FileManager.default.removeItem(atPath: path)
+            try Data([0xFF, 0xFE, 0x80]).write(to: URL(filePath: path))
+            #expect(throws: CommandFailure(.failure, "cannot read \(path): it is not text in UTF-8")) {
+                try Configuration.load(directory)
+            }
+        }
     }
 
     @Test func flagsOverEnvironmentOverFileOverDefaults() throws {

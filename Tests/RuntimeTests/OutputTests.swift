@@ -27,10 +27,16 @@ import Testing
         #expect(!table.text().unicodeScalars.contains("\u{202E}"))
     }
 
+    @Test func dataCannotSteerWhatShowsACSVFile() {
+        let table = Table([Table.Column("name")], rows: [["a\u{1B}[31m\u{202E}\u{0}b\r\nc"], ["\t=1"], ["검색"]])
+        let seen = "\u{FFFD}"
+        #expect(table.csv == "name\r\na\(seen)[31m\(seen)\(seen)b\(seen)\(seen)c\r\n\(seen)=1\r\n검색\r\n")
+    }
+
     @Test func csvQuotesWhatNeedsIt() {
         let table = Table(
-            [Table.Column("name"), Table.Column("cost")], rows: [["a,b", 1], ["say \"hi\"", nil], ["two\nlines", 2]])
-        #expect(table.csv == "name,cost\r\n\"a,b\",1\r\n\"say \"\"hi\"\"\",\r\n\"two\nlines\",2\r\n")
+            [Table.Column("name"), Table.Column("cost")], rows: [["a,b", 1], ["say \"hi\"", nil], ["two lines", 2]])
+        #expect(table.csv == "name,cost\r\n\"a,b\",1\r\n\"say \"\"hi\"\"\",\r\ntwo lines,2\r\n")
     }
 
     @Test func aSpreadsheetCalculatesNoName() {

@@ -16,6 +16,22 @@ import Testing
         }
     }
 
+    @Test func aPartOnAnotherDiskIsJudgedByWhatTheSymlinkLeadsTo() async throws {
+        try await withStateDirectory { directory in
+            let elsewhere = directory.path + "/elsewhere"
+            try FileManager.default.removeItem(atPath: directory.logDirectory)
+            try FileManager.default.createDirectory(
+                atPath: elsewhere, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+            try FileManager.default.createSymbolicLink(
+                atPath: directory.logDirectory, withDestinationPath: elsewhere)
+            try directory.checkInitialised()
+            try FileManager.default.setAttributes([.posixPermissions: 0o750], ofItemAtPath: elsewhere)
+            #expect(directory.permissionProblems() == ["\(directory.logDirectory) has mode 750, more than 700"])
+            try directory.prepare()
+            try directory.checkInitialised()
+        }
+    }
+
     @Test func aDirectoryThatWasNeverMadeSaysWhatMendsIt() {
         let directory = StateDirectory(path: "/nonexistent/finops")
         #expect(throws: CommandFailure.self) { try directory.checkInitialised() }

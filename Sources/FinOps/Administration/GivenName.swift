@@ -26,8 +26,14 @@ package struct GivenName: Hashable, Sendable, CustomStringConvertible {
         guard composed.first?.isWhitespace == false, composed.last?.isWhitespace == false else {
             throw malformed("begins or ends with a blank; leave it out")
         }
+        // Filters say `--team none` for what no team claims.
+        guard composed.lowercased() != Self.reserved else {
+            throw malformed("is the word that reports use for what belongs to no one; give it another name")
+        }
         self.text = composed
     }
+
+    private static let reserved = "none"
 
     package var description: String { text }
 

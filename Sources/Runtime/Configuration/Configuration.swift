@@ -96,11 +96,7 @@ extension Configuration {
         guard FileManager.default.fileExists(atPath: path) else {
             return try parse("", file: path, flags: flags, environment: environment)
         }
-        let text: String
-        do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
-            throw CommandFailure(.failure, "cannot read \(path): \(error)")
-        }
-        return try parse(text, file: path, flags: flags, environment: environment)
+        return try parse(try readDocument(path), file: path, flags: flags, environment: environment)
     }
 
     /// - Throws: `DocumentProblems` with every mistake at once.

@@ -91,7 +91,8 @@ extension StateDirectory {
         var problems: [String] = []
         for (path, allowed) in directories.map({ ($0, mode_t(0o700)) }) + [(masterKey, mode_t(0o600))] {
             var status = stat()
-            guard lstat(path, &status) == 0 else { continue }
+            // A part may lie on another disk, behind a symlink: what counts is who may enter there.
+            guard stat(path, &status) == 0 else { continue }
             if status.st_uid != geteuid() { problems.append("\(path) belongs to another user") }
             let mode = status.st_mode & 0o777
             if mode & ~allowed != 0 {

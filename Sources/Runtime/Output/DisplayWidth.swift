@@ -16,6 +16,7 @@ extension StringProtocol {
 
     /// The text with control characters made visible, so that data cannot move the cursor or recolour a terminal.
     package var withoutControls: String {
+        if utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return String(self) }
         var text = ""
         for scalar in unicodeScalars {
             switch scalar.properties.generalCategory {

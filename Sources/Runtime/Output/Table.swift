@@ -97,7 +97,8 @@ package struct Table: Sendable {
         return text
     }
 
-    /// RFC 4180, with a header; nothing is an empty field.
+    /// RFC 4180, with a header; nothing is an empty field. Control characters are shown as in a table: whoever needs a
+    /// name to the byte takes JSON.
     package var csv: String {
         var lines = [columns.map { Self.csvField($0.name) }.joined(separator: ",")]
         lines += rows.map { row in
@@ -109,14 +110,14 @@ package struct Table: Sendable {
     /// A text that a spreadsheet would calculate gets an apostrophe in front, which the spreadsheet hides: names come from
     /// outside. Amounts are texts as well, and stay as they are.
     private static func csvText(_ value: JSONValue) -> String {
-        guard let text = value.string else { return value.text }
-        guard let first = text.unicodeScalars.first, "=+-@\t\r".unicodeScalars.contains(first) else { return text }
+        guard let text = value.string?.withoutControls else { return value.text.withoutControls }
+        guard let first = text.unicodeScalars.first, "=+-@".unicodeScalars.contains(first) else { return text }
         let isAmount = text.dropFirst().utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }
         return first == "-" && isAmount && text.utf8.count > 1 ? text : "'" + text
     }
 
     private static func csvField(_ text: String) -> String {
-        guard text.utf8.contains(where: { [0x22, 0x2C, 0x0A, 0x0D].contains($0) }) else { return text }
+        guard text.utf8.contains(where: { [0x22, 0x2C].contains($0) }) else { return text }
         return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
     }
 }

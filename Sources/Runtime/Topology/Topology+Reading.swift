@@ -7,11 +7,7 @@ extension Topology {
     /// - Parameter knownTypes: the event types that exist; nil if the caller does not know.
     /// - Throws: `DocumentProblems` with every mistake at once, `CommandFailure` if the file cannot be read.
     package static func load(_ path: String, knownTypes: Set<String>? = nil) throws -> Topology {
-        let text: String
-        do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
-            throw CommandFailure(
-                .failure, "cannot read the pipeline \(path)", hint: "finops init writes the default one")
-        }
+        let text = try readDocument(path, hint: "finops init writes the default pipeline")
         return try parse(text, file: path, knownTypes: knownTypes)
     }
 

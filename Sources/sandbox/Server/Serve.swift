@@ -5,7 +5,8 @@ import Logging
 import Runtime
 
 struct Serve: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Serves until SIGTERM, or until its lifeline ends.")
+    static let configuration = CommandConfiguration(
+        abstract: "Serves until SIGTERM, or until its lifeline ends.", discussion: "Example: sandbox serve --port 8080")
 
     @OptionGroup var options: ProviderOptions
     @Option(help: "The port on 127.0.0.1; 0 lets the system choose.") var port = 0
