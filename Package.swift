@@ -119,8 +119,8 @@ let package = Package(
         program(
             "finops",
             [
-                "CDefaultPipeline", "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Secret", "Storage",
-                "Vault", argumentParser,
+                "CDefaultPipeline", "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Runtime",
+                "Secret", "Storage", "Vault", argumentParser,
             ]),
         program(
             "sandbox",

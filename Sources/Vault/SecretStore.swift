@@ -100,6 +100,13 @@ package struct SecretStore: Sendable {
         return secret
     }
 
+    /// Whether a secret can be opened, whatever it is for; its value is dropped at once.
+    /// - Throws: `VaultError`: `.notFound`, `.tampered`, `.masterKeyDiffers`, or a key service's.
+    package func check(_ id: String) async throws(VaultError) {
+        guard let envelope = try envelope(id) else { throw notFound(id) }
+        _ = try await open(envelope, for: envelope.entry.purpose)
+    }
+
     /// The ids of all secrets, in their order.
     /// - Throws: `VaultError.fileSystem`.
     package func ids() throws(VaultError) -> [String] { try Self.ids(in: directory) }

@@ -3,6 +3,7 @@ import EventLog
 import FoundationEssentials
 import Glibc
 import JSON
+import Projections
 import Runtime
 import Storage
 import Vault
@@ -36,16 +37,18 @@ private struct Finding {
     var subject: String
     var problem: String?
     var remedy: String?
+    /// What was not looked at, where that could be thought.
+    var note: String?
 
     var text: String {
-        guard let problem else { return "ok       \(subject)" }
+        guard let problem else { return "ok       \(subject)" + (note.map { " (\($0))" } ?? "") }
         return "problem  \(subject): \(problem)" + (remedy.map { "\n         → \($0)" } ?? "")
     }
 
     var document: JSONValue {
         .object([
             .init("check", .string(subject)), .init("ok", .bool(problem == nil)),
-            .init("problem", JSONValue(problem)), .init("remedy", JSONValue(remedy)),
+            .init("problem", JSONValue(problem)), .init("remedy", JSONValue(remedy)), .init("note", JSONValue(note)),
         ])
     }
 }
@@ -69,35 +72,74 @@ private struct Examination {
         ]
         // Without a directory everything else would only repeat that.
         guard findings[0].problem == nil else { return findings }
+        let (configuration, configured) = configurationFinding()
+        findings += await secretFindings()
         findings += [
-            masterKeyFinding(),
-            check("configuration", remedy: "edit \(directory.configuration), then: finops config check \(dir)") {
-                _ = try Configuration.load(directory)
-            },
+            configured,
             check("pipeline", remedy: "edit it, then: finops pipeline check \(dir)") {
                 let topology = try Topology.load(pipeline ?? directory.pipeline, knownTypes: .finOps)
-                try topology.checkZone(against: try Configuration.load(directory))
+                // A configuration that cannot be read is told of once.
+                if let configuration { try topology.checkZone(against: configuration) }
             },
             check("clock", remedy: "finops up writes it anew") { _ = try PipelineClock.load(from: directory) },
             check("disk space", remedy: "make room on the disk of \(directory.path)") { try checkFreeSpace() },
         ]
-        return findings + (await logFindings())
+        return findings + (await logFindings()) + [projectionsFinding()]
     }
 
-    /// A lost key is not mended by a new one: what the vault holds is under the old one.
-    private func masterKeyFinding() -> Finding {
-        var finding = check("master key", remedy: "finops init \(dir)") {
-            _ = try LocalMasterKey.open(at: directory.masterKey)
+    private func configurationFinding() -> (Configuration?, Finding) {
+        var configuration: Configuration?
+        let remedy = "edit \(directory.configuration), then: finops config check \(dir)"
+        let finding = check("configuration", remedy: remedy) { configuration = try Configuration.load(directory) }
+        return (configuration, finding)
+    }
+
+    /// The master key, and whether it opens every secret. A lost key is not mended by a new one: what the vault holds is
+    /// under the old one.
+    private func secretFindings() async -> [Finding] {
+        let putBack = "put the saved key back as \(directory.masterKey) (mode 600), or connect every account again"
+        var key = Finding(subject: "master key")
+        var vault = Finding(subject: "vault")
+        do {
+            let ids = try SecretStore.ids(in: directory.vault)
+            do {
+                let store = try SecretStore.local(of: directory)
+                var refused: [VaultError] = []
+                for id in ids {
+                    do throws(VaultError) { try await store.check(id) } catch { refused.append(error) }
+                }
+                if let first = refused.first {
+                    vault.problem = "\(refused.count) of \(ids.count) secrets cannot be opened: \(first)"
+                    vault.remedy =
+                        first.code == .masterKeyDiffers
+                        ? putBack : "finops restore BACKUP --replace \(dir), or enter what is damaged again"
+                }
+            } catch {
+                key.problem = "\(error)"
+                key.remedy = "finops init \(dir)"
+                if !ids.isEmpty {
+                    key.problem = "\(error); \(ids.count) secrets cannot be opened"
+                    key.remedy = putBack
+                    // Nothing was opened: to call the vault well would be a guess.
+                    return [key]
+                }
+            }
+        } catch {
+            vault.problem = "\(error)"
+            vault.remedy = "finops init \(dir)"
         }
-        let secrets = check("vault", remedy: "") {
-            let count = try SecretStore.ids(in: directory.vault).count
-            guard count == 0 else { throw CommandFailure(.failure, "\(count) secrets cannot be opened") }
+        return [key, vault]
+    }
+
+    /// Before the first build there are none, which the projector sees to by itself.
+    private func projectionsFinding() -> Finding {
+        guard ProjectionFiles(directory: directory.projectionsDirectory).currentGeneration != nil else {
+            return Finding(subject: "projections", note: "none yet: the projector makes them")
         }
-        if let problem = finding.problem, let lost = secrets.problem {
-            finding.problem = "\(problem); \(lost)"
-            finding.remedy =
-                "put the saved key back as \(directory.masterKey) (mode 600), or connect every account again"
+        var finding = check("projections", remedy: "projector rebuild \(dir)") {
+            try ProjectionReader(path: directory.currentProjection).checkPages()
         }
+        finding.note = "whole; that they agree with the log is not checked: projector rebuild \(dir)"
         return finding
     }
 
@@ -105,11 +147,12 @@ private struct Examination {
         guard access(directory.logDatabase, F_OK) == 0 else {
             return [Finding(subject: "log", problem: "there is none yet", remedy: "finops init \(dir)")]
         }
-        let reader = SQLiteEventReader(files: LogFiles(database: directory.logDatabase))
+        let files = LogFiles(database: directory.logDatabase)
+        let reader = SQLiteEventReader(files: files)
         do {
-            _ = try await reader.head()
+            try LogEnd.check(files)
             return [
-                Finding(subject: "log"),
+                Finding(subject: "log", note: "its end; earlier rows were not verified: event-log verify \(dir)"),
                 try await content(
                     "prices", prefix: "prices-", "no model has a price", "finops price import FILE \(dir)", reader),
                 try await content(
@@ -121,8 +164,16 @@ private struct Examination {
                     "finops key map --provider openai --provider-key-id ID --project PROJECT \(dir)", reader),
             ]
         } catch {
-            return [Finding(subject: "log", problem: "\(error)", remedy: "event-log verify \(dir)")]
+            return [Finding(subject: "log", problem: "\(error)", remedy: logRemedy(error))]
         }
+    }
+
+    private func logRemedy(_ error: any Error) -> String {
+        guard case StoreError.failed(let failure) = error, failure.code == "log-truncated" else {
+            return "event-log verify \(dir); if it is damaged: finops restore BACKUP --replace \(dir)"
+        }
+        return "finops restore BACKUP --replace \(dir), "
+            + "or go on without what is missing: event-log serve --accept-truncation \(dir)"
     }
 
     private func content(

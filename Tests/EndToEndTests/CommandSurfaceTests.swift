@@ -161,4 +161,48 @@ import Testing
             _ = try await text(installation, "finops init")
         }
     }
+
+    @Test func theDoctorFindsWhatIsThereButDamaged() async throws {
+        try await Installation.with { installation in
+            try await installation.connect()
+            let state = StateDirectory(path: installation.directory)
+            func remedy(_ check: String) async throws -> String? {
+                let checks = try await installation.run("finops", "doctor", "--json").expecting(3).json()["checks"]
+                return checks?.array?.first { $0["check"]?.string == check }?["remedy"]?.string
+            }
+            func whileHolding(_ bytes: Data?, in path: String, _ body: () async throws -> Void) async throws {
+                let file = URL(filePath: path)
+                let saved = try Data(contentsOf: file)
+                if let bytes { try bytes.write(to: file) } else { try FileManager.default.removeItem(at: file) }
+                chmod(path, 0o600)
+                try await body()
+                try saved.write(to: file)
+                chmod(path, 0o600)
+            }
+            for check in ["vault", "log", "projections", "configuration"] {
+                #expect(try await remedy(check) == nil, "\(check)")
+            }
+            try await whileHolding(Data(repeating: 7, count: 32), in: state.masterKey) {
+                #expect(try await remedy("vault")?.hasPrefix("put the saved key back") == true)
+            }
+            try await whileHolding(Data("garbage".utf8), in: state.vault + "/openai-acme.secret.json") {
+                #expect(try await remedy("vault")?.hasPrefix("finops restore") == true)
+            }
+            try await whileHolding(nil, in: state.logDirectory + "/witness") {
+                #expect(try await remedy("log")?.contains("--accept-truncation") == true)
+            }
+            let generation =
+                state.projectionsDirectory
+                + "/" + (try FileManager.default.destinationOfSymbolicLink(atPath: state.currentProjection))
+            // What is written ahead would stand before the damage.
+            for ending in ["-wal", "-shm"] { unlink(generation + ending) }
+            try await whileHolding(Data(repeating: 0x5A, count: 1 << 16), in: generation) {
+                #expect(try await remedy("projections") == "projector rebuild --dir \(state.path)")
+            }
+            // What cannot be read is told of once.
+            try "zone: [".write(toFile: state.configuration, atomically: true, encoding: .utf8)
+            #expect(try await remedy("configuration")?.hasPrefix("edit") == true)
+            #expect(try await remedy("pipeline") == nil)
+        }
+    }
 }

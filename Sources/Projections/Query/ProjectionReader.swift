@@ -26,6 +26,17 @@ package final class ProjectionReader {
         unknownEvents = state.unknownEvents
     }
 
+    /// Reads every page and looks whether the tables are whole; what the rows say is not compared with the log.
+    /// - Throws: `ProjectionFailure`: `projection-damaged`, `sqlite-…`.
+    package func checkPages() throws {
+        let check = try Statement(connection.handle, "PRAGMA quick_check(1)")
+        guard try check.step() else { return }
+        let found = check.text(0)
+        guard found == "ok" else {
+            throw ProjectionFailure(code: "projection-damaged", message: "the projections are damaged: \(found)")
+        }
+    }
+
     /// - Throws: `ProjectionFailure`.
     package func costs(_ query: CostQuery) throws -> CostReport {
         try read { connection in
