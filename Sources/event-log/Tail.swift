@@ -35,7 +35,7 @@ struct Tail: CancellableCommand {
         let scanner = try opened ?? SQLiteLogScanner.empty()
         var position = try printLast(scanner, filter)
         var change: Int64?
-        while follow {
+        while follow, try !isOver(filter, at: position, scanner) {
             try Task.checkCancellation()
             let counter = try scanner.changeCounter()
             if counter != change {
@@ -51,6 +51,13 @@ struct Tail: CancellableCommand {
                 try await Task.sleep(for: Self.pause)
             }
         }
+    }
+
+    /// Whether nothing that is still to come can be in the selection.
+    private func isOver(_ filter: EventFilter, at position: Position, _ scanner: SQLiteLogScanner) throws -> Bool {
+        if let before = filter.before, position.next >= before { return true }
+        guard filter.until != nil, position > .start else { return false }
+        return try scanner.read(after: Position(position.value - 1), limit: 1).events.first.map(filter.ends) ?? false
     }
 
     /// - Returns: the position to follow from.

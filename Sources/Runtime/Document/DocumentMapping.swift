@@ -124,7 +124,7 @@ struct DocumentMapping {
 func composeDocument(_ text: String, file: String) throws(DocumentProblems) -> DocumentMapping {
     do {
         // Every scalar is read as text: the rules that guess types cost eight million instructions to set up.
-        let node = try Yams.compose(yaml: text, .basic) ?? Node([(Node, Node)]())
+        let node = try Yams.compose(yaml: text, .basic) ?? Node([(Node, Node)](), Tag(.implicit, .basic))
         return DocumentMapping(file: file, name: "", node: node)
     } catch let error as YamlError {
         throw DocumentProblems([problem(error, file: file)])
