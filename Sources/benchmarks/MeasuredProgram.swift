@@ -33,13 +33,13 @@ struct MeasuredProgram {
         var peaks: [Peak] = []
         while child.exit == nil {
             if let megabytes = peakMegabytes(of: child.pid) { peaks.append((elapsed(since: start), megabytes)) }
-            // Nobody cancels it.
+            // A sample each 50 ms; nobody cancels it.
             try? await Task.sleep(for: .milliseconds(50))
         }
         return peaks
     }
 
-    /// nil for a process that has ended.
+    /// nil for a process that has ended: its file is gone then, which `try?` makes of it.
     private static func peakMegabytes(of pid: pid_t) -> Double? {
         guard let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8),
             let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") })
