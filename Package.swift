@@ -79,9 +79,10 @@ let package = Package(
         // Edges
         library("Transfer", ["CCurl", "Secret"]),
         library("Vault", ["COpenSSL", "Digest", "JSON", "Secret"]),
+        library("Notices", ["EventLog", "FinOps", "JSON"]),
         library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps"]),
         library("Providers", ["EventLog", "FinOps", "JSON", "Secret", "Transfer"]),
-        library("Stages", ["EventLog", "FinOps", logging]),
+        library("Stages", ["EventLog", "FinOps", "Notices", logging]),
         library(
             "Runtime",
             [

@@ -26,6 +26,14 @@ package struct AssignmentIndex: Sendable {
             return providerProject.flatMap { providerProjects[$0] }?.last { $0.from <= hour }
         }
 
+        /// The owners of a key's costs over time: each from its moment (Unix seconds) until the next, nil for none.
+        func owners(key: String?, providerProject: String?) -> [(from: Int64, owner: Owner?)] {
+            let moments = (key.flatMap { keys[$0] } ?? []) + (providerProject.flatMap { providerProjects[$0] } ?? [])
+            return Set(moments.map(\.from)).sorted().map { moment in
+                (moment, assignment(key: key, providerProject: providerProject, hour: moment)?.owner)
+            }
+        }
+
         fileprivate mutating func add(_ event: WireAttributionAssigned) {
             guard let subject = event.attributionSubject else { return }
             let assignment = Assignment(

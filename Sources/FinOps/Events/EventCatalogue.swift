@@ -58,6 +58,51 @@ package enum EventCatalogue {
         Entry(type: "secret.stored", schema: 1) { .secretStored(try WireSecretStored(serializedBytes: $0)) },
         Entry(type: "secret.removed", schema: 1) { .secretRemoved(try WireSecretRemoved(serializedBytes: $0)) },
         Entry(type: "secret.used", schema: 1) { .secretUsed(try WireSecretUsed(serializedBytes: $0)) },
+        Entry(type: "threshold.set", schema: 1) { .thresholdSet(try WireThresholdSet(serializedBytes: $0)) },
+        Entry(type: "threshold.removed", schema: 1) {
+            .thresholdRemoved(try WireThresholdRemoved(serializedBytes: $0))
+        },
+        Entry(type: "threshold.crossed", schema: 1) {
+            .thresholdCrossed(try WireThresholdCrossed(serializedBytes: $0))
+        },
+        Entry(type: "threshold.cleared", schema: 1) {
+            .thresholdCleared(try WireThresholdCleared(serializedBytes: $0))
+        },
+        Entry(type: "alert.acknowledged", schema: 1) {
+            .alertAcknowledged(try WireAlertAcknowledged(serializedBytes: $0))
+        },
+        Entry(type: "alert.snoozed", schema: 1) { .alertSnoozed(try WireAlertSnoozed(serializedBytes: $0)) },
+        Entry(type: "condition.raised", schema: 1) { .conditionRaised(try WireConditionRaised(serializedBytes: $0)) },
+        Entry(type: "condition.ended", schema: 1) { .conditionEnded(try WireConditionEnded(serializedBytes: $0)) },
+        Entry(type: "channel.set", schema: 1) { .channelSet(try WireChannelSet(serializedBytes: $0)) },
+        Entry(type: "channel.removed", schema: 1) { .channelRemoved(try WireChannelRemoved(serializedBytes: $0)) },
+        Entry(type: "channel.schedule-set", schema: 1) {
+            .channelScheduleSet(try WireChannelScheduleSet(serializedBytes: $0))
+        },
+        Entry(type: "notification.queued", schema: 1) {
+            .notificationQueued(try WireNotificationQueued(serializedBytes: $0))
+        },
+        Entry(type: "notification.started", schema: 1) {
+            .notificationStarted(try WireNotificationStarted(serializedBytes: $0))
+        },
+        Entry(type: "notification.delivered", schema: 1) {
+            .notificationDelivered(try WireNotificationDelivered(serializedBytes: $0))
+        },
+        Entry(type: "notification.failed", schema: 1) {
+            .notificationFailed(try WireNotificationFailed(serializedBytes: $0))
+        },
+        Entry(type: "notification.abandoned", schema: 1) {
+            .notificationAbandoned(try WireNotificationAbandoned(serializedBytes: $0))
+        },
+        Entry(type: "notification.retried", schema: 1) {
+            .notificationRetried(try WireNotificationRetried(serializedBytes: $0))
+        },
+        Entry(type: "notification.skipped", schema: 1) {
+            .notificationSkipped(try WireNotificationSkipped(serializedBytes: $0))
+        },
+        Entry(type: "notification.dropped", schema: 1) {
+            .notificationDropped(try WireNotificationDropped(serializedBytes: $0))
+        },
     ]
 
     /// The life of the stages, which no figure depends on.
@@ -121,6 +166,25 @@ extension FinOpsEvent {
         case .secretStored: "secret.stored"
         case .secretRemoved: "secret.removed"
         case .secretUsed: "secret.used"
+        case .thresholdSet: "threshold.set"
+        case .thresholdRemoved: "threshold.removed"
+        case .thresholdCrossed: "threshold.crossed"
+        case .thresholdCleared: "threshold.cleared"
+        case .alertAcknowledged: "alert.acknowledged"
+        case .alertSnoozed: "alert.snoozed"
+        case .conditionRaised: "condition.raised"
+        case .conditionEnded: "condition.ended"
+        case .channelSet: "channel.set"
+        case .channelRemoved: "channel.removed"
+        case .channelScheduleSet: "channel.schedule-set"
+        case .notificationQueued: "notification.queued"
+        case .notificationStarted: "notification.started"
+        case .notificationDelivered: "notification.delivered"
+        case .notificationFailed: "notification.failed"
+        case .notificationAbandoned: "notification.abandoned"
+        case .notificationRetried: "notification.retried"
+        case .notificationSkipped: "notification.skipped"
+        case .notificationDropped: "notification.dropped"
         }
     }
 
@@ -157,6 +221,25 @@ extension FinOpsEvent {
         case .secretStored(let message): message
         case .secretRemoved(let message): message
         case .secretUsed(let message): message
+        case .thresholdSet(let message): message
+        case .thresholdRemoved(let message): message
+        case .thresholdCrossed(let message): message
+        case .thresholdCleared(let message): message
+        case .alertAcknowledged(let message): message
+        case .alertSnoozed(let message): message
+        case .conditionRaised(let message): message
+        case .conditionEnded(let message): message
+        case .channelSet(let message): message
+        case .channelRemoved(let message): message
+        case .channelScheduleSet(let message): message
+        case .notificationQueued(let message): message
+        case .notificationStarted(let message): message
+        case .notificationDelivered(let message): message
+        case .notificationFailed(let message): message
+        case .notificationAbandoned(let message): message
+        case .notificationRetried(let message): message
+        case .notificationSkipped(let message): message
+        case .notificationDropped(let message): message
         }
     }
 

@@ -38,6 +38,20 @@ extension StreamName {
     package static func failures(stage: String) -> StreamName { StreamName("failures-\(stage)") }
     /// What became of a secret in the vault.
     package static func secret(_ id: String) -> StreamName { StreamName("secret-\(id)") }
+    /// What a scope may cost.
+    package static func threshold(_ scope: CostScope) -> StreamName {
+        StreamName("threshold-\(scope.kind)-\(scope.name)")
+    }
+    /// What was found about the windows of one kind that begin on one day, in all zones and of all scopes.
+    package static func alerts(_ kind: WindowKind, firstDay: Day) -> StreamName {
+        StreamName("alert-\(kind.rawValue)-\(firstDay)")
+    }
+    /// What should happen and does not.
+    package static func conditions(_ kind: String) -> StreamName { StreamName("condition-\(kind)") }
+    /// Where alerts go.
+    package static func channel(_ name: String) -> StreamName { StreamName("channel-\(name)") }
+    /// What is to be told to one destination, and what became of it.
+    package static func outbox(_ destination: String) -> StreamName { StreamName("outbox-\(destination)") }
     /// The life of a stage, as its supervisor saw it.
     package static func stage(_ name: String) -> StreamName { StreamName("stage-\(name)") }
 

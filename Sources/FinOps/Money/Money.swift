@@ -29,6 +29,11 @@ package struct Money: Hashable, Sendable {
         self.currency = currency
     }
 
+    /// The nearest amount that can be written down: a sum beyond 9.2 billion is told as that.
+    package init(clamping nanos: Int128, currency: Currency) {
+        self.init(nanos: Int64(clamping: nanos), currency: currency)
+    }
+
     /// Nothing, in a currency.
     package static func zero(in currency: Currency) -> Money { Money(nanos: 0, currency: currency) }
 }

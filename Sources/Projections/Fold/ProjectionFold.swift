@@ -114,6 +114,11 @@ final class ProjectionFold {
         case .secretStored(let message): try apply(message, context)
         case .secretRemoved(let message): try apply(message, context)
         case .secretUsed(let message): try apply(message, context)
+        case .thresholdSet, .thresholdRemoved, .thresholdCrossed, .thresholdCleared, .alertAcknowledged, .alertSnoozed,
+            .conditionRaised, .conditionEnded, .channelSet, .channelRemoved, .channelScheduleSet, .notificationQueued,
+            .notificationStarted, .notificationDelivered, .notificationFailed, .notificationAbandoned,
+            .notificationRetried, .notificationSkipped, .notificationDropped:
+            break
         }
     }
 

@@ -1,0 +1,49 @@
+/// A number for every scope, and the scopes that the costs of a series count for.
+struct ScopeTable: Sendable {
+    /// A project and its team.
+    struct OwnerNumbers: Sendable {
+        let project: Int
+        let team: Int
+    }
+
+    static let organisation = 0
+
+    private(set) var all: [CostScope] = [.organisation]
+    private var numbers: [CostScope: Int] = [.organisation: 0]
+    /// By the number of the series: owners over time, each from its moment until the next.
+    private var owners: [[(from: Int64, owner: OwnerNumbers?)]?] = []
+
+    var count: Int { all.count }
+
+    mutating func number(of scope: CostScope) -> Int {
+        if let known = numbers[scope] { return known }
+        numbers[scope] = all.count
+        all.append(scope)
+        return all.count - 1
+    }
+
+    mutating func forgetOwners() { owners.removeAll(keepingCapacity: true) }
+
+    mutating func owner(of series: Int, hour: Int64, _ table: SeriesTable, _ assignments: AssignmentIndex)
+        -> OwnerNumbers?
+    {
+        if owners.count <= series { owners += repeatElement(nil, count: series + 1 - owners.count) }
+        if owners[series] == nil { owners[series] = look(up: table.all[series], assignments) }
+        return owners[series]?.last { $0.from <= hour }?.owner
+    }
+
+    private mutating func look(up series: CostSeries, _ assignments: AssignmentIndex)
+        -> [(from: Int64, owner: OwnerNumbers?)]
+    {
+        let spans = assignments.account(provider: series.provider, account: series.account)
+            .owners(key: series.key, providerProject: series.providerProject)
+        return spans.map { span in
+            (
+                span.from,
+                span.owner.map {
+                    OwnerNumbers(project: number(of: .project($0.project)), team: number(of: .team($0.team)))
+                }
+            )
+        }
+    }
+}

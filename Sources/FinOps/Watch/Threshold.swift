@@ -1,0 +1,145 @@
+package import EventLog
+import FoundationEssentials
+import SwiftProtobuf
+
+/// A limit on what a scope may cost per window, as it was last stated.
+package struct Threshold: Sendable {
+    package let scope: CostScope
+    /// Nano-units of `currency` per window; no entry: no limit.
+    package let limits: [WindowKind: Int64]
+    package let currency: Currency
+    /// Per cent of the limit, ascending, at least one.
+    package let levels: [UInt32]
+    package let calendar: BusinessCalendar
+    /// When it was stated: windows that had ended by then are watched only for what becomes known later.
+    package let since: Timestamp
+
+    /// - Returns: nil for a statement that no writer of ours makes: an unknown scope, zone or currency.
+    package init?(_ event: WireThresholdSet, since: Timestamp) {
+        guard let scope = CostScope(kind: event.scope, name: event.name),
+            let calendar = BusinessCalendar(event.zone), !event.levels.isEmpty
+        else { return nil }
+        var limits: [WindowKind: Int64] = [:]
+        if event.hasDaily { limits[.day] = event.daily.nanos }
+        if event.hasWeekly { limits[.week] = event.weekly.nanos }
+        guard let currency = Currency((event.hasDaily ? event.daily : event.weekly).currency) else { return nil }
+        self.scope = scope
+        self.limits = limits
+        self.currency = currency
+        self.levels = event.levels.sorted()
+        self.calendar = calendar
+        self.since = since
+    }
+
+    var zone: String { calendar.zone.identifier }
+
+    func limit(_ kind: WindowKind) -> Money { Money(nanos: limits[kind] ?? 0, currency: currency) }
+
+    /// The levels that a sum has reached: at exactly the limit, 100 per cent is reached.
+    func reached(_ nanos: Int128, _ kind: WindowKind) -> [UInt32] {
+        guard let limit = limits[kind] else { return [] }
+        return levels.filter { nanos * 100 >= Int128(limit) * Int128($0) }
+    }
+}
+
+/// The thresholds there are, by scope. The stream is `threshold-<scope>-<name>`.
+package enum ThresholdRegister: Decider {
+    package typealias State = [CostScope: WireThresholdSet]
+
+    package enum Command: Sendable {
+        /// - Parameters:
+        ///   - projects: all there are; `teams` likewise.
+        case set(WireThresholdSet, projects: Set<String>, teams: Set<String>)
+        case remove(CostScope, reason: String)
+    }
+
+    package static let highestLevel: UInt32 = 1_000
+    package static let mostLevels = 10
+
+    package static var initialState: State { [:] }
+
+    package static func evolve(_ state: inout State, _ event: FinOpsEvent) {
+        switch event {
+        case .thresholdSet(let event):
+            if let scope = CostScope(kind: event.scope, name: event.name) { state[scope] = event }
+        case .thresholdRemoved(let event):
+            if let scope = CostScope(kind: event.scope, name: event.name) { state[scope] = nil }
+        default: break
+        }
+    }
+
+    package static func decide(_ command: Command, _ state: State) throws(ThresholdRejection) -> [FinOpsEvent] {
+        switch command {
+        case .set(let event, let projects, let teams):
+            let scope = try check(event, projects: projects, teams: teams)
+            if var known = state[scope] {
+                known.reason = event.reason
+                if known == event { return [] }
+            }
+            return [.thresholdSet(event)]
+        case .remove(let scope, let reason):
+            guard state[scope] != nil else { throw .noThreshold(scope) }
+            return [
+                .thresholdRemoved(
+                    .with {
+                        $0.scope = scope.kind
+                        $0.name = scope.name
+                        $0.reason = reason
+                    })
+            ]
+        }
+    }
+
+    private static func check(
+        _ event: WireThresholdSet, projects: Set<String>, teams: Set<String>
+    ) throws(ThresholdRejection) -> CostScope {
+        guard let scope = CostScope(kind: event.scope, name: event.name) else { throw .unknownScope(event.scope) }
+        switch scope {
+        case .project(let name) where !projects.contains(name): throw .unknownName(scope, known: projects.sorted())
+        case .team(let name) where !teams.contains(name): throw .unknownName(scope, known: teams.sorted())
+        default: break
+        }
+        guard event.hasDaily || event.hasWeekly else { throw .noLimit }
+        for (name, limit) in [
+            ("daily", event.hasDaily ? event.daily : nil), ("weekly", event.hasWeekly ? event.weekly : nil),
+        ] {
+            if let limit, limit.nanos <= 0 { throw .limitNotPositive(name) }
+        }
+        guard !event.levels.isEmpty, event.levels.count <= mostLevels,
+            event.levels.allSatisfy({ (1...highestLevel).contains($0) })
+        else { throw .badLevels(event.levels) }
+        guard zip(event.levels, event.levels.dropFirst()).allSatisfy({ $0 < $1 }) else {
+            throw .badLevels(event.levels)
+        }
+        guard BusinessCalendar(event.zone) != nil else { throw .unknownZone(event.zone) }
+        return scope
+    }
+}
+
+/// Why a threshold is refused.
+package enum ThresholdRejection: Error, Hashable, Sendable {
+    case unknownScope(String)
+    case unknownName(CostScope, known: [String])
+    case noLimit
+    case limitNotPositive(String)
+    case badLevels([UInt32])
+    case unknownZone(String)
+    case noThreshold(CostScope)
+}
+
+extension ThresholdRejection: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .unknownScope(let kind): "scope: \"\(kind)\" is none of project, team and organisation"
+        case .unknownName(let scope, let known):
+            "there is no \(scope.kind) \"\(scope.name)\" (there are: \(known.prefix(8).joined(separator: ", "))): add it with `finops \(scope.kind) add`"
+        case .noLimit: "a threshold needs a limit: give --daily, --weekly or both"
+        case .limitNotPositive(let field): "--\(field): the limit must be greater than 0"
+        case .badLevels(let levels):
+            "--levels: \(levels.map(String.init).joined(separator: ",")) is not 1 to \(ThresholdRegister.mostLevels) different per cents from 1 to \(ThresholdRegister.highestLevel); write them like 80,100"
+        case .unknownZone(let zone): "--zone: the system knows no time zone \"\(zone)\"; write it like Asia/Seoul"
+        case .noThreshold(let scope):
+            "there is no threshold for \(scope.kind) \(scope.name): `finops threshold list` shows which there are"
+        }
+    }
+}

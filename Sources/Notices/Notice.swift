@@ -1,0 +1,98 @@
+package import EventLog
+package import FinOps
+
+/// One message, as the facts it tells; how they are worded is the renderers' business.
+package struct Notice: Sendable {
+    /// Of the notification, the same for every attempt: repeats are recognised by it.
+    package var id: String
+    /// Where it goes, such as `slack` or `mail-en`.
+    package var destination: String
+    /// At least one, the most urgent first.
+    package var facts: [Fact]
+    /// Facts about the same subjects that waited for this message and are not told one by one.
+    package var heldBack: Int
+    /// An earlier attempt may have arrived: the message says so.
+    package var mayRepeat: Bool
+    /// When it was composed.
+    package var at: Timestamp
+
+    package init(
+        id: String, destination: String, facts: [Fact], heldBack: Int = 0, mayRepeat: Bool = false, at: Timestamp
+    ) {
+        self.id = id
+        self.destination = destination
+        self.facts = facts
+        self.heldBack = heldBack
+        self.mayRepeat = mayRepeat
+        self.at = at
+    }
+
+    /// Something that is told.
+    package struct Fact: Sendable {
+        /// What kind of item asked for it: `NotificationQueued.kind`.
+        package var kind: FactKind
+        /// The event it tells; nil for a test or a canary.
+        package var event: FinOpsEvent?
+        /// Of that event; `.start` where there is none.
+        package var position: Position
+        /// When the log took it.
+        package var recorded: Timestamp
+
+        package init(kind: FactKind, event: FinOpsEvent?, position: Position, recorded: Timestamp) {
+            self.kind = kind
+            self.event = event
+            self.position = position
+            self.recorded = recorded
+        }
+    }
+}
+
+/// Where links of a message lead, and how its times are written.
+package struct NoticeSettings: Sendable {
+    /// What stands before `/projects/…`, without a slash at its end.
+    package var consoleURL: String
+    /// IANA name of the business zone, for times that have no zone of their own.
+    package var zone: String
+
+    package init(consoleURL: String, zone: String) {
+        self.consoleURL = consoleURL
+        self.zone = zone
+    }
+}
+
+/// Takes a message to the other side, once.
+package protocol NoticeDelivering: Sendable {
+    /// Never throws: what goes wrong is an outcome.
+    func deliver(_ notice: Notice) async -> DeliveryOutcome
+}
+
+/// What became of one attempt.
+package enum DeliveryOutcome: Sendable, Hashable {
+    /// The other side said that it has it; its words, free of secrets.
+    case delivered(answer: String)
+    case failed(DeliveryFailure)
+}
+
+/// Why an attempt did not succeed, as far as known.
+package struct DeliveryFailure: Sendable, Hashable {
+    /// throttled, unreachable, timed-out, refused, not-authorised, misconfigured, unavailable.
+    package var code: String
+    /// For people; free of secrets.
+    package var message: String
+    /// It may have been delivered all the same: nothing was heard after it was handed over.
+    package var isUncertain: Bool
+    /// Whether the same again may succeed.
+    package var isRetriable: Bool
+    /// What the other side asked to wait, in seconds.
+    package var retryAfterSeconds: Int64?
+
+    package init(
+        code: String, message: String, isUncertain: Bool = false, isRetriable: Bool, retryAfterSeconds: Int64? = nil
+    ) {
+        self.code = code
+        self.message = message
+        self.isUncertain = isUncertain
+        self.isRetriable = isRetriable
+        self.retryAfterSeconds = retryAfterSeconds
+    }
+}
