@@ -24,17 +24,18 @@ struct Answering {
 
     /// Opens the projections; waits for a running pipeline to reach the head first. An empty log has an empty answer.
     /// - Throws: `CommandFailure` with `tryAgain` if there is a log but nothing was made of it yet.
-    static func open(_ options: AnswerOptions) async throws -> Answering {
+    static func open(_ options: AnswerOptions, about subject: AnswerSubject = .costs) async throws -> Answering {
         let directory = try options.global.initialisedDirectory()
         let log = try LogView(directory)
-        let head = options.noWait ? try log.head() : try PipelineWait(directory: directory, log: log).run()
+        let wait = PipelineWait(directory: directory, log: log, reactors: subject.reactors)
+        let head = options.noWait ? try log.head() : try wait.run()
         let configuration = try Configuration.load(directory)
         do {
             let reader = try ProjectionReader(path: directory.currentProjection)
             // Days of another zone than the configured one are figures that will change.
             let isStale =
                 try reader.zone != configuration.zone
-                || log.hasFigures(after: reader.checkpoint.position, through: head)
+                || log.hasOther(than: subject.irrelevant, after: reader.checkpoint.position, through: head)
             return Answering(
                 directory: directory, reader: reader, clock: try PipelineClock.load(from: directory),
                 currency: configuration.currency, rates: try ExchangeRates(configuration), quiet: options.global.quiet,
@@ -135,6 +136,24 @@ struct Answering {
     }
 }
 
+/// What an answer is about: which stages it waits for, and what cannot change it.
+enum AnswerSubject {
+    case costs, alerts, notifications
+
+    /// Each after those it builds on.
+    var reactors: [String] {
+        switch self {
+        case .costs: ["attributor"]
+        case .alerts: ["attributor", "threshold-watcher"]
+        case .notifications: ["attributor", "threshold-watcher", "notifier"]
+        }
+    }
+
+    var irrelevant: Set<EventType> {
+        self == .costs ? EventCatalogue.stageLife.union(EventCatalogue.deliveries) : EventCatalogue.stageLife
+    }
+}
+
 extension ExchangeRates {
     /// - Throws: `CommandFailure` for a rate of `config.yaml` that is none.
     init(_ configuration: Configuration) throws {
@@ -166,16 +185,15 @@ struct LogView {
     /// `.start` before there is a log.
     func head() throws -> Position { try scanner?.head() ?? .start }
 
-    /// Whether an event of that span could change a figure: any but those of the life of the stages, of which a clean stop
-    /// leaves some behind the projections.
-    func hasFigures(after position: Position, through head: Position) throws -> Bool {
+    /// Whether that span has an event of any other type: of these a clean stop leaves some behind the projections.
+    func hasOther(than irrelevant: Set<EventType>, after position: Position, through head: Position) throws -> Bool {
         guard let scanner else { return false }
         var position = position
         while position < head {
             let page = try scanner.read(after: position, limit: Self.pageEvents)
             guard page.scannedThrough > position else { return false }
             let events = page.events.prefix { $0.position <= head }
-            if events.contains(where: { !EventCatalogue.stageLife.contains($0.event.type) }) { return true }
+            if events.contains(where: { !irrelevant.contains($0.event.type) }) { return true }
             position = page.scannedThrough
         }
         return false

@@ -105,7 +105,7 @@ enum CostDocument {
     }
 
     /// For people: cents are enough, but nothing that was spent looks like nothing. Half-even, on decimal digits.
-    private static func rounded(_ nanos: Int128) -> String {
+    static func rounded(_ nanos: Int128) -> String {
         let exact = DecimalText(value: nanos, exponent: -9)
         for scale in [-2, -4, -9] {
             guard let whole = exact.rounded(toScale: scale) else { break }

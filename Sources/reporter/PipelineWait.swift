@@ -4,23 +4,27 @@ import JSON
 import Projections
 import Runtime
 
-/// Gives a running pipeline up to five seconds to attribute and project what is in the log. Without one it waits for
+/// Gives a running pipeline up to five seconds to react to what is in the log and to project it. Without one it waits for
 /// nothing: the answer then says how far behind it is.
 struct PipelineWait {
     let directory: StateDirectory
     let log: LogView
+    /// The stages whose findings belong to the answer, each after those it builds on.
+    let reactors: [String]
 
     private static let limitMicroseconds: Int64 = 5_000_000
     private static let pauseMicroseconds: UInt32 = 10_000
 
     /// - Returns: the head that the answer is measured against.
     func run() throws -> Position {
-        let asked = try log.head()
-        guard asked > .start, consumed("projector") != nil else { return asked }
+        var head = try log.head()
+        guard head > .start, consumed("projector") != nil else { return head }
         let deadline = wallTime().microseconds + Self.limitMicroseconds
-        while let handled = consumed("attributor"), handled < asked, wallTime().microseconds < deadline { pause() }
-        // What the attributor made of it is in the log by now, and belongs to the answer.
-        let head = try log.head()
+        for reactor in reactors {
+            while let handled = consumed(reactor), handled < head, wallTime().microseconds < deadline { pause() }
+            // What it made of it is in the log by now, and belongs to the answer.
+            head = try log.head()
+        }
         while wallTime().microseconds < deadline {
             guard try !projections(have: head), consumed("projector") != nil else { break }
             pause()

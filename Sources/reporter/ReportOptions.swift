@@ -25,8 +25,8 @@ struct AnswerOptions: ParsableArguments {
     var format: OutputFormat { global.json ? .json : jsonl ? .jsonl : csv ? .csv : .table }
 }
 
-/// What costs are asked for.
-struct SelectionOptions: ParsableArguments {
+/// Which days are asked for.
+struct DayOptions: ParsableArguments {
     @Option(name: .customLong("from"), help: "First day, such as 2026-11-16.")
     var from: String?
 
@@ -35,6 +35,51 @@ struct SelectionOptions: ParsableArguments {
 
     @Option(name: .customLong("last"), help: "Days, weeks or months up to today: 30d, 4w, 3m.")
     var last: String?
+
+    /// - Returns: nil if no day was named.
+    func days(today: Day) throws -> ClosedRange<Day>? {
+        if let last {
+            guard from == nil, to == nil else { throw ValidationError("give --last or --from and --to, not both") }
+            return try Self.span(last, today: today)
+        }
+        guard let from else {
+            guard to == nil else { throw ValidationError("--to needs --from") }
+            return nil
+        }
+        let first = try day(from)
+        let end = try to.map(day) ?? max(today, first)
+        guard first <= end else { throw ValidationError("--from \(first) is after --to \(end)") }
+        return first...end
+    }
+
+    private func day(_ text: String) throws -> Day {
+        guard let day = Day(text) else { throw ValidationError("\"\(text)\" is not a day such as 2026-11-20") }
+        return day
+    }
+
+    /// What a text such as `30d` means.
+    static func span(_ text: String, today: Day) throws -> ClosedRange<Day> {
+        guard let count = Int(text.dropLast()), (1...10_000).contains(count) else { throw badSpan(text) }
+        switch text.last {
+        case "d": return today.advanced(by: 1 - count)...today
+        case "w": return today.advanced(by: 1 - 7 * count)...today
+        case "m":
+            let (year, month, day) = today.civil
+            let index = year * 12 + month - 1 - count
+            // The 31st of a shorter month is its successor's first: the span is never longer than asked.
+            return Day(year: index / 12, month: index % 12 + 1, day: day).advanced(by: 1)...today
+        default: throw badSpan(text)
+        }
+    }
+
+    private static func badSpan(_ text: String) -> ValidationError {
+        ValidationError("\"\(text)\" is not a span such as 30d, 4w or 3m")
+    }
+}
+
+/// What costs are asked for.
+struct SelectionOptions: ParsableArguments {
+    @OptionGroup var days: DayOptions
 
     @Option(name: .customLong("basis"), help: "metered, billed, estimated or best.")
     var basis = CostQuery.Basis.best
@@ -77,7 +122,8 @@ struct SelectionOptions: ParsableArguments {
     }
 
     func query(by: [CostDimension], _ answering: Answering) throws -> CostQuery {
-        var query = answering.query(by: by, try days(today: answering.today))
+        let today = answering.today
+        var query = answering.query(by: by, try days.days(today: today) ?? DayOptions.span("30d", today: today))
         query.basis = basis
         let filters: [CostDimension: String?] = [
             .team: team, .project: project, .key: key, .model: model, .provider: provider, .account: account,
@@ -85,44 +131,6 @@ struct SelectionOptions: ParsableArguments {
         ]
         query.filters = filters.compactMapValues(\.self)
         return query
-    }
-
-    private func days(today: Day) throws -> ClosedRange<Day> {
-        if let last {
-            guard from == nil, to == nil else { throw ValidationError("give --last or --from and --to, not both") }
-            return try span(last, today: today)
-        }
-        guard let from else {
-            guard to == nil else { throw ValidationError("--to needs --from") }
-            return try span("30d", today: today)
-        }
-        let first = try day(from)
-        let end = try to.map(day) ?? max(today, first)
-        guard first <= end else { throw ValidationError("--from \(first) is after --to \(end)") }
-        return first...end
-    }
-
-    private func day(_ text: String) throws -> Day {
-        guard let day = Day(text) else { throw ValidationError("\"\(text)\" is not a day such as 2026-11-20") }
-        return day
-    }
-
-    private func span(_ text: String, today: Day) throws -> ClosedRange<Day> {
-        guard let count = Int(text.dropLast()), (1...10_000).contains(count) else { throw Self.badSpan(text) }
-        switch text.last {
-        case "d": return today.advanced(by: 1 - count)...today
-        case "w": return today.advanced(by: 1 - 7 * count)...today
-        case "m":
-            let (year, month, day) = today.civil
-            let index = year * 12 + month - 1 - count
-            // The 31st of a shorter month is its successor's first: the span is never longer than asked.
-            return Day(year: index / 12, month: index % 12 + 1, day: day).advanced(by: 1)...today
-        default: throw Self.badSpan(text)
-        }
-    }
-
-    private static func badSpan(_ text: String) -> ValidationError {
-        ValidationError("\"\(text)\" is not a span such as 30d, 4w or 3m")
     }
 }
 

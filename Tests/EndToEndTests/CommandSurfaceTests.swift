@@ -64,11 +64,14 @@ import Testing
         #expect(costs["as_of"]?["position"]?.integer != nil)
         for command in [
             "reporter costs --by team,model \(days)", "reporter costs --by day,key \(days) --csv", "reporter summary",
-            "reporter runs", "reporter recent", "reporter audit", "reporter unattributed",
+            "reporter runs", "reporter recent", "reporter audit", "reporter unattributed", "reporter alerts",
+            "reporter notifications",
         ] {
             #expect(!(try await text(installation, command).standardOutput.isEmpty), "\(command)")
         }
-        for command in ["reporter runs", "reporter summary", "reporter audit"] {
+        for command in [
+            "reporter runs", "reporter summary", "reporter audit", "reporter alerts", "reporter notifications",
+        ] {
             #expect(try await json(installation, command)["as_of"] != nil, "\(command)")
         }
     }

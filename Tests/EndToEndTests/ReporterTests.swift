@@ -26,7 +26,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "summary", "costs --by team", "recent", "runs", "audit", "unattributed", "restatements",
+        "summary", "costs --by team", "recent", "runs", "audit", "unattributed", "restatements", "alerts",
+        "notifications",
         "explain --from 2026-11-21 --to 2026-11-21",
     ])
     func everyAnswerCarriesPositionFreshnessAndZone(_ line: String) async throws {

@@ -108,6 +108,12 @@ package enum EventCatalogue {
     /// The life of the stages, which no figure depends on.
     package static let stageLife: Set<EventType> = ["stage.ready", "stage.exited"]
 
+    /// What a notifier says about its messages by itself: no figure and no administration depends on it.
+    package static let deliveries: Set<EventType> = [
+        "notification.queued", "notification.started", "notification.delivered", "notification.failed",
+        "notification.abandoned", "notification.dropped",
+    ]
+
     /// What the log accepts.
     package static let knownTypes = Set(entries.map(\.type))
 

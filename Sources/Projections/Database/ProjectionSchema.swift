@@ -4,7 +4,7 @@
 /// 64-bit sums hold any total: `units` reaches its end at 9 × 10¹⁸ units, `nanos` after 9 × 10⁹ cells. Both are linear in
 /// the cells, so they come out the same whatever the order and batching. `STRICT` refuses a sum that left the integers.
 enum ProjectionSchema {
-    static let version: Int64 = 2
+    static let version: Int64 = 3
 
     static let tables = """
         CREATE TABLE checkpoint(
@@ -108,6 +108,42 @@ enum ProjectionSchema {
             stage TEXT NOT NULL, position INTEGER NOT NULL, stream TEXT NOT NULL, type TEXT NOT NULL,
             attempts INTEGER NOT NULL, error TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
             changed INTEGER NOT NULL, PRIMARY KEY (stage, position)) STRICT, WITHOUT ROWID;
+        \(alertTables)
+        """
+
+    /// What was found about costs and about the pipeline itself, and what was told of it.
+    private static let alertTables = """
+        CREATE TABLE alerts(
+            position INTEGER PRIMARY KEY, time INTEGER NOT NULL, scope TEXT NOT NULL, name TEXT NOT NULL, team TEXT,
+            window_kind TEXT NOT NULL, first_day TEXT NOT NULL, window_start INTEGER NOT NULL,
+            window_end INTEGER NOT NULL, zone TEXT NOT NULL, level INTEGER NOT NULL, limit_cost INTEGER NOT NULL,
+            cost INTEGER NOT NULL, currency TEXT NOT NULL, basis TEXT NOT NULL, cause_position INTEGER NOT NULL,
+            usage_through INTEGER NOT NULL, previous INTEGER NOT NULL, forecast INTEGER NOT NULL, cause_provider TEXT,
+            cause_account TEXT, cause_provider_project TEXT, cause_key TEXT, cause_model TEXT, cause_cost INTEGER,
+            cause_growth INTEGER, cleared_position INTEGER, cleared INTEGER, cleared_reason TEXT, cleared_cost INTEGER,
+            acknowledged INTEGER, acknowledged_by TEXT) STRICT;
+        CREATE INDEX alerts_by_window ON alerts(scope, name, window_kind, first_day, level);
+        CREATE TABLE snoozes(
+            scope TEXT NOT NULL, name TEXT NOT NULL, until INTEGER NOT NULL, position INTEGER NOT NULL,
+            PRIMARY KEY (scope, name)) STRICT, WITHOUT ROWID;
+        CREATE TABLE conditions(
+            kind TEXT NOT NULL, subject TEXT NOT NULL, since INTEGER NOT NULL, detail TEXT NOT NULL, raised INTEGER,
+            ended INTEGER, ending TEXT, position INTEGER NOT NULL,
+            PRIMARY KEY (kind, subject, since)) STRICT, WITHOUT ROWID;
+        CREATE TABLE notification_items(
+            destination TEXT NOT NULL, item TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+            cause INTEGER NOT NULL, queued INTEGER NOT NULL, state TEXT NOT NULL, notification TEXT, told INTEGER,
+            position INTEGER NOT NULL, PRIMARY KEY (destination, item)) STRICT, WITHOUT ROWID;
+        CREATE INDEX notification_items_by_cause ON notification_items(cause);
+        CREATE INDEX notification_items_by_notification ON notification_items(destination, notification);
+        CREATE TABLE notifications(
+            destination TEXT NOT NULL, notification TEXT NOT NULL, attempt INTEGER NOT NULL,
+            items INTEGER NOT NULL DEFAULT 0, kinds TEXT NOT NULL DEFAULT '', held_back INTEGER NOT NULL DEFAULT 0,
+            uncertain INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL, started INTEGER, ended INTEGER,
+            milliseconds INTEGER, answer TEXT, code TEXT, message TEXT, retriable INTEGER, retry_at INTEGER,
+            reason TEXT, position INTEGER NOT NULL,
+            PRIMARY KEY (destination, notification, attempt)) STRICT, WITHOUT ROWID;
+        CREATE INDEX notifications_by_position ON notifications(position);
         """
 
     /// The sums of a rollup, in the order of `RollupSums`.
@@ -163,7 +199,9 @@ enum ProjectionSchema {
         ("unpriced", "provider, model, account, day"), ("teams", "team"), ("projects", "project"),
         ("api_keys", "provider, provider_key_id"), ("provider_projects", "provider, provider_project"),
         ("connections", "provider, account"), ("cron_logs", "run"), ("audit_log", "position"), ("stages", "position"),
-        ("dead_letters", "stage, position"),
+        ("dead_letters", "stage, position"), ("alerts", "position"), ("snoozes", "scope, name"),
+        ("conditions", "kind, subject, since"), ("notification_items", "destination, item"),
+        ("notifications", "destination, notification, attempt"),
     ]
 }
 

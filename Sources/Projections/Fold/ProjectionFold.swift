@@ -114,11 +114,25 @@ final class ProjectionFold {
         case .secretStored(let message): try apply(message, context)
         case .secretRemoved(let message): try apply(message, context)
         case .secretUsed(let message): try apply(message, context)
-        case .thresholdSet, .thresholdRemoved, .thresholdCrossed, .thresholdCleared, .alertAcknowledged, .alertSnoozed,
-            .conditionRaised, .conditionEnded, .channelSet, .channelRemoved, .channelScheduleSet, .notificationQueued,
-            .notificationStarted, .notificationDelivered, .notificationFailed, .notificationAbandoned,
-            .notificationRetried, .notificationSkipped, .notificationDropped:
-            break
+        case .thresholdSet(let message): try apply(message, context)
+        case .thresholdRemoved(let message): try apply(message, context)
+        case .thresholdCrossed(let message): try apply(message, context)
+        case .thresholdCleared(let message): try apply(message, context)
+        case .alertAcknowledged(let message): try apply(message, context)
+        case .alertSnoozed(let message): try apply(message, context)
+        case .conditionRaised(let message): try apply(message, context)
+        case .conditionEnded(let message): try apply(message, context)
+        case .channelSet(let message): try apply(message, context)
+        case .channelRemoved(let message): try apply(message, context)
+        case .channelScheduleSet(let message): try apply(message, context)
+        case .notificationQueued(let message): try apply(message, context)
+        case .notificationStarted(let message): try apply(message, context)
+        case .notificationDelivered(let message): try apply(message, context)
+        case .notificationFailed(let message): try apply(message, context)
+        case .notificationAbandoned(let message): try apply(message, context)
+        case .notificationRetried(let message): try apply(message, context)
+        case .notificationSkipped(let message): try apply(message, context)
+        case .notificationDropped(let message): try apply(message, context)
         }
     }
 

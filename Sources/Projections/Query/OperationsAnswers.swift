@@ -155,9 +155,14 @@ extension ProjectionReader {
         }
     }
 
-    private func rows<Row>(_ sql: String, _ values: [SQLValue] = [], _ row: (Statement) -> Row) throws -> [Row] {
+    func rows<Row>(_ sql: String, _ values: [SQLValue] = [], _ row: (Statement) -> Row) throws -> [Row] {
         try read { connection in try Statement(connection, sql).rows(values, row) }
     }
+}
+
+extension Statement {
+    /// A time in microseconds, if there is one.
+    func instant(_ column: Int32) -> Timestamp? { optionalInteger(column).map { Timestamp(microseconds: $0) } }
 }
 
 extension RunEntry {
@@ -171,8 +176,8 @@ extension RunEntry {
     init(row: Statement) {
         self.init(
             run: row.text(0), provider: row.text(1), account: row.text(2), kind: row.text(3), fromDay: row.text(4),
-            toDay: row.text(5), state: row.text(6), started: row.optionalInteger(7).map { Timestamp(microseconds: $0) },
-            ended: row.optionalInteger(8).map { Timestamp(microseconds: $0) }, rows: row.integer(9),
+            toDay: row.text(5), state: row.text(6), started: row.instant(7), ended: row.instant(8),
+            rows: row.integer(9),
             recorded: row.integer(10), restated: row.integer(11), requests: row.integer(12), retries: row.integer(13),
             notes: row.text(14), code: row.optionalText(15), message: row.optionalText(16),
             keyMask: row.optionalText(17), position: row.integer(18))
