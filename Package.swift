@@ -153,7 +153,7 @@ let package = Package(
         tests("StagesTests", ["EventLog", "FinOps", "JSON", "Stages", logging]),
         tests(
             "RuntimeTests", ["EventLog", "JSON", "Messaging", "Runtime", argumentParser, logging, serviceLifecycle]),
-        tests("EndToEndTests", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage"]),
+        tests("EndToEndTests", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", protobuf]),
     ],
     swiftLanguageModes: [.v6]
 )

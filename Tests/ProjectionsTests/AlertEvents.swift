@@ -1,4 +1,5 @@
 import FinOps
+import SwiftProtobuf
 
 /// Alerts and messages as the tests of the projections write them.
 enum AlertEvents {

@@ -1,5 +1,6 @@
 import EventLog
 import FinOps
+import SwiftProtobuf
 import Testing
 
 @testable import Projections
