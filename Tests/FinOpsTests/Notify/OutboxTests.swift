@@ -1,0 +1,329 @@
+import EventLog
+import FinOps
+import SwiftProtobuf
+import Testing
+
+@Suite struct OutboxTests {
+    // MARK: One message an hour about a subject
+
+    @Test func aCrossingIsSentAtOnce() throws {
+        var scene = OutboxScene()
+        #expect(scene.next(at: 0).isIdle)
+        let item = scene.crossed("search", at: 1)
+        #expect(try scene.deliver(at: 1) == [item])
+        #expect(scene.next(at: 2).isIdle && scene.outbox.depth == 0)
+    }
+
+    @Test func whatComesWithinTheHourWaitsAndIsToldTogetherAndCounted() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", 50, at: 0)
+        try scene.deliver(at: 0)
+        scene.crossed("search", 80, at: 10)
+        let newest = scene.crossed("search", 100, at: 20)
+        #expect(scene.next(at: 20).waitsUntil == 60)
+        let plan = try scene.start(at: 60)
+        #expect(plan.told.map(\.id) == [newest] && plan.heldBack == 1 && plan.items.count == 2)
+    }
+
+    @Test func anotherSubjectDoesNotWait() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", at: 0)
+        try scene.deliver(at: 0)
+        scene.crossed("search", 100, at: 1)
+        let other = scene.crossed("chat", at: 1)
+        #expect(try scene.deliver(at: 1) == [other])
+    }
+
+    @Test func levelsReachedTogetherAreOneFact() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", 80, at: 0)
+        let newest = scene.crossed("search", 100, at: 0)
+        let plan = try scene.start(at: 0)
+        #expect(plan.told.map(\.id) == [newest] && plan.heldBack == 1)
+    }
+
+    @Test func collectionFailuresShareOneHourWhateverTheAccount() throws {
+        var scene = OutboxScene("mail-ko")
+        scene.set(["mail-ko"])
+        scene.collectionFailed(at: 0)
+        try scene.deliver(at: 0)
+        scene.collectionFailed("other", at: 5)
+        scene.collectionFailed("acme", at: 10)
+        let last = scene.collectionFailed("acme", at: 15)
+        #expect(scene.next(at: 59).waitsUntil == 60)
+        let plan = try scene.start(at: 60)
+        #expect(plan.told.count == 2 && plan.heldBack == 1 && plan.told.last?.id == last)
+    }
+
+    @Test func aClearingOfWhatWasToldIsNotKeptBack() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", at: 0)
+        try scene.deliver(at: 0)
+        let clearing = scene.cleared("search", at: 1)
+        #expect(try scene.deliver(at: 1) == [clearing])
+    }
+
+    @Test func aCrossingTakenBackBeforeItWasToldIsDroppedWithItsClearing() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", 80, at: 0)
+        try scene.deliver(at: 0)
+        let crossing = scene.crossed("search", 100, at: 1)
+        let clearing = scene.cleared("search", 100, at: 2)
+        #expect(scene.next(at: 2).dropped == [crossing, clearing])
+        scene.settle(at: 2)
+        let again = scene.crossed("search", 100, at: 3)
+        #expect(try scene.deliver(at: 60) == [again])
+    }
+
+    @Test func aClockThatWasSetBackKeepsNothingWaiting() throws {
+        var scene = OutboxScene(settings: .init())
+        scene.crossed("search", at: 600)
+        try scene.deliver(at: 600)
+        let item = scene.crossed("search", 100, at: 30)
+        #expect(try scene.deliver(at: 30) == [item])
+    }
+
+    // MARK: What people want
+
+    @Test func aSnoozeDelaysAndAnEndedOneDoesNot() throws {
+        var scene = OutboxScene()
+        scene.snooze("search", until: 90, at: 0)
+        scene.crossed("search", 100, at: 1)
+        let other = scene.crossed("chat", at: 1)
+        #expect(try scene.deliver(at: 1) == [other])
+        #expect(scene.next(at: 2).waitsUntil == 90)
+        scene.snooze("search", until: 0, at: 5)
+        #expect(scene.next(at: 5).plan != nil)
+    }
+
+    @Test func whatSomebodyLooksAfterIsDroppedAndWhatFollowsIsTold() throws {
+        var scene = OutboxScene()
+        scene.snooze("search", until: 90, at: 0)
+        let old = scene.crossed("search", 80, at: 1)
+        scene.acknowledge("search", at: 2)
+        let new = scene.crossed("search", 100, at: 3)
+        #expect(scene.next(at: 3).dropped == [old])
+        scene.settle(at: 3)
+        #expect(try scene.deliver(at: 90) == [new])
+    }
+
+    @Test func quietHoursOverMidnightKeepAllButTheUrgent() throws {
+        var scene = OutboxScene()
+        scene.schedule(quiet: (22 * 60, 7 * 60))
+        scene.crossed("search", 80, at: 60)
+        #expect(scene.next(at: 60).waitsUntil == 7 * 60)
+        #expect(scene.next(at: 23 * 60).waitsUntil == 31 * 60)
+        let urgent = scene.crossed("chat", 100, at: 61)
+        #expect(try scene.deliver(at: 61) == [urgent])
+        #expect(try scene.deliver(at: 7 * 60).count == 1)
+    }
+
+    @Test func aDigestGathersUntilItsTime() throws {
+        var scene = OutboxScene()
+        scene.schedule(digest: 9 * 60)
+        scene.crossed("search", 80, at: 60)
+        scene.crossed("chat", 80, at: 120)
+        #expect(scene.next(at: 120).waitsUntil == 9 * 60)
+        #expect(try scene.deliver(at: 9 * 60).count == 2)
+        scene.crossed("mail", 80, at: 9 * 60 + 1)
+        #expect(scene.next(at: 10 * 60).waitsUntil == 33 * 60)
+    }
+
+    @Test func aTestWaitsForNothing() throws {
+        var scene = OutboxScene()
+        scene.schedule(quiet: (0, 600), digest: 700)
+        scene.crossed("search", 80, at: 1)
+        let test = scene.tested(at: 2)
+        #expect(try scene.deliver(at: 2) == [test])
+    }
+
+    @Test func aChannelThatIsGoneHasNothingToTell() throws {
+        var scene = OutboxScene()
+        let failing = scene.crossed("search", at: 0)
+        try scene.fail(at: 0)
+        let waiting = scene.crossed("chat", at: 0)
+        scene.remove(at: 1)
+        #expect(scene.next(at: 1).dropped == [failing])
+        scene.settle(at: 1)
+        #expect(scene.next(at: 1).dropped == [waiting])
+        scene.settle(at: 1)
+        #expect(scene.next(at: 1).isIdle && scene.outbox.depth == 0)
+    }
+
+    @Test func theCanaryFliesOnceADayAtNine() throws {
+        var scene = OutboxScene()
+        #expect(scene.outbox.canary(at: OutboxScene.at(600)) == nil)
+        scene.schedule(canary: true, at: 10)
+        #expect(scene.outbox.canary(at: OutboxScene.at(539)) == nil)
+        let canary = try #require(scene.outbox.canary(at: OutboxScene.at(540)))
+        #expect(canary.item == "canary-2026-11-20")
+        scene.outbox.evolve(.notificationQueued(canary), at: OutboxScene.at(540))
+        #expect(scene.outbox.canary(at: OutboxScene.at(1_000)) == nil)
+        #expect(scene.outbox.canary(at: OutboxScene.at(1_980))?.item == "canary-2026-11-21")
+    }
+
+    @Test func aCanaryAskedForInTheAfternoonFliesTomorrow() {
+        var scene = OutboxScene()
+        scene.schedule(canary: true, at: 900)
+        #expect(scene.outbox.canary(at: OutboxScene.at(901)) == nil)
+        #expect(scene.outbox.canary(at: OutboxScene.at(1_980)) != nil)
+        var errors = OutboxScene("sentry")
+        errors.schedule(canary: true, at: 10)
+        #expect(errors.outbox.canary(at: OutboxScene.at(600)) == nil)
+    }
+
+    // MARK: Failing and trying again
+
+    @Test func aFailedMessageIsTriedAgainAsItWasBeforeAnythingNewer() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", at: 0)
+        let first = try scene.fail(at: 0)
+        scene.crossed("chat", at: 0)
+        let wait = try #require(scene.next(at: 0).waitsUntil)
+        #expect((0.8...1.2).contains(wait * 60))
+        let second = try scene.start(at: wait)
+        #expect(second.notification == first.notification && second.items == first.items)
+        #expect(second.attempt == 2 && !second.isUncertain)
+    }
+
+    @Test func waitsGrowUpToFiveMinutes() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", at: 0)
+        var minutes = 0.0
+        for seconds in [1.0, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
+            try scene.fail(at: minutes)
+            let until = try #require(scene.next(at: minutes).waitsUntil)
+            let waited = (until - minutes) * 60
+            #expect((seconds * 0.79...seconds * 1.21).contains(waited), "\(waited)")
+            minutes = until
+        }
+    }
+
+    @Test func whatTheOtherSideAskedForIsWaitedForEvenByATest() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", at: 0)
+        try scene.fail(at: 0, code: "throttled", retryAfter: 30)
+        scene.tested(at: 0.1)
+        #expect(scene.next(at: 0.1).waitsUntil == 0.5)
+    }
+
+    @Test func aTestHurriesWhatFailed() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", at: 0)
+        try scene.fail(at: 0)
+        try scene.fail(at: 1)
+        scene.tested(at: 1)
+        #expect(try scene.start(at: 1).attempt == 3)
+    }
+
+    @Test func aNewSettingOfTheChannelHurriesWhatFailed() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", at: 0)
+        try scene.fail(at: 0)
+        #expect(scene.next(at: 0).plan == nil)
+        scene.set(["slack"], at: 0)
+        #expect(scene.next(at: 0).plan != nil)
+    }
+
+    @Test func aFailedTestIsNotRepeated() throws {
+        var scene = OutboxScene()
+        let test = scene.tested(at: 0)
+        try scene.fail(at: 0)
+        #expect(scene.next(at: 0).dropped == [test])
+    }
+
+    @Test func anAttemptWithoutAnOutcomeIsUncertainFromThenOn() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", at: 0)
+        let first = try scene.start(at: 0)
+        // Nobody noted what became of it.
+        let second = try scene.fail(at: 1)
+        #expect(second.isUncertain && second.notification == first.notification && second.attempt == 2)
+        #expect(try scene.start(at: 2).isUncertain)
+    }
+
+    @Test func aTimeOutAfterItWasHandedOverIsUncertain() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", at: 0)
+        try scene.fail(at: 0, code: "timed-out", uncertain: true)
+        #expect(try scene.start(at: 1).isUncertain)
+    }
+
+    @Test func afterADayItIsADeadLetterAndTheRestGoesOn() throws {
+        var scene = OutboxScene(settings: .init(giveUpAfterSeconds: 3_600, paceMicroseconds: 0))
+        scene.crossed("search", at: 0)
+        let plan = try scene.fail(at: 0)
+        let newer = scene.crossed("chat", at: 1)
+        try scene.fail(at: 59)
+        #expect(scene.next(at: 200).plan?.attempt == 3, "an old one gets its chance before it is given up")
+        try scene.fail(at: 200)
+        guard case .abandon(let letter) = scene.next(at: 200) else {
+            Issue.record("not given up")
+            return
+        }
+        #expect(letter.notification == plan.notification && letter.attempts == 3 && letter.reason.contains("no"))
+        scene.settle(at: 200)
+        #expect(scene.outbox.deadLetters == 1)
+        #expect(try scene.deliver(at: 200) == [newer])
+    }
+
+    @Test func whatCannotSucceedIsGivenUpAtOnceAndNobodyWaitsForIt() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", at: 0)
+        try scene.fail(at: 0, code: "refused", retriable: false)
+        scene.settle(at: 0)
+        #expect(scene.outbox.deadLetters == 1)
+        let next = scene.crossed("search", 100, at: 1)
+        #expect(try scene.deliver(at: 1) == [next])
+    }
+
+    @Test func aRetriedDeadLetterGoesFirstWithItsOldName() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", at: 0)
+        let plan = try scene.fail(at: 0, retriable: false)
+        scene.settle(at: 0)
+        scene.crossed("chat", at: 1)
+        scene.retry(plan.notification, at: 2)
+        let again = try scene.start(at: 2)
+        #expect(again.notification == plan.notification && again.attempt == 2 && again.items == plan.items)
+        #expect(scene.outbox.deadLetters == 0)
+    }
+
+    @Test func aSkippedDeadLetterIsForgotten() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", at: 0)
+        let plan = try scene.fail(at: 0, retriable: false)
+        scene.settle(at: 0)
+        scene.outbox.evolve(.notificationSkipped(.with { $0.notification = plan.notification }), at: OutboxScene.at(1))
+        #expect(scene.outbox.deadLetters == 0 && scene.next(at: 1).isIdle)
+    }
+
+    // MARK: Many at once
+
+    @Test func aThousandCrossingsAreFewMessages() throws {
+        var scene = OutboxScene(settings: .init())
+        let items = (0..<1_000).map { scene.crossed("p\($0)", 100, at: 0) }
+        var told: [String] = []
+        var minutes = 0.0
+        var messages = 0
+        while scene.outbox.depth > 0 {
+            told += try scene.deliver(at: minutes)
+            messages += 1
+            if let until = scene.next(at: minutes).waitsUntil {
+                #expect((until - minutes) * 60 > 0.99, "a second between two messages")
+                minutes = until
+            }
+        }
+        #expect(told == items && messages == 5)
+    }
+
+    @Test func namesAreTheSameAgainAndNeverTheSameForTwo() throws {
+        var scene = OutboxScene()
+        scene.crossed("search", at: 0)
+        #expect(scene.next(at: 0).plan?.notification == scene.next(at: 5).plan?.notification)
+        var other = OutboxScene("mail-ko")
+        other.set(["mail-ko"])
+        other.crossed("search", at: 0)
+        #expect(scene.next(at: 0).plan?.notification != other.next(at: 0).plan?.notification)
+    }
+}
