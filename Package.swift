@@ -11,6 +11,8 @@ let strict: [SwiftSetting] = [
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -47,6 +49,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -106,9 +109,8 @@ let package = Package(
         program(
             "ingest-openai",
             [
-                "EventLog", "FinOps", "JSON", "Messaging", "Providers", "Runtime", "Secret", "Stages", "Storage",
-                "Transfer",
-                "Vault", argumentParser, logging, serviceLifecycle,
+                "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Providers", "Runtime", "Secret", "Stages",
+                "Storage", "Transfer", "Vault", argumentParser, hummingbird, logging, serviceLifecycle,
             ]),
         program(
             "attributor",
@@ -125,7 +127,10 @@ let package = Package(
             ]),
         program(
             "sandbox",
-            ["CSandboxTrace", "EventLog", "JSON", "Runtime", argumentParser, hummingbird, logging, serviceLifecycle]),
+            [
+                "CSandboxTrace", "EventLog", "JSON", "Runtime", argumentParser, hummingbird, logging, nioCore, nioPosix,
+                serviceLifecycle,
+            ]),
         .target(name: "CSandboxTrace", exclude: ["azure-llm-conv-2023.csv"]),
         program(
             "benchmarks",

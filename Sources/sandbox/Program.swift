@@ -7,7 +7,8 @@ import Runtime
 struct Sandbox: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sandbox",
-        abstract: "Stands in for OpenAI's organization APIs on loopback, serving a real trace as one week's usage.",
+        abstract:
+            "Stands in for OpenAI's organization APIs, Slack and a mailbox on loopback, with a real trace as usage.",
         discussion: """
             The rule that makes a week of the trace is written at the type Week. Examples:
               sandbox serve --port 8080

@@ -7,6 +7,8 @@ struct Installation: Sendable {
     let root: URL
     let sandbox: RunningProgram
     let address: String
+    /// Of the sandbox's mailbox: `smtp://127.0.0.1:…`.
+    let mailbox: String
     /// What every program of it is told besides.
     var environment: [String: String] = [:]
 
@@ -29,18 +31,22 @@ struct Installation: Sendable {
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
         defer { remove(root) }
         try Data(adminKey.utf8).write(to: root.appending(path: "key"))
-        let portFile = root.appending(path: "address")
+        let portFiles = ["address", "mailbox"].map { root.appending(path: $0) }
         let sandbox = try RunningProgram(
             "sandbox",
-            ["serve", "--lifeline", "--port-file", portFile.path, "--key-file", root.appending(path: "key").path]
-                + arguments + (followsClock ? ["--dir", root.appending(path: "state").path] : []), scratch: scratch,
+            [
+                "serve", "--lifeline", "--port-file", portFiles[0].path, "--smtp-port", "0", "--smtp-port-file",
+                portFiles[1].path, "--key-file", root.appending(path: "key").path,
+            ] + arguments + (followsClock ? ["--dir", root.appending(path: "state").path] : []), scratch: scratch,
             lifeline: true)
         defer { sandbox.send(SIGKILL) }
         try await eventually("the sandbox answers: \(sandbox.standardErrorSoFar)") {
-            sandbox.hasEnded || FileManager.default.fileExists(atPath: portFile.path)
+            sandbox.hasEnded || portFiles.allSatisfy { FileManager.default.fileExists(atPath: $0.path) }
         }
-        let address = try String(contentsOf: portFile, encoding: .utf8).trimmingCharacters(in: .newlines)
-        let installation = Installation(root: root, sandbox: sandbox, address: address)
+        let addresses = try portFiles.map {
+            try String(contentsOf: $0, encoding: .utf8).trimmingCharacters(in: .newlines)
+        }
+        let installation = Installation(root: root, sandbox: sandbox, address: addresses[0], mailbox: addresses[1])
         do { try await body(installation) } catch {
             await installation.endStragglers()
             throw error
@@ -150,11 +156,20 @@ extension Installation {
     }
 
     private func curl(_ arguments: [String]) async throws -> JSONValue {
+        try JSONValue.parse(try await said(by: "/usr/bin/curl", ["-sS", "-g"] + arguments))
+    }
+
+    /// What a program of the system writes.
+    /// - Throws: when it ends with another code than 0.
+    func said(by path: String, _ arguments: [String]) async throws -> String {
         let output = scratch.appending(path: UUID().uuidString)
-        let child = try ChildProcess(
-            .init(path: "/usr/bin/curl", arguments: ["-sS", "-g", "-o", output.path] + arguments))
-        guard await child.waitForExit().isSuccess else { throw Unexpected("curl \(arguments) failed") }
-        return try JSONValue.parse(try String(contentsOf: output, encoding: .utf8))
+        let descriptor = open(output.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Unexpected("cannot write \(output.path)") }
+        defer { close(descriptor) }
+        let child = try ChildProcess(.init(path: path, arguments: arguments, standardOutput: descriptor))
+        let exit = await child.waitForExit()
+        guard exit.isSuccess else { throw Unexpected("\(path) \(arguments): \(exit)") }
+        return try String(contentsOf: output, encoding: .utf8)
     }
 }
 

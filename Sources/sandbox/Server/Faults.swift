@@ -21,13 +21,18 @@ struct Fault: Sendable {
         case changedBucket = "changed-bucket"
         case currency
         case credit
+        /// Any answer, by `code` and `text`.
+        case reply
+        /// The connection ends without an answer.
+        case cut
 
         /// What the answer has wrong; nil for a fault of the transport or a refusal.
         var twist: Provider.Twist? { Provider.Twist(rawValue: rawValue) }
     }
 
     let kind: Kind
-    /// A part of the paths it applies to; nil for every path of the provider.
+    /// A part of the paths it applies to; nil for every path of the provider. The moments of a mail's delivery are paths,
+    /// too: `MailSession.Moment`.
     var path: String?
     /// How many more requests it applies to.
     var times = 1
@@ -35,6 +40,12 @@ struct Fault: Sendable {
     var retryAfter: Int?
     /// For `timeout` and `slow`: milliseconds until an answer.
     var delayMilliseconds: Int64?
+    /// For `reply`: the status of HTTP or SMTP.
+    var code: Int?
+    /// For `reply`: the answer's words.
+    var text: String?
+    /// Whether a receiver keeps the message that meets it; if not said, those that meet `timeout`, `slow` and `cut` are.
+    var kept: Bool?
 
     /// Reads what `POST /sandbox/faults` takes; nil names no kind that there is.
     init?(_ json: JSONValue) {
@@ -44,9 +55,12 @@ struct Fault: Sendable {
         times = json["times"]?.integer.map { Int(clamping: $0) } ?? 1
         retryAfter = json["retry_after"]?.integer.map { Int(clamping: $0) }
         delayMilliseconds = json["delay_ms"]?.integer
+        code = json["code"]?.integer.map { Int(clamping: $0) }
+        text = json["text"]?.string
+        kept = json["kept"]?.bool
     }
 
-    /// Reads `KIND[,path=…][,times=N][,retry_after=SECONDS][,delay_ms=N]`.
+    /// Reads `KIND[,path=…][,times=N][,retry_after=SECONDS][,delay_ms=N][,code=N][,text=…][,kept=0|1]`.
     init?(argument: String) {
         let parts = argument.split(separator: ",")
         guard let kind = parts.first.flatMap({ Kind(rawValue: String($0)) }) else { return nil }
@@ -56,9 +70,12 @@ struct Fault: Sendable {
             guard sides.count == 2 else { return nil }
             switch (sides[0], Int64(sides[1])) {
             case ("path", _): path = String(sides[1])
+            case ("text", _): text = String(sides[1])
             case ("times", let number?): times = Int(clamping: number)
             case ("retry_after", let number?): retryAfter = Int(clamping: number)
             case ("delay_ms", let number?): delayMilliseconds = number
+            case ("code", let number?): code = Int(clamping: number)
+            case ("kept", let number?): kept = number != 0
             default: return nil
             }
         }
@@ -73,11 +90,15 @@ struct Fault: Sendable {
         }
     }
 
+    /// Whether a receiver keeps the message although its sender hears nothing good of it.
+    var keepsMessage: Bool { kept ?? [.timeout, .slow, .cut].contains(kind) }
+
     var json: JSONValue {
         [
             "kind": .string(kind.rawValue), "path": JSONValue(path), "times": .integer(times),
             "retry_after": retryAfter.map { .integer($0) } ?? .null,
-            "delay_ms": delayMilliseconds.map { .integer($0) } ?? .null,
+            "delay_ms": delayMilliseconds.map { .integer($0) } ?? .null, "code": code.map { .integer($0) } ?? .null,
+            "text": JSONValue(text), "kept": kept.map { .bool($0) } ?? .null,
         ]
     }
 }
@@ -111,13 +132,20 @@ actor Control {
         self.outages = outages
     }
 
-    /// The fault that meets a request at this time, used up by it.
+    /// The fault that meets a request to the provider at this time, used up by it.
     func fault(forPath path: String, now: Int64) -> Fault? {
         if outages.contains(where: { $0.span.contains(now) }) {
             outageAnswers += 1
             return Fault(argument: outageAnswers.isMultiple(of: 2) ? "429" : "500")
         }
-        guard let place = faults.firstIndex(where: { $0.path.map(path.contains) ?? true }) else { return nil }
+        return fault { $0.map(path.contains) ?? true }
+    }
+
+    /// The fault that meets a message on its way to a receiver, used up by it: only one that names such a path.
+    func fault(forReceiver path: String) -> Fault? { fault { $0.map(path.contains) ?? false } }
+
+    private func fault(where applies: (String?) -> Bool) -> Fault? {
+        guard let place = faults.firstIndex(where: { applies($0.path) }) else { return nil }
         let fault = faults[place]
         faults[place].times -= 1
         if faults[place].times <= 0 { faults.remove(at: place) }

@@ -7,6 +7,7 @@ extension SandboxServer {
     /// - `GET|POST|DELETE /sandbox/faults`: what will go wrong · add to it · nothing more.
     /// - `GET|DELETE /sandbox/requests`: what the provider has been asked, without keys.
     /// - `GET /sandbox/expected?from&to[&by=project,model][&zone][&at]`: what a pipeline must come to.
+    /// - `GET|DELETE /sandbox/slack`, `…/mail`, `…/sentry`: what arrived there, and what was turned away · forget it.
     /// - `GET|PUT /sandbox/clock`: the time that decides what is published; `{"now":"2026-11-12T00:00:00Z"}` fixes it.
     func respondToControl(_ request: Request) async throws -> Response {
         switch (request.method, request.uri.path) {
@@ -30,8 +31,16 @@ extension SandboxServer {
             }
             await clock.set(.fixed(now))
             return json(["now": .integer(now)])
-        default: return json(["error": "no such path"], 404)
+        default: return await receiver(request) ?? json(["error": "no such path"], 404)
         }
+    }
+
+    private func receiver(_ request: Request) async -> Response? {
+        guard let receiver = Inbox.Receiver(rawValue: String(request.uri.path.dropFirst("/sandbox/".count))) else {
+            return nil
+        }
+        if request.method == .delete { await receivers.inbox.clear(receiver) }
+        return json(await receivers.inbox.document(receiver))
     }
 
     private func expected(_ request: Request) async -> Response {
@@ -52,7 +61,7 @@ extension SandboxServer {
         return try JSONValue.parse(Array(buffer.readableBytesView))
     }
 
-    private func json(_ value: JSONValue, _ status: Int = 200) -> Response {
+    func json(_ value: JSONValue, _ status: Int = 200) -> Response {
         Response(
             status: .init(code: status), headers: [.contentType: "application/json"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: value.text + "\n")))

@@ -1,20 +1,35 @@
 import Foundation
 import Hummingbird
 import JSON
+import NIOCore
 import ServiceLifecycle
 
-/// Answers the provider's paths as the provider would, and `/sandbox/…` for whoever drives it.
+/// What a request comes with: its connection, too, which a fault may cut.
+struct SandboxContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    let channel: any Channel
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = CoreRequestContextStorage(source: source)
+        channel = source.channel
+    }
+}
+
+/// Answers the provider's paths as the provider would, takes in what is sent to people, and has `/sandbox/…` for whoever
+/// drives it.
 struct SandboxServer: Sendable {
     let provider: Provider
     let clock: SandboxClock
     let control: Control
+    let receivers: Receivers
     /// What opens the organisation's APIs; any key beginning with `sk-proj-` opens the legacy one.
     let adminKey: String
     /// Buckets a page has at most, whatever is asked for.
     var mostBuckets = Int.max
 
-    @Sendable func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+    @Sendable func respond(to request: Request, context: SandboxContext) async throws -> Response {
         if request.uri.path.hasPrefix("/sandbox/") { return try await respondToControl(request) }
+        if let response = try await respondToSender(request, context) { return response }
         let now = await clock.now
         let fault = await control.fault(forPath: request.uri.path, now: now)
         let answer: ProviderAnswer
@@ -40,6 +55,8 @@ struct SandboxServer: Sendable {
         case .notFound: throw .notFound(request.uri.path)
         case .tooManyRequests: throw .tooManyRequests(retryAfter: fault?.retryAfter)
         case .serverError: throw .serverError
+        case .reply:
+            return ProviderAnswer(html: fault?.text ?? "", status: fault?.code ?? 500)
         case .html: return ProviderAnswer(html: "<html><body><h1>502 Bad Gateway</h1></body></html>", status: 502)
         default: break
         }

@@ -6,15 +6,31 @@ import Runtime
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Serves until SIGTERM, or until its lifeline ends.", discussion: "Example: sandbox serve --port 8080")
+        abstract: "Serves until SIGTERM, or until its lifeline ends.",
+        discussion: """
+            Besides the provider it has a Slack webhook (/slack/T1/B1/anything), an SMTP mailbox on a port of its own,
+            Resend (/resend) and Sentry (/api/1/envelope/); what arrived is shown by /inbox, /sandbox/slack and
+            /sandbox/mail. Example: sandbox serve --port 8080 --smtp-port 2525
+            """)
 
     @OptionGroup var options: ProviderOptions
     @Option(help: "The port on 127.0.0.1; 0 lets the system choose.") var port = 0
     @Option(help: ArgumentHelp("Write the address there when ready.", valueName: "file")) var portFile: String?
+    @Option(help: "The SMTP mailbox's port on 127.0.0.1; 0 lets the system choose. There is none, if not given.")
+    var smtpPort: Int?
+    @Option(help: ArgumentHelp("Write the mailbox's address there when ready.", valueName: "file"))
+    var smtpPortFile: String?
+    @Option(help: ArgumentHelp("Keep what arrives there, too, as a page and documents.", valueName: "folder"))
+    var inbox: String?
+    @Flag(help: "Turn away more than a message a second for each Slack webhook, as Slack does.") var slackLimit = false
     @Option(help: ArgumentHelp("Read the admin key from there.", valueName: "file")) var keyFile: String?
     @Option(help: "Follow the clock of this state directory, as a demo runs it.") var dir: String?
     @Option(help: "Stand still at this RFC 3339 time.") var now: String?
-    @Option(help: "KIND[,path=…][,times=N][,retry_after=SECONDS][,delay_ms=N]; may be given several times.")
+    @Option(
+        help: """
+            KIND[,path=…][,times=N][,retry_after=SECONDS][,delay_ms=N][,code=N][,text=…][,kept=0|1], such as
+            429,path=/slack/ or reply,path=/smtp/rcpt,code=550; may be given several times.
+            """)
     var fault: [Fault] = []
     @Option(help: "FROM/TO: between these times of its clock every request fails; may be given several times.")
     var outage: [Outage] = []
@@ -25,15 +41,22 @@ struct Serve: AsyncParsableCommand {
     static let exampleKey = "sk-admin-sandbox-EXAMPLE"
 
     func run() async throws {
+        let clock = SandboxClock(try clockSource())
+        let control = Control(faults: fault, outages: outage)
+        let inbox = Inbox(clock: clock, folder: inbox.map { URL(fileURLWithPath: $0) })
         let server = SandboxServer(
-            provider: try options.provider(), clock: SandboxClock(try clockSource()),
-            control: Control(faults: fault, outages: outage), adminKey: try adminKey(),
+            provider: try options.provider(), clock: clock, control: control,
+            receivers: Receivers(inbox: inbox, pace: slackLimit ? .init() : nil), adminKey: try adminKey(),
             mostBuckets: max(1, pageLimit ?? .max))
         if lifeline { Self.stopWhenStandardInputEnds() }
-        let portFile = portFile
+        let (portFile, smtpPortFile) = (portFile, smtpPortFile)
+        let mail = smtpPort.map { port in
+            MailServer(port: port, inbox: inbox, control: control) { Self.announce($0, in: smtpPortFile) }
+        }
         let application = Application(
-            responder: CallbackResponder<BasicRequestContext>(callback: server.respond),
+            responder: CallbackResponder<SandboxContext>(callback: server.respond),
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port), serverName: nil),
+            services: mail.map { [$0] } ?? [],
             onServerRunning: { channel in
                 guard let port = channel.localAddress?.port else { return }
                 Self.announce("http://127.0.0.1:\(port)", in: portFile)
