@@ -41,6 +41,7 @@ let package = Package(
         .executable(name: "projector", targets: ["projector"]),
         .executable(name: "ingest-openai", targets: ["ingest-openai"]),
         .executable(name: "attributor", targets: ["attributor"]),
+        .executable(name: "threshold-watcher", targets: ["threshold-watcher"]),
         .executable(name: "reporter", targets: ["reporter"]),
         .executable(name: "finops", targets: ["finops"]),
         .executable(name: "sandbox", targets: ["sandbox"]),
@@ -85,7 +86,7 @@ let package = Package(
         library("Notices", ["EventLog", "FinOps", "JSON"]),
         library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps"]),
         library("Providers", ["EventLog", "FinOps", "JSON", "Secret", "Transfer"]),
-        library("Stages", ["EventLog", "FinOps", "Notices", logging]),
+        library("Stages", ["EventLog", "FinOps", "JSON", "Notices", logging]),
         library(
             "Runtime",
             [
@@ -114,6 +115,12 @@ let package = Package(
             ]),
         program(
             "attributor",
+            [
+                "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Stages", "Storage", argumentParser, logging,
+                serviceLifecycle,
+            ]),
+        program(
+            "threshold-watcher",
             [
                 "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Stages", "Storage", argumentParser, logging,
                 serviceLifecycle,

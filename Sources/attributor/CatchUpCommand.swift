@@ -6,7 +6,6 @@ import Logging
 import Runtime
 import Stages
 import Storage
-import Synchronization
 
 /// Handles everything there is and ends.
 struct CatchUpCommand: CancellableCommand {
@@ -31,25 +30,6 @@ struct CatchUpCommand: CancellableCommand {
                 now: { clock.now() }, onProgress: { progress.set($0) })
             try await attributor.catchUp()
         }
-        try report(progress.value)
+        if options.json { try Output.line(progress.value.json.text) }
     }
-
-    private func report(_ progress: Attributor.Progress) throws {
-        if options.json {
-            let document: JSONValue = [
-                "position": .integer(progress.checkpoint.value), "head": .integer(progress.head.value),
-                "parked": .integer(progress.parked),
-            ]
-            try Output.line(document.text)
-        }
-    }
-}
-
-/// What was reported last.
-private final class LatestProgress: Sendable {
-    private let latest = Mutex(Attributor.Progress(checkpoint: .start, head: .start, parked: 0))
-
-    var value: Attributor.Progress { latest.withLock { $0 } }
-
-    func set(_ progress: Attributor.Progress) { latest.withLock { $0 = progress } }
 }

@@ -54,7 +54,9 @@ private struct Finding {
 }
 
 private struct Examination {
-    private static let programs = ["event-log", "projector", "ingest-openai", "attributor", "reporter"]
+    private static let programs = [
+        "event-log", "projector", "ingest-openai", "attributor", "threshold-watcher", "reporter",
+    ]
     private static let freeBytes: UInt64 = 1 << 30
 
     let directory: StateDirectory

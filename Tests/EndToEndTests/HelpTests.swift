@@ -3,7 +3,9 @@ import JSON
 import Testing
 
 @Suite struct HelpTests {
-    @Test(arguments: ["event-log", "projector", "ingest-openai", "attributor", "reporter", "finops", "sandbox"])
+    @Test(arguments: [
+        "event-log", "projector", "ingest-openai", "attributor", "threshold-watcher", "reporter", "finops", "sandbox",
+    ])
     func everyCommandShowsAnExampleOfItself(_ program: String) async throws {
         let scratch = FileManager.default.temporaryDirectory.appending(path: "help-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)

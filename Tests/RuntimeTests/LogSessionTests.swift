@@ -40,7 +40,7 @@ import Testing
             try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: true)
             let programs = [
                 "event-log": Self.eventLog, "attributor": Self.catchUp("attributor"),
-                "projector": Self.catchUp("projector"),
+                "threshold-watcher": Self.catchUp("threshold-watcher"), "projector": Self.catchUp("projector"),
             ]
             for (name, text) in programs {
                 try text.write(toFile: "\(bin)/\(name)", atomically: true, encoding: .utf8)
@@ -67,7 +67,8 @@ import Testing
             }
             #expect(head == .start)
             #expect(!FileLock.isHeld(path: directory.logLock))
-            #expect(text(directory.run + "/caught-up") == "attributor catch-up\nprojector catch-up\n")
+            let caughtUp = ["attributor", "threshold-watcher", "projector"].map { "\($0) catch-up\n" }
+            #expect(text(directory.run + "/caught-up") == caughtUp.joined())
         }
     }
 

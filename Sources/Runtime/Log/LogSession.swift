@@ -2,8 +2,12 @@ package import EventLog
 
 /// A one-shot command's way to the log: the running `event-log` of a directory, or one started for the occasion.
 package enum LogSession {
+    /// In the order in which one works on what the other appended.
+    private static let catchingUp = ["attributor", "threshold-watcher", "projector"]
+
     /// Runs `body` with the log of a directory. If nobody serves the log, `event-log` runs as a child meanwhile, and what
-    /// was appended is attributed and projected before it is stopped, so that a report is fresh without `finops up`.
+    /// was appended is attributed, watched and projected before it is stopped, so that a report is fresh without
+    /// `finops up`.
     /// - Parameters:
     ///   - catchesUp: false for the programs that do the catching up themselves.
     ///   - programs: where the programs lie; beside the running one unless a test says otherwise.
@@ -34,8 +38,7 @@ package enum LogSession {
             // Also after a failure: what was appended before it is in the log.
             if catchesUp, await keeper.hasStarted {
                 try await keeper.ensureServing()
-                try await keeper.catchUp("attributor")
-                try await keeper.catchUp("projector")
+                for program in catchingUp { try await keeper.catchUp(program) }
             }
             await connection.close()
             await keeper.stop()

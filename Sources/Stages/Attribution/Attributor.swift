@@ -27,22 +27,6 @@ package actor Attributor {
         }
     }
 
-    /// How far it is.
-    package struct Progress: Hashable, Sendable {
-        /// Everything up to here has been handled, durably.
-        package var checkpoint: Position
-        /// The log's head as far as known.
-        package var head: Position
-        /// Events that were put aside.
-        package var parked: Int
-
-        package init(checkpoint: Position, head: Position, parked: Int) {
-            self.checkpoint = checkpoint
-            self.head = head
-            self.parked = parked
-        }
-    }
-
     /// What it reacts to.
     package static let types: Set<EventType> = Directory.types.union([
         "usage.recorded", "usage.restated", "usage.repriced", "bill.recorded", "bill.restated", "processing.retried",
@@ -58,16 +42,15 @@ package actor Attributor {
     private let now: @Sendable () -> Timestamp
     private let pause: @Sendable (Duration) async throws -> Void
     private let logger: Logger
-    private let onProgress: @Sendable (Progress) -> Void
-    private let writer: AttributorWriter
+    private let onProgress: @Sendable (ReactorProgress) -> Void
+    private let writer: ReactorWriter
     private let settlement: DaySettlement
 
     private var memory = AttributorMemory()
     /// Days to be settled at a moment: when their bill falls due, or when usage has changed long enough ago.
     private var waiting: [AccountDay: Timestamp] = [:]
     private var lastUsage: (stream: StreamName, day: AccountDay?) = ("", nil)
-    private var isBusy = false
-    private var turns: [CheckedContinuation<Void, Never>] = []
+    private var turns = Turns()
 
     private var checkpoint: Position = .start
     private var head: Position = .start
@@ -82,7 +65,7 @@ package actor Attributor {
         store: any EventStore, reader: any EventReader, settings: Settings = Settings(), logger: Logger,
         now: @escaping @Sendable () -> Timestamp,
         pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
-        onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
+        onProgress: @escaping @Sendable (ReactorProgress) -> Void = { _ in }
     ) {
         self.reader = reader
         self.settings = settings
@@ -90,7 +73,7 @@ package actor Attributor {
         self.pause = pause
         self.logger = logger
         self.onProgress = onProgress
-        writer = AttributorWriter(store: store, pause: pause, logger: logger)
+        writer = ReactorWriter(stage: Self.stage, store: store, pause: pause, logger: logger)
         settlement = DaySettlement(reader: reader, force: settings.force)
     }
 
@@ -140,7 +123,7 @@ package actor Attributor {
     }
 
     private func report() {
-        onProgress(Progress(checkpoint: checkpoint, head: max(head, checkpoint), parked: memory.parking.count))
+        onProgress(ReactorProgress(checkpoint: checkpoint, head: max(head, checkpoint), parked: memory.parking.count))
     }
 
     /// Days whose bill was handled before it was due. Nothing remembers them, but they cannot be older than what the log
@@ -156,15 +139,7 @@ package actor Attributor {
 
     /// Batches and the clock take turns: each works over several waits, in which the other must not change what it knows.
     private func takeTurn() async {
-        guard isBusy else {
-            isBusy = true
-            return
-        }
-        await withCheckedContinuation { turns.append($0) }
-    }
-
-    private func endTurn() {
-        if turns.isEmpty { isBusy = false } else { turns.removeFirst().resume() }
+        if !turns.take() { await withCheckedContinuation { turns.wait($0) } }
     }
 
     // MARK: Reacting
@@ -179,7 +154,7 @@ package actor Attributor {
 
     private func handle(_ batch: SubscriptionBatch, settlingAll: Bool = false) async throws {
         await takeTurn()
-        defer { endTurn() }
+        defer { turns.end() }
         head = max(head, batch.head)
         var work = Work()
         for event in batch.events { try await sort(event, into: &work, settlingAll: settlingAll) }
@@ -193,7 +168,7 @@ package actor Attributor {
 
     private func settleDue() async throws {
         await takeTurn()
-        defer { endTurn() }
+        defer { turns.end() }
         let due = dueDays(all: false)
         guard !due.isEmpty else { return }
         var work = Work()

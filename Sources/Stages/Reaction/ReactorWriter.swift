@@ -1,9 +1,10 @@
 import EventLog
 import Logging
 
-/// The attributor's two producers: the reactor's, whose sequence is the checkpoint, and the clock's, for what time alone
-/// brings about. A request that may succeed later is repeated as it is, so that it is written once.
-actor AttributorWriter {
+/// A reactor's two producers: its own, whose sequence is the checkpoint, and the clock's, for what no position asks for. A
+/// request that may succeed later is repeated as it is, so that it is written once.
+actor ReactorWriter {
+    private let stage: String
     private let store: any EventStore
     private let pause: @Sendable (Duration) async throws -> Void
     private let logger: Logger
@@ -16,7 +17,11 @@ actor AttributorWriter {
     /// Then the caller is told: a supervisor starts it again, a one-shot ends with "try again".
     private static let attempts = 60
 
-    init(store: any EventStore, pause: @escaping @Sendable (Duration) async throws -> Void, logger: Logger) {
+    /// - Parameter stage: the reactor's producer; the clock's is `<stage>-clock`.
+    init(
+        stage: String, store: any EventStore, pause: @escaping @Sendable (Duration) async throws -> Void, logger: Logger
+    ) {
+        self.stage = stage
         self.store = store
         self.pause = pause
         self.logger = logger
@@ -24,8 +29,8 @@ actor AttributorWriter {
 
     /// - Returns: the checkpoint.
     func open() async throws -> Position {
-        let reactor = try await store.openSession(ProducerName(Attributor.stage))
-        let clock = try await store.openSession(ProducerName("\(Attributor.stage)-clock"))
+        let reactor = try await store.openSession(ProducerName(stage))
+        let clock = try await store.openSession(ProducerName("\(stage)-clock"))
         (self.reactor, self.clock) = (reactor, clock)
         (reactorSequence, clockSequence) = (reactor.lastSequence, clock.lastSequence)
         return Position(reactor.lastSequence)

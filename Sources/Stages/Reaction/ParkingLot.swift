@@ -38,6 +38,13 @@ struct ParkingLot: Equatable, Sendable {
     /// What was put aside has no part in any fold.
     func excludes(_ position: Position) -> Bool { skipped.contains(position) || stream(of: position) != nil }
 
+    /// Whether an event waits: it was put aside, or one before it in its stream was.
+    func holds(_ event: RecordedEvent) -> Bool {
+        skipped.contains(event.position) || parked[event.stream]?.contains { $0 <= event.position } == true
+    }
+
+    var isEmpty: Bool { parked.isEmpty && skipped.isEmpty }
+
     func stream(of position: Position) -> StreamName? { parked.first { $0.value.contains(position) }?.key }
 
     func isParked(_ stream: StreamName) -> Bool { parked[stream] != nil }
