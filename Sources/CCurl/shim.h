@@ -8,6 +8,8 @@ typedef size_t (*finops_curl_write)(char *bytes, size_t size, size_t count, void
 typedef int (*finops_curl_progress)(void *context, curl_off_t download_total, curl_off_t downloaded,
                                     curl_off_t upload_total, curl_off_t uploaded);
 
+typedef int (*finops_curl_dialogue)(CURL *handle, curl_infotype kind, char *bytes, size_t count, void *context);
+
 static inline CURLcode finops_curl_set_text(CURL *handle, CURLoption option, const char *value) {
   return curl_easy_setopt(handle, option, value);
 }
@@ -52,6 +54,46 @@ static inline CURLcode finops_curl_set_http_only(CURL *handle) {
 #else
   return curl_easy_setopt(handle, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
+}
+
+// The same for mail.
+static inline CURLcode finops_curl_set_mail_only(CURL *handle) {
+#if LIBCURL_VERSION_NUM >= 0x075500
+  return curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+#else
+  return curl_easy_setopt(handle, CURLOPT_PROTOCOLS, (long)(CURLPROTO_SMTP | CURLPROTO_SMTPS));
+#endif
+}
+
+// The others get the mail where one of them is refused. libcurl takes a copy of neither the list nor its lines.
+static inline CURLcode finops_curl_set_recipients(CURL *handle, struct curl_slist *recipients) {
+#if LIBCURL_VERSION_NUM >= 0x080200
+  CURLcode result = curl_easy_setopt(handle, CURLOPT_MAIL_RCPT_ALLOWFAILS, 1L);
+#else
+  CURLcode result = curl_easy_setopt(handle, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
+#endif
+  return result != CURLE_OK ? result : curl_easy_setopt(handle, CURLOPT_MAIL_RCPT, recipients);
+}
+
+static inline CURLcode finops_curl_set_source(CURL *handle, finops_curl_write source, void *context, long count) {
+  CURLcode result = curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
+  if (result == CURLE_OK) result = curl_easy_setopt(handle, CURLOPT_READFUNCTION, source);
+  if (result == CURLE_OK) result = curl_easy_setopt(handle, CURLOPT_READDATA, context);
+  return result != CURLE_OK ? result : curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, (curl_off_t)count);
+}
+
+// Commands and replies as they go by; with a sink, "verbose" prints nothing.
+static inline CURLcode finops_curl_set_dialogue_sink(CURL *handle, finops_curl_dialogue sink, void *context) {
+  CURLcode result = curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, sink);
+  if (result == CURLE_OK) result = curl_easy_setopt(handle, CURLOPT_DEBUGDATA, context);
+  return result != CURLE_OK ? result : curl_easy_setopt(handle, CURLOPT_VERBOSE, 1L);
+}
+
+// Of the requests sent; 0 while none has left this machine.
+static inline long finops_curl_request_bytes(CURL *handle) {
+  long bytes = 0;
+  curl_easy_getinfo(handle, CURLINFO_REQUEST_SIZE, &bytes);
+  return bytes;
 }
 
 static inline long finops_curl_response_code(CURL *handle) {

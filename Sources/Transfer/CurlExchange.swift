@@ -19,7 +19,7 @@ final class CurlExchange {
         let host = try URLHost(request.url)
         let curl = handle.pointer
         curl_easy_reset(curl)  // Options go; the connection and its TLS session stay.
-        let list = try HeaderList(request)
+        let list = try CurlList(headersOf: request)
         try configure(curl, request, host: host, headers: list)
         let result = reason.withUnsafeMutableBufferPointer { buffer in
             finops_curl_set_error_buffer(curl, buffer.baseAddress)
@@ -28,27 +28,24 @@ final class CurlExchange {
             return result
         }
         finops_curl_set_headers(curl, nil)
-        guard result == CURLE_OK else { throw failure(result, host: host.name) }
+        guard result == CURLE_OK else {
+            throw failure(result, host: host.name, wasSent: finops_curl_request_bytes(curl) > 0)
+        }
         return HTTPResponse(status: finops_curl_response_code(curl), headers: headers, body: body)
     }
 
     private func configure(
-        _ curl: UnsafeMutableRawPointer, _ request: HTTPRequest, host: URLHost, headers: borrowing HeaderList
+        _ curl: UnsafeMutableRawPointer, _ request: HTTPRequest, host: URLHost, headers: borrowing CurlList
     ) throws(TransferFailure) {
         let context = Unmanaged.passUnretained(self).toOpaque()
         var results = [
             finops_curl_set_http_only(curl),
-            finops_curl_set_text(curl, CURLOPT_URL, request.url),
+            setURL(curl, request),
             finops_curl_set_text(curl, CURLOPT_CUSTOMREQUEST, request.method),
             finops_curl_set_text(curl, CURLOPT_USERAGENT, settings.userAgent),
             finops_curl_set_text(curl, CURLOPT_ACCEPT_ENCODING, ""),
-            finops_curl_set_number(curl, CURLOPT_NOSIGNAL, 1),
             finops_curl_set_number(curl, CURLOPT_FOLLOWLOCATION, 0),
-            finops_curl_set_number(curl, CURLOPT_SSL_VERIFYPEER, 1),
-            finops_curl_set_number(curl, CURLOPT_SSL_VERIFYHOST, 2),
             finops_curl_set_number(curl, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS)),
-            finops_curl_set_number(curl, CURLOPT_CONNECTTIMEOUT, settings.connectSeconds),
-            finops_curl_set_number(curl, CURLOPT_TIMEOUT, settings.totalSeconds),
             finops_curl_set_number(curl, CURLOPT_LOW_SPEED_LIMIT, settings.lowSpeedBytesPerSecond),
             finops_curl_set_number(curl, CURLOPT_LOW_SPEED_TIME, settings.lowSpeedSeconds),
             finops_curl_set_headers(curl, headers.list),
@@ -56,7 +53,7 @@ final class CurlExchange {
             finops_curl_set_header_sink(curl, takeHeader, context),
             finops_curl_set_progress(curl, checkProgress, context),
         ]
-        if let bundle = settings.caBundle { results.append(finops_curl_set_text(curl, CURLOPT_CAINFO, bundle)) }
+        results += settings.apply(to: curl)
         if host.isLoopback {
             results.append(finops_curl_set_text(curl, CURLOPT_PROXY, ""))
         } else if let proxy = settings.proxy {
@@ -70,6 +67,11 @@ final class CurlExchange {
                 .invalidRequest, curlCode: Int(refused.rawValue), message: "libcurl refuses an option: \(text(refused))"
             )
         }
+    }
+
+    private func setURL(_ curl: UnsafeMutableRawPointer, _ request: HTTPRequest) -> CURLcode {
+        guard let path = request.secretPath else { return finops_curl_set_text(curl, CURLOPT_URL, request.url) }
+        return path.withCString(after: request.url) { finops_curl_set_text(curl, CURLOPT_URL, $0) }
     }
 
     fileprivate func take(body bytes: UnsafeRawBufferPointer) -> Int {
@@ -98,7 +100,7 @@ final class CurlExchange {
 
     fileprivate var shallStop: Bool { cancelled.isRaised }
 
-    private func failure(_ result: CURLcode, host: String) -> TransferFailure {
+    private func failure(_ result: CURLcode, host: String, wasSent: Bool) -> TransferFailure {
         let detail = reason.withUnsafeBufferPointer { buffer in
             buffer.first == 0 ? text(result) : String(cString: buffer.baseAddress!)
         }
@@ -120,7 +122,8 @@ final class CurlExchange {
             case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: (.invalidRequest, "the address is not usable")
             default: (.other, "the request to \(host) failed")
             }
-        return TransferFailure(kind, curlCode: Int(result.rawValue), message: "\(what): \(detail)")
+        return TransferFailure(
+            kind, curlCode: Int(result.rawValue), message: "\(what): \(detail)", requestWasSent: wasSent)
     }
 
     private func text(_ code: CURLcode) -> String { String(cString: curl_easy_strerror(code)) }

@@ -7,6 +7,8 @@ package struct HTTPRequest: Sendable {
     package var method: String
     /// `http://` or `https://`; no part of it may be secret, since failures name its host.
     package var url: String
+    /// Comes behind `url`, for services whose address is the credential.
+    package var secretPath: Secret?
     /// Without the authorisation. A control character in one is refused before anything is sent.
     package var headers: [HTTPHeader]
     /// nil for a request that anybody may make.
@@ -15,11 +17,12 @@ package struct HTTPRequest: Sendable {
     package var body: [UInt8]?
 
     package init(
-        method: String = "GET", url: String, headers: [HTTPHeader] = [], authorization: Authorization? = nil,
-        body: [UInt8]? = nil
+        method: String = "GET", url: String, secretPath: Secret? = nil, headers: [HTTPHeader] = [],
+        authorization: Authorization? = nil, body: [UInt8]? = nil
     ) {
         self.method = method
         self.url = url
+        self.secretPath = secretPath
         self.headers = headers
         self.authorization = authorization
         self.body = body

@@ -25,11 +25,14 @@ package struct TransferFailure: Error, Hashable, Sendable, CustomStringConvertib
     package let curlCode: Int
     /// What happened and with which host, for people.
     package let message: String
+    /// At least a part of the request left this machine, so that the server may have acted on it.
+    package let requestWasSent: Bool
 
-    package init(_ kind: Kind, curlCode: Int = 0, message: String) {
+    package init(_ kind: Kind, curlCode: Int = 0, message: String, requestWasSent: Bool = false) {
         self.kind = kind
         self.curlCode = curlCode
         self.message = message
+        self.requestWasSent = requestWasSent
     }
 
     package var code: String { kind.rawValue }

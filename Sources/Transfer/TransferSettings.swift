@@ -1,3 +1,5 @@
+import CCurl
+
 /// Bounds and routes of a transport. Times are real seconds: a scaled clock does not make sockets faster.
 package struct TransferSettings: Hashable, Sendable {
     /// For the name, the connection and TLS together.
@@ -18,4 +20,18 @@ package struct TransferSettings: Hashable, Sendable {
     package var userAgent = "finops"
 
     package init() {}
+}
+
+extension TransferSettings {
+    /// What holds for every protocol: an end in time, TLS of at least 1.2 and certificates that are verified.
+    func apply(to curl: UnsafeMutableRawPointer) -> [CURLcode] {
+        [
+            finops_curl_set_number(curl, CURLOPT_NOSIGNAL, 1),
+            finops_curl_set_number(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2),
+            finops_curl_set_number(curl, CURLOPT_SSL_VERIFYPEER, 1),
+            finops_curl_set_number(curl, CURLOPT_SSL_VERIFYHOST, 2),
+            finops_curl_set_number(curl, CURLOPT_CONNECTTIMEOUT, connectSeconds),
+            finops_curl_set_number(curl, CURLOPT_TIMEOUT, totalSeconds),
+        ] + (caBundle.map { [finops_curl_set_text(curl, CURLOPT_CAINFO, $0)] } ?? [])
+    }
 }

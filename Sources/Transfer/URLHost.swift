@@ -1,12 +1,13 @@
 /// The host of a URL, as far as routing needs it.
-struct URLHost {
-    let name: String
+package struct URLHost: Hashable, Sendable {
+    package let name: String
 
-    /// - Throws: `TransferFailure` for anything but `http://` and `https://` with a host, and for credentials inside the
-    ///   URL, which would end up in logs.
-    init(_ url: String) throws(TransferFailure) {
-        guard let scheme = ["https://", "http://"].first(where: { url.lowercased().hasPrefix($0) }) else {
-            throw TransferFailure(.invalidRequest, message: "an address begins with https:// or http://")
+    /// - Throws: `TransferFailure` for anything but one of the schemes with a host, and for credentials inside the URL,
+    ///   which would end up in logs.
+    package init(_ url: String, schemes: [String] = ["https://", "http://"]) throws(TransferFailure) {
+        guard let scheme = schemes.first(where: { url.lowercased().hasPrefix($0) }) else {
+            throw TransferFailure(
+                .invalidRequest, message: "an address begins with \(schemes.joined(separator: " or "))")
         }
         let authority = url.dropFirst(scheme.count).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         guard !authority.contains("@") else {
@@ -19,7 +20,7 @@ struct URLHost {
     }
 
     /// Whether it names this machine, to which no proxy leads.
-    var isLoopback: Bool {
+    package var isLoopback: Bool {
         name == "::1" || name.lowercased() == "localhost" || name.lowercased().hasSuffix(".localhost")
             || (name.hasPrefix("127.") && name.split(separator: ".").count == 4)
     }
