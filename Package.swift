@@ -84,6 +84,7 @@ let package = Package(
         library("Transfer", ["CCurl", "Secret"]),
         library("Vault", ["COpenSSL", "Digest", "JSON", "Secret"]),
         library("Notices", ["EventLog", "FinOps", "JSON"]),
+        library("Channels", ["Digest", "EventLog", "FinOps", "JSON", "Notices", "Secret", "Transfer"]),
         library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps"]),
         library("Providers", ["EventLog", "FinOps", "JSON", "Secret", "Transfer"]),
         library("Stages", ["EventLog", "FinOps", "JSON", "Notices", logging]),

@@ -1,0 +1,30 @@
+import Secret
+
+/// Makes the other side's words fit for events and logs: without the channel's secrets, without addresses, short.
+struct Redaction: Sendable {
+    private let secrets: [Secret]
+
+    /// Characters of the other side's words that are kept.
+    private static let textLimit = 200
+
+    init(_ secrets: Secret...) { self.secrets = secrets }
+
+    func callAsFunction(_ words: some Sequence<UInt8>) -> String { self(String(decoding: Array(words), as: UTF8.self)) }
+
+    func callAsFunction(_ words: String) -> String {
+        var text = words
+        for secret in secrets.flatMap(Self.spellings) { text = text.replacing(secret, with: "‹secret›") }
+        let printable = text.split {
+            $0.isWhitespace || $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }
+        }
+        let bare = printable.map { $0.contains("@") ? "‹address›" : String($0) }.joined(separator: " ")
+        return bare.count > Self.textLimit ? String(bare.prefix(Self.textLimit)) + "…" : bare
+    }
+
+    /// The whole and, of a path, the parts that are long enough to be secret.
+    private static func spellings(of secret: Secret) -> [String] {
+        let whole = secret.withUTF8 { String(decoding: $0, as: UTF8.self) }
+        let parts = whole.split(separator: "/").filter { $0.count >= 8 }.map(String.init)
+        return ([whole] + parts).filter { $0.count > 1 }
+    }
+}
