@@ -221,6 +221,8 @@ package struct SecretStore: Sendable {
 package enum SecretPurpose {
     /// A key with which a provider's account is read.
     package static let providerCredential = "provider-credential"
+    /// Where and as whom alerts are sent.
+    package static let notificationChannel = "notification-channel"
     /// Whatever a person put there by hand.
     package static let general = "general"
     /// A name, or which user is which person.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLog
+import FinOps
 import FoundationEssentials
 import Glibc
 import JSON
@@ -164,10 +165,41 @@ private struct Examination {
                     "mappings", prefix: "mapping-",
                     "no key or provider project belongs to a project, so all cost is unattributed",
                     "finops key map --provider openai --provider-key-id ID --project PROJECT \(dir)", reader),
+                try await channelFinding(reader),
             ]
         } catch {
             return [Finding(subject: "log", problem: "\(error)", remedy: logRemedy(error))]
         }
+    }
+
+    /// Limits that nobody would hear of, and channels that nothing could be sent to.
+    private func channelFinding(_ reader: SQLiteEventReader) async throws -> Finding {
+        var finding = Finding(subject: "alert channels")
+        var channels: [ChannelName] = []
+        for name in ChannelName.allCases {
+            guard let channel = try await reader.fold(name.stream, with: ChannelRegister.self).state else { continue }
+            channels.append(name)
+            if try !SecretStore.ids(in: directory.vault).contains(channel.set.secretID) {
+                finding.problem = "the vault does not hold the address and credential of \(name)"
+                finding.remedy = "\(name.setCommand) \(dir)"
+                return finding
+            }
+        }
+        guard !channels.contains(where: \.takesAlerts) else { return finding }
+        if try await isAnyLimitSet(reader) {
+            finding.problem = "limits are set, and no channel tells of what passes them"
+            finding.remedy = "\(ChannelName.slack.setCommand) \(dir)"
+        } else {
+            finding.note = "none, and no limit either"
+        }
+        return finding
+    }
+
+    private func isAnyLimitSet(_ reader: SQLiteEventReader) async throws -> Bool {
+        for found in try await reader.allStreams(prefix: "threshold-") {
+            if try await reader.fold(found.stream, with: AlertRegister.self).state.isArmed { return true }
+        }
+        return false
     }
 
     private func logRemedy(_ error: any Error) -> String {

@@ -36,8 +36,13 @@ import Testing
         let prices = installation.root.appending(path: "prices.json").path
         try #"{"models":[{"provider":"openai","model":"mine","prices":[{"input":"1","output":"2"}]}]}"#
             .write(toFile: prices, atomically: true, encoding: .utf8)
+        let webhook = installation.root.appending(path: "webhook").path
+        try "http://127.0.0.1:9/services/CANARY".write(toFile: webhook, atomically: true, encoding: .utf8)
+        defer { unlink(webhook) }
         let commands = [
             "finops connect openai --name acme --base-url \(installation.address) --key-file \(key)",
+            "finops channel set slack --url-file \(webhook)",
+            "finops channel schedule slack --quiet-hours 22:00-08:00 --digest 09:00",
             "finops team add search", "finops project add chat --team search",
             "finops project add draw --team search",
             "finops key map --provider openai --provider-key-id key_1 --project chat",
@@ -79,7 +84,8 @@ import Testing
     private func inspect(_ installation: Installation, isRunning: Bool) async throws {
         for command in [
             "finops team list", "finops project list", "finops key list", "finops connect list", "finops price list",
-            "finops vault list", "finops person list", "finops dead-letters list", "finops pipeline graph",
+            "finops vault list", "finops channel list", "finops alert list", "finops person list",
+            "finops dead-letters list", "finops pipeline graph",
             "finops pipeline check", "finops config show", "finops config check", "finops doctor", "event-log ls",
             "event-log stats", "event-log verify",
         ] {

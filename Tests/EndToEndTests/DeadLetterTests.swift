@@ -9,17 +9,6 @@ import Testing
 
 /// Events that a program failed on, from the failure to the answer of an administrator.
 @Suite(.serialized) struct DeadLetterTests {
-    /// Puts an event into the log past the commands that would refuse it.
-    private func smuggle(_ event: FinOpsEvent, into stream: StreamName, of installation: Installation) async throws {
-        var random = SystemRandomNumberGenerator()
-        let now = wallTime()
-        let new = event.newEvent(id: .v7(at: now, using: &random), occurred: now)
-        try await LogSession.withLog(StateDirectory(path: installation.directory)) { store in
-            let session = try await store.openSession(ProducerName("smuggler-\(new.id)"))
-            _ = try await store.append(AppendRequest(session: session, sequence: 1, [StreamAppend(stream, [new])]))
-        }
-    }
-
     private func letters(_ installation: Installation, all: Bool = false) async throws -> [JSONValue] {
         let arguments = ["dead-letters", "list", "--json"] + (all ? ["--all"] : [])
         return try await installation.run("finops", arguments: arguments).expecting().json().array ?? []
@@ -47,17 +36,16 @@ import Testing
     @Test(arguments: [false, true])
     func aMappingToAProjectThatIsMissingIsHandledOnceItIsThereAndTriedAgain(_ isRunning: Bool) async throws {
         try await with(pipeline: isRunning) { installation in
-            try await smuggle(
-                Administered.key("key_1", to: "chat"), into: .mapping(provider: "openai"), of: installation)
+            try await installation.smuggle(
+                Administered.key("key_1", to: "chat"), into: .mapping(provider: "openai"))
             try await eventually("it is parked") { try await letters(installation).count == 1 }
             let letter = try #require(try await letters(installation).first)
             #expect(letter["stage"] == "attributor")
             #expect(letter["type"] == "key.mapped")
+            #expect(letter["id"]?.string == "attributor/\(letter["position"]?.text ?? "")")
             #expect(letter["error"]?.string?.contains("chat") == true)
             let position = try #require(letter["position"]?.text)
-            let retry = [
-                "dead-letters", "retry", "--stage", "attributor", "--position", position, "--reason", "try", "--json",
-            ]
+            let retry = ["dead-letters", "retry", "attributor/\(position)", "--reason", "try", "--json"]
 
             // The cause is still there: it is parked again.
             #expect(try await installation.run("finops", arguments: retry).expecting().json()["changed"] == true)
@@ -81,8 +69,8 @@ import Testing
             var recorded = WireUsageRecorded()
             recorded.row = row
             recorded.observed = row.bucketEnd
-            try await smuggle(
-                .usageRecorded(recorded), into: .usage(account: "acme", day: day("2026-11-20")), of: installation)
+            try await installation.smuggle(
+                .usageRecorded(recorded), into: .usage(account: "acme", day: day("2026-11-20")))
             try await eventually("it is listed") { try await letters(installation).count == 1 }
             let letter = try #require(try await letters(installation).first)
             #expect(letter["stage"] == "projector")
@@ -105,6 +93,47 @@ import Testing
             let audit = try await installation.run("reporter", "audit", "--json").expecting().json()
             #expect(audit["audit"]?.array?.contains { $0["reason"] == "no such count" } == true)
             if isRunning { try await installation.allReady() }
+        }
+    }
+
+    private func abandon(_ notification: String, in installation: Installation) async throws {
+        let abandoned = WireNotificationAbandoned.with {
+            ($0.destination, $0.notification, $0.items, $0.attempts) = ("slack", notification, ["crossed-7"], 12)
+            $0.reason = "no_service: the webhook is gone"
+        }
+        try await installation.smuggle(.notificationAbandoned(abandoned), into: .outbox("slack"))
+    }
+
+    @Test func aMessageThatWasGivenUpIsNamedByTheBeginningOfItsIdAndAnsweredOnce() async throws {
+        try await with(pipeline: false) { installation in
+            for notification in ["0f7c-1", "0f7c-2", "9a"] { try await abandon(notification, in: installation) }
+            let listed = try await letters(installation)
+            #expect(listed.map { $0["id"]?.string } == ["slack/0f7c-1", "slack/0f7c-2", "slack/9a"])
+            let letter = try #require(listed.first)
+            #expect(letter["stage"] == "notifier" && letter["destination"] == "slack" && letter["attempts"] == 12)
+            #expect(letter["error"] == "no_service: the webhook is gone" && letter["stream"] == "outbox-slack")
+            #expect(letter["since"]?.string.flatMap(Timestamp.init(rfc3339:)) != nil)
+
+            let unclear = try await installation.run("finops", "dead-letters", "retry", "slack/0f").expecting(1)
+            #expect(unclear.standardError.contains("slack/0f7c-1, slack/0f7c-2"))
+            let unknown = try await installation.run("finops", "dead-letters", "retry", "mail-ko/").expecting(1)
+            #expect(unknown.standardError.contains("finops dead-letters list"))
+
+            let retry = ["dead-letters", "retry", "slack/9", "--reason", "the webhook is back", "--json"]
+            #expect(try await installation.run("finops", arguments: retry).expecting().json()["changed"] == true)
+            #expect(try await installation.run("finops", arguments: retry).expecting().json()["changed"] == false)
+            let skip = ["dead-letters", "skip", "slack/0f7c-1", "--reason", "known by now", "--json"]
+            #expect(try await installation.run("finops", arguments: skip).expecting().json()["changed"] == true)
+            // The other one is the only one that is still open.
+            try await installation.run("finops", "dead-letters", "skip", "slack/0f", "--reason", "too").expecting()
+            #expect(try await letters(installation).isEmpty)
+            let all = try await letters(installation, all: true)
+            #expect(all.map { $0["state"]?.string } == ["skipped", "skipped", "retried"])
+            #expect(all.map { $0["reason"]?.string } == ["known by now", "too", "the webhook is back"])
+            let late = try await installation.run("finops", "dead-letters", "retry", "slack/0f7c-1").expecting(1)
+            #expect(late.standardError.contains("was skipped before"))
+            try await abandon("9a", in: installation)
+            #expect(try await letters(installation).map { $0["id"]?.string } == ["slack/9a"])
         }
     }
 }

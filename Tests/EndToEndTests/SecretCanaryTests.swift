@@ -16,6 +16,7 @@ import Testing
             installation.environment = ["FINOPS_LOG_LEVEL": "debug"]
             try await installation.connect()
             try await putIntoVault(installation)
+            try await setChannels(installation)
             try await mistakeConfiguration(installation)
             try await provoke(installation)
             try await installation.backfill("2026-11-10", "2026-11-10").expecting()
@@ -24,7 +25,10 @@ import Testing
                 try await installation.run("reporter", arguments: command).expecting()
             }
             try await installation.run("finops", "vault", "list", "--json").expecting()
-            try await installation.run("finops", "connect", "list", "--json").expecting()
+            for command in [["connect", "list"], ["channel", "list"], ["alert", "list"], ["dead-letters", "list"]] {
+                try await installation.run("finops", arguments: command + ["--json", "-v"]).expecting()
+                try await installation.run("finops", arguments: command + ["-v"]).expecting()
+            }
             try await installation.run("event-log", "export", "--format", "cloudevents").expecting()
             // Everything that any program has said or written lies below the root.
             for file in try installation.filesHolding(Self.word) { Issue.record("\(file) shows a secret") }
@@ -35,6 +39,27 @@ import Testing
         let file = installation.root.appending(path: "planted")
         try Data(Self.inVault.utf8).write(to: file)
         try await installation.run("finops", "vault", "put", "smtp-password", "--file", file.path).expecting()
+        try FileManager.default.removeItem(at: file)
+    }
+
+    /// A webhook's URL, a password and addresses, right and malformed.
+    private func setChannels(_ installation: Installation) async throws {
+        let file = installation.root.appending(path: "planted")
+        let mail = ["mail", "--smtp", "smtp://127.0.0.1:9", "--user", "me", "--from", "from.\(Self.word)@example.com"]
+        let password = mail + ["--password-file", file.path]
+        let commands: [(text: String, arguments: [String], status: Int32)] = [
+            ("http://127.0.0.1:9/services/\(Self.word)", ["slack", "--url-file", file.path], 0),
+            ("http://example.com/services/\(Self.word)", ["slack", "--url-file", file.path], 64),
+            ("pass-\(Self.word)", password + ["--to", "kim.\(Self.word)@example.com,lee.\(Self.word)@x.org:en"], 0),
+            ("pass-\(Self.word)", password + ["--to", "kim.\(Self.word)@example.com,lee.\(Self.word)"], 64),
+            ("http://\(Self.word)@127.0.0.1:9/42", ["sentry", "--dsn-file", file.path], 0),
+        ]
+        for command in commands {
+            try Data(command.text.utf8).write(to: file)
+            try await installation.run(
+                "finops", arguments: ["channel", "set"] + command.arguments + ["-v"]
+            ).expecting(command.status)
+        }
         try FileManager.default.removeItem(at: file)
     }
 

@@ -9,6 +9,10 @@ package enum AdministrationRejection: Error, Hashable, Sendable {
     case unknownConnection(provider: String, account: String)
     /// Nothing of this position was ever put aside by that stage.
     case notParked(stage: String, position: UInt64)
+    /// No such message was ever given up.
+    case notAbandoned(destination: String, notification: String)
+    /// It was retried or skipped before.
+    case alreadyAnswered(destination: String, notification: String, DeadLetterBox.Letter.State)
 }
 
 extension AdministrationRejection: CustomStringConvertible {
@@ -25,6 +29,10 @@ extension AdministrationRejection: CustomStringConvertible {
             "there is no connection \"\(account)\" to \(provider): `finops connect list` shows which there are"
         case .notParked(let stage, let position):
             "\(stage) has parked no event at position \(position): `finops dead-letters list` shows which it has"
+        case .notAbandoned(let destination, let notification):
+            "no message \(destination)/\(notification) was given up: `finops dead-letters list` shows which were"
+        case .alreadyAnswered(let destination, let notification, let answer):
+            "the message \(destination)/\(notification) was \(answer.rawValue) before: `finops dead-letters list --all` shows why"
         }
     }
 
