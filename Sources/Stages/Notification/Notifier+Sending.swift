@@ -1,5 +1,6 @@
 import EventLog
 import FinOps
+import Logging
 import Notices
 
 extension Notifier {
@@ -17,18 +18,18 @@ extension Notifier {
                 // Detached from cancellation: a message that is on its way arrives, and if nobody notes that it did, it is
                 // sent again. Whoever stops this program waits for it, within the limits of the delivery.
                 try await Task { try await self.carryOut(plan) }.value
-            case .wait(let until): try await rest(destination, until: until)
+            case .wait(let until): await rest(destination, until: until)
             }
         }
     }
 
-    private func rest(_ destination: String, until moment: Timestamp?) async throws {
+    private func rest(_ destination: String, until moment: Timestamp?) async {
         guard let bell = bells[destination] else { return }
         guard let moment else { return await bell.wait() }
         let sleep = surroundings.sleep
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await sleep(moment)
+                do { try await sleep(moment) } catch { return }  // Somebody else rang, or all is over.
                 bell.ring()
             }
             await bell.wait()

@@ -69,7 +69,8 @@ package actor Notifier {
         package var handled: Position
         /// The log's head as far as known.
         package var head: Position
-        package var outboxes: [Outbox]
+        /// nil: as they were.
+        package var outboxes: [Outbox]?
         /// Attempts since the program started.
         package var delivered: [String: Int]
         package var failed: [String: Int]
@@ -134,7 +135,7 @@ package actor Notifier {
     package func run(_ subscriptions: any EventSubscribing) async throws {
         checkpoint = try await writer.open()
         scanned = checkpoint
-        try await memory.load(from: reader, through: checkpoint)
+        try await load(through: checkpoint)
         try await catchUp()
         isSending = true
         let batches = subscriptions.subscribe(after: scanned, types: Self.types)
@@ -163,7 +164,7 @@ package actor Notifier {
     /// - Throws: as `run`.
     package func deliver(only destinations: [String]) async throws {
         _ = try await writer.open()
-        try await memory.load(from: reader, through: try await reader.head())
+        try await load(through: try await reader.head())
         try await withThrowingTaskGroup(of: Void.self) { group in
             for destination in destinations where memory.outboxes[destination] != nil {
                 bells[destination] = Doorbell()
@@ -172,6 +173,12 @@ package actor Notifier {
             try await group.next()
             group.cancelAll()
         }
+    }
+
+    private func load(through position: Position) async throws {
+        var loaded = memory
+        try await loaded.load(from: reader, through: position)
+        memory = loaded
     }
 
     /// Up to the head, so that everything that is to be told is known before the first message leaves.
@@ -185,12 +192,11 @@ package actor Notifier {
         } while scanned < head
     }
 
-    func report() {
+    func report(hasNews: Bool = true) {
         surroundings.onProgress(
             Progress(
-                handled: scanned, head: max(head, scanned),
-                outboxes: memory.outboxes.values.sorted { $0.destination < $1.destination }, delivered: delivered,
-                failed: failed))
+                handled: scanned, head: max(head, scanned), outboxes: hasNews ? Array(memory.outboxes.values) : nil,
+                delivered: delivered, failed: failed))
     }
 
     private func announceDestinations() {
@@ -237,8 +243,7 @@ package actor Notifier {
             if !draft.entries.isEmpty || !draft.failures.isEmpty || isFar {
                 guard try await write(draft, through: batch.scannedThrough) else { continue }
             }
-            keep(draft, through: batch.scannedThrough)
-            return
+            return keep(draft, batch)
         }
     }
 
@@ -283,7 +288,8 @@ package actor Notifier {
 
     private func react(to event: FinOpsEvent, _ recorded: RecordedEvent, at now: Timestamp, _ draft: inout Draft) {
         draft.memory.hear(event, position: recorded.position, at: recorded.event.occurred)
-        draft.memory.silence.evolve(event, at: recorded.recorded)
+        // What it said of conditions itself it knows already.
+        if recorded.stream.category != "condition" { draft.memory.silence.evolve(event, at: recorded.recorded) }
         let items = Queueing.items(
             for: event, position: recorded.position, version: recorded.version,
             destinations: draft.memory.destinations)
@@ -332,21 +338,24 @@ package actor Notifier {
             stream, expected: .exactly(memory.version(stream)), events.map { $0.newEvent(in: stream, occurred: now) })
     }
 
-    private func keep(_ draft: Draft, through position: Position) {
+    private func keep(_ draft: Draft, _ batch: SubscriptionBatch) {
         memory = draft.memory
-        scanned = max(scanned, position)
+        scanned = max(scanned, batch.scannedThrough)
         prepared.merge(draft.plans) { $1 }
         underWay.formUnion(draft.plans.keys)
+        guard !batch.events.isEmpty else { return report(hasNews: false) }
         announceDestinations()
-        // Statements change what is due, too.
+        // What people say changes what is due, too.
         for bell in bells.values { bell.ring() }
         report()
     }
 
-    /// Reads what somebody else wrote into an outbox.
+    /// Reads what somebody else wrote into an outbox. It takes a turn, as all that changes what is known.
     /// - Throws: `NotifierReplaced` if it was another notifier.
     func refresh(_ destination: String) async throws {
-        let news = try await memory.refresh(destination, from: reader)
+        var refreshed = memory
+        let news = try await refreshed.refresh(destination, from: reader)
+        memory = refreshed
         let isOurs = news.allSatisfy {
             switch $0 {
             case .notificationQueued, .notificationRetried, .notificationSkipped: true
@@ -372,8 +381,10 @@ package actor Notifier {
         await takeTurn()
         defer { endTurn() }
         let now = surroundings.now()
-        memory.silence.look(samples, at: now)
-        try await memory.lookForUsage(in: reader, at: now)
+        var seen = memory
+        seen.silence.look(samples, at: now)
+        try await seen.lookForUsage(in: reader, at: now)
+        memory = seen
         let conditions = memory.silence.decide(at: now)
         let canaries = memory.outboxes.compactMapValues { $0.canary(at: now) }
         if !conditions.isEmpty || !canaries.isEmpty { try await write(conditions, canaries, at: now) }

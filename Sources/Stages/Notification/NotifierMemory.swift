@@ -149,7 +149,9 @@ extension NotifierMemory {
             for summary in try await reader.allStreams(prefix: prefix) {
                 for recorded in try await reader.readAll(stream: summary.stream) {
                     if prefix == "condition-" { grew(summary.stream, by: 1) }
-                    guard recorded.position <= position, let event = try EventCatalogue.decode(recorded.event) else {
+                    guard recorded.position <= position || prefix == "condition-",
+                        let event = try EventCatalogue.decode(recorded.event)
+                    else {
                         continue
                     }
                     silence.evolve(event, at: recorded.recorded)
