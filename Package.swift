@@ -42,6 +42,7 @@ let package = Package(
         .executable(name: "ingest-openai", targets: ["ingest-openai"]),
         .executable(name: "attributor", targets: ["attributor"]),
         .executable(name: "threshold-watcher", targets: ["threshold-watcher"]),
+        .executable(name: "notifier", targets: ["notifier"]),
         .executable(name: "reporter", targets: ["reporter"]),
         .executable(name: "finops", targets: ["finops"]),
         .executable(name: "sandbox", targets: ["sandbox"]),
@@ -126,6 +127,12 @@ let package = Package(
                 "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Stages", "Storage", argumentParser, logging,
                 serviceLifecycle,
             ]),
+        program(
+            "notifier",
+            [
+                "Channels", "EventLog", "FinOps", "JSON", "Messaging", "Notices", "Runtime", "Secret", "Stages",
+                "Storage", "Transfer", "Vault", argumentParser, logging, serviceLifecycle,
+            ]),
         program("reporter", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", argumentParser]),
         program(
             "finops",
@@ -163,7 +170,7 @@ let package = Package(
             "ProvidersTests", ["EventLog", "FinOps", "JSON", "Providers", "Secret", "Transfer"],
             resources: [.copy("Fixtures")]),
         tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf]),
-        tests("StagesTests", ["EventLog", "FinOps", "JSON", "Stages", logging]),
+        tests("StagesTests", ["EventLog", "FinOps", "JSON", "Notices", "Stages", logging]),
         tests(
             "RuntimeTests", ["EventLog", "JSON", "Messaging", "Runtime", argumentParser, logging, serviceLifecycle]),
         tests("EndToEndTests", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", protobuf]),

@@ -18,6 +18,23 @@ import Testing
         #expect(configuration["zone"].origin == .fallback)
     }
 
+    @Test func alertsHaveSettingsOfTheirOwn() throws {
+        let fallbacks = try Configuration.parse("", file: "config.yaml")
+        #expect(fallbacks.consoleURL == "http://localhost:8600")
+        #expect(fallbacks.alertGiveUpAfterSeconds == 86_400 && fallbacks.silentAfterSeconds == 93_600)
+        #expect(fallbacks.stalledAfterSeconds == 600)
+        let text = "console_url: https://finops.example.com/console/\nalert_give_up_after: 30s\nstalled_after: 1m\n"
+        let configuration = try Configuration.parse(text, file: "config.yaml")
+        #expect(configuration.consoleURL == "https://finops.example.com/console")
+        #expect(configuration.alertGiveUpAfterSeconds == 30 && configuration.stalledAfterSeconds == 60)
+    }
+
+    @Test(arguments: [
+        "console_url: finops.example.com", "console_url: https://", "console_url: https://user@host",
+        "console_url: https://host/a b", "silent_after: 0s", "stalled_after: soon", "alert_give_up_after: -1h",
+    ])
+    func aSettingOfAlertsThatCannotBeIsRefused(_ text: String) { #expect(problems(text + "\n").count == 1) }
+
     @Test func whatIsNoTextFileIsRefusedInPlainWords() async throws {
         try await withStateDirectory { directory in
             let path = directory.configuration

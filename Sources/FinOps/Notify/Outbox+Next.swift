@@ -13,8 +13,9 @@ extension Outbox {
         case wait(until: Timestamp?)
     }
 
-    /// More facts are no message but a list: the next one tells the rest.
-    package static let mostFacts = 200
+    /// More facts than these fit into no message; the next one tells the rest. A thousand at once are ten messages, also
+    /// when the first of them had left already.
+    package static let mostFacts = 111
     /// Counted ones included.
     private static let mostItems = 2_000
 

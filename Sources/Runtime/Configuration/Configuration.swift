@@ -71,6 +71,14 @@ package struct Configuration: Sendable {
     package var pollSeconds: Int64 { seconds("poll_interval") }
     /// When the daily run begins, in the business zone.
     package var dailyTime: TimeOfDay { checked(TimeOfDay(self["daily_time"].text)) }
+    /// What stands before the paths of links in alerts, without a slash at its end.
+    package var consoleURL: String { ConsoleAddress.base(self["console_url"].text) }
+    /// A message that fails for longer becomes a dead letter.
+    package var alertGiveUpAfterSeconds: Int64 { seconds("alert_give_up_after") }
+    /// A connected account that brings nothing for longer is told of.
+    package var silentAfterSeconds: Int64 { seconds("silent_after") }
+    /// A stage that stands still for longer is told of; at least 1.
+    package var stalledAfterSeconds: Int64 { seconds("stalled_after") }
     package var listStyle: ListStyle { checked(ListStyle(rawValue: self["list_style"].text)) }
     /// One of swift-log's words.
     package var logLevel: String { self["log_level"].text }

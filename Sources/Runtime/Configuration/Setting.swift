@@ -32,6 +32,20 @@ package struct Setting: Sendable {
         Setting(key: "daily_time", fallback: "09:00", summary: "when the daily run begins, in the business zone") {
             TimeOfDay($0) == nil ? "must be a time such as 09:00" : nil
         },
+        Setting(key: "console_url", fallback: "http://localhost:8600", summary: "where links in alerts lead") {
+            ConsoleAddress.isOne($0) ? nil : "must be an http or https address such as https://finops.example.com"
+        },
+        Setting(
+            key: "alert_give_up_after", fallback: "24h", summary: "a failing alert is a dead letter after this long"
+        ) {
+            DurationText.seconds($0) == nil ? DurationText.expectation : nil
+        },
+        Setting(key: "silent_after", fallback: "26h", summary: "an account that brings nothing for longer is told of") {
+            (DurationText.seconds($0) ?? 0) >= 1 ? nil : DurationText.expectation
+        },
+        Setting(key: "stalled_after", fallback: "10m", summary: "a stage that stands still for longer is told of") {
+            (DurationText.seconds($0) ?? 0) >= 1 ? nil : DurationText.expectation
+        },
         Setting(key: "list_style", fallback: "plain", summary: "lists in provider queries: plain or brackets") {
             ListStyle(rawValue: $0) == nil ? "must be plain or brackets" : nil
         },
@@ -72,6 +86,33 @@ package struct TimeOfDay: Hashable, Sendable, CustomStringConvertible {
     /// By the clock on the wall, whatever the zone does that day.
     package var secondsFromMidnight: Int { hour * 3_600 + minute * 60 }
     package var description: String { (hour < 10 ? "0" : "") + "\(hour):" + (minute < 10 ? "0" : "") + "\(minute)" }
+}
+
+/// The address of the console, to which links of alerts lead.
+enum ConsoleAddress {
+    /// Scheme, host and perhaps a path; nothing that would have to be escaped, and no credential.
+    static func isOne(_ text: String) -> Bool {
+        guard let scheme = ["https://", "http://"].first(where: text.hasPrefix), text.utf8.count <= 200 else {
+            return false
+        }
+        let rest = text.dropFirst(scheme.count)
+        let host = rest.prefix { $0 != "/" }
+        return !host.isEmpty && host.first != ":"
+            && rest.utf8.allSatisfy {
+                switch $0 {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    true
+                default: "-._~/:[]".utf8.contains($0)
+                }
+            }
+    }
+
+    static func base(_ text: String) -> String {
+        var text = text
+        while text.hasSuffix("/") { text.removeLast() }
+        return text
+    }
 }
 
 /// Spans as people write them: `90s`, `5m`, `24h`, `3d`.

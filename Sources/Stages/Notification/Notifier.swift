@@ -92,7 +92,7 @@ package actor Notifier {
 
     let reader: any EventReader
     let surroundings: Surroundings
-    let writer: NotifierWriter
+    let writer: ReactorWriter
     private let settings: Settings
 
     var memory: NotifierMemory
@@ -100,8 +100,7 @@ package actor Notifier {
     private var scanned: Position = .start
     private var head: Position = .start
 
-    private var isBusy = false
-    private var turns: [CheckedContinuation<Void, Never>] = []
+    private var turns = Turns()
 
     /// Destinations with a message on its way.
     var underWay: Set<String> = []
@@ -123,7 +122,9 @@ package actor Notifier {
         self.reader = reader
         self.settings = settings
         self.surroundings = surroundings
-        writer = NotifierWriter(store: store, pause: surroundings.pause, logger: surroundings.logger)
+        // For as long as it takes: an outcome that is not written down would be delivered again.
+        writer = ReactorWriter(
+            stage: Self.stage, store: store, attempts: .max, pause: surroundings.pause, logger: surroundings.logger)
         memory = NotifierMemory(
             outbox: settings.outbox, silence: SilenceWatch(settings: settings.silence, stages: settings.stages))
     }
@@ -209,16 +210,10 @@ package actor Notifier {
 
     /// What is decided and what is then written belong together: whoever does so has a turn.
     func takeTurn() async {
-        guard isBusy else {
-            isBusy = true
-            return
-        }
-        await withCheckedContinuation { turns.append($0) }
+        if !turns.take() { await withCheckedContinuation { turns.wait($0) } }
     }
 
-    func endTurn() {
-        if turns.isEmpty { isBusy = false } else { turns.removeFirst().resume() }
-    }
+    func endTurn() { turns.end() }
 
     // MARK: Reacting
 

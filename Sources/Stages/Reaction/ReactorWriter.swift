@@ -13,15 +13,19 @@ actor ReactorWriter {
     private var reactorSequence: UInt64 = 0
     private var clockSequence: UInt64 = 0
 
-    private static let longestPause: Duration = .seconds(5)
-    /// Then the caller is told: a supervisor starts it again, a one-shot ends with "try again".
-    private static let attempts = 60
+    private let attempts: Int
 
-    /// - Parameter stage: the reactor's producer; the clock's is `<stage>-clock`.
+    private static let longestPause: Duration = .seconds(5)
+
+    /// - Parameters:
+    ///   - stage: the reactor's producer; the clock's is `<stage>-clock`.
+    ///   - attempts: then the caller is told: a supervisor starts it again, a one-shot ends with "try again".
     init(
-        stage: String, store: any EventStore, pause: @escaping @Sendable (Duration) async throws -> Void, logger: Logger
+        stage: String, store: any EventStore, attempts: Int = 60,
+        pause: @escaping @Sendable (Duration) async throws -> Void, logger: Logger
     ) {
         self.stage = stage
+        self.attempts = attempts
         self.store = store
         self.pause = pause
         self.logger = logger
@@ -61,7 +65,7 @@ actor ReactorWriter {
                 _ = try await store.append(request)
                 return
             } catch {
-                guard error.isRetriable, attempt < Self.attempts else { throw error }
+                guard error.isRetriable, attempt < attempts else { throw error }
                 logger.warning("append will be repeated", metadata: ["error": "\(error)", "attempt": "\(attempt)"])
             }
             try await pause(wait)

@@ -1,0 +1,179 @@
+import EventLog
+import FinOps
+import Notices
+import Stages
+import TestSupport
+import Testing
+
+@Suite struct NotifierTests {
+    @Test func aCrossingReachesEveryChannel() async throws {
+        let bench = NotifierBench()
+        try await bench.set("slack", ["slack"])
+        try await bench.set("mail", ["mail-ko", "mail-en"])
+        try await bench.run(bench.notifier()) {
+            try await bench.cross("search")
+            try await eventually { try await bench.count("notification.delivered") == 3 }
+            return true
+        }
+        #expect(bench.otherSide.facts("slack") == ["crossed-3"])
+        #expect(bench.otherSide.arrived.allSatisfy { !$0.mayRepeat && $0.facts.count == 1 })
+        #expect(Set(bench.otherSide.arrived.map(\.destination)) == ["slack", "mail-ko", "mail-en"])
+        #expect(Set(bench.otherSide.arrived.map(\.id)).count == 3)
+    }
+
+    @Test func whatHappenedBeforeTheChannelWasSetIsNotTold() async throws {
+        let bench = NotifierBench()
+        try await bench.cross("search")
+        try await bench.set("slack", ["slack"])
+        let second = try await bench.cross("chat")
+        try await bench.run(bench.notifier()) { try await bench.count("notification.delivered") == 1 }
+        #expect(bench.otherSide.facts("slack") == ["crossed-\(second)"])
+    }
+
+    @Test func whatWaitsAtTheStartIsOneMessage() async throws {
+        let bench = NotifierBench()
+        try await bench.set("slack", ["slack"])
+        for project in 0..<50 { try await bench.cross("p\(project)") }
+        try await bench.run(bench.notifier()) { try await bench.count("notification.delivered") == 1 }
+        #expect(bench.otherSide.arrived.map(\.facts.count) == [50])
+    }
+
+    @Test func aFailedMessageIsRepeatedUntilItIsTaken() async throws {
+        let bench = NotifierBench()
+        try await bench.set("slack", ["slack"])
+        let failure = DeliveryFailure(code: "unavailable", message: "no", isRetriable: true)
+        bench.otherSide.answer(.failed(failure), .failed(failure))
+        let first = try await bench.cross("search")
+        try await bench.run(bench.notifier()) {
+            try await eventually { try await bench.count("notification.failed") == 1 }
+            let second = try await bench.cross("chat")
+            while try await bench.count("notification.delivered") < 2 {
+                bench.clock.advance(bySeconds: 1)
+                try await Task.sleep(for: .milliseconds(2))
+            }
+            #expect(bench.otherSide.facts("slack") == ["crossed-\(first)", "crossed-\(second)"])
+            return true
+        }
+    }
+
+    @Test func anUncertainMessageIsRepeatedAndSaysSo() async throws {
+        let bench = NotifierBench()
+        try await bench.set("slack", ["slack"])
+        bench.otherSide.answer(
+            .failed(DeliveryFailure(code: "timed-out", message: "no", isUncertain: true, isRetriable: true)))
+        try await bench.cross("search")
+        try await bench.run(bench.notifier()) {
+            bench.clock.advance(bySeconds: 1)
+            return try await bench.count("notification.delivered") == 1
+        }
+        #expect(bench.otherSide.arrived.map(\.mayRepeat) == [false, true])
+        #expect(Set(bench.otherSide.arrived.map(\.id)).count == 1)
+    }
+
+    @Test func whatIsGivenUpIsADeadLetterAndARetryDeliversIt() async throws {
+        let bench = NotifierBench()
+        try await bench.set("slack", ["slack"])
+        bench.otherSide.answer(.failed(DeliveryFailure(code: "refused", message: "no_service", isRetriable: false)))
+        let position = try await bench.cross("search")
+        try await bench.run(bench.notifier()) {
+            try await eventually { try await bench.count("notification.abandoned") == 1 }
+            guard case .notificationAbandoned(let letter) = try await bench.events("notification.abandoned").first
+            else {
+                return false
+            }
+            #expect(letter.reason.contains("no_service"))
+            var retried = WireNotificationRetried()
+            retried.notification = letter.notification
+            try await bench.append(.notificationRetried(retried), to: .outbox("slack"))
+            try await eventually { try await bench.count("notification.delivered") == 1 }
+            return true
+        }
+        #expect(bench.otherSide.facts("slack") == ["crossed-\(position)"])
+    }
+
+    @Test func aChannelThatCannotBeOpenedFailsUntilItIsSetAnew() async throws {
+        let bench = NotifierBench()
+        bench.otherSide.refuse(DeliveryFailure(code: "misconfigured", message: "no secret", isRetriable: true))
+        try await bench.set("slack", ["slack"])
+        try await bench.cross("search")
+        try await bench.run(bench.notifier()) {
+            try await eventually { try await bench.count("notification.failed") == 1 }
+            bench.otherSide.refuse(nil)
+            try await bench.set("slack", ["slack"], version: 2)
+            try await eventually { try await bench.count("notification.delivered") == 1 }
+            return true
+        }
+        #expect(bench.otherSide.opened == [1, 2])
+    }
+
+    @Test func aRemovedChannelTakesWhatWaitsWithIt() async throws {
+        let bench = NotifierBench()
+        bench.otherSide.refuse(DeliveryFailure(code: "misconfigured", message: "no secret", isRetriable: true))
+        try await bench.set("slack", ["slack"])
+        try await bench.cross("search")
+        try await bench.run(bench.notifier()) {
+            try await eventually { try await bench.count("notification.failed") == 1 }
+            var removed = WireChannelRemoved()
+            removed.channel = "slack"
+            try await bench.append(.channelRemoved(removed), to: .channel("slack"))
+            try await eventually { try await bench.count("notification.dropped") == 1 }
+            return true
+        }
+    }
+
+    @Test func aTestIsDeliveredByWhoeverRuns() async throws {
+        let bench = NotifierBench()
+        try await bench.set("mail", ["mail-ko", "mail-en"])
+        let channel = try #require(try await ChannelTest.channel("mail", in: bench.store))
+        try await bench.run(bench.notifier()) {
+            let test = try await ChannelTest.queue(channel, in: bench.store, reader: bench.store, now: bench.clock.now)
+            let verdicts = try await test.verdicts(in: bench.store, within: .seconds(20))
+            #expect(verdicts.map(\.destination) == ["mail-en", "mail-ko"] && verdicts.allSatisfy(\.isAccepted))
+            return true
+        }
+        #expect(bench.otherSide.arrived.map { $0.facts.map(\.kind) } == [[.test], [.test]])
+    }
+
+    @Test func aTestWithoutANotifierIsDeliveredAllTheSame() async throws {
+        let bench = NotifierBench()
+        try await bench.set("slack", ["slack"])
+        bench.otherSide.answer(
+            .failed(DeliveryFailure(code: "not-authorised", message: "invalid_token", isRetriable: false)))
+        let channel = try #require(try await ChannelTest.channel("slack", in: bench.store))
+        for isAccepted in [false, true] {
+            let test = try await ChannelTest.queue(channel, in: bench.store, reader: bench.store, now: bench.clock.now)
+            let verdicts = try await test.verdicts(
+                in: bench.store, within: .seconds(20), deliveredBy: bench.notifier())
+            #expect(verdicts.map(\.isAccepted) == [isAccepted])
+            #expect(verdicts.first?.code == (isAccepted ? "" : "not-authorised"))
+        }
+        #expect(try await ChannelTest.channel("mail", in: bench.store) == nil)
+    }
+
+    @Test func whatStandsStillIsTold() async throws {
+        let bench = NotifierBench()
+        try await bench.set("slack", ["slack"])
+        let notifier = bench.notifier(stages: ["projector": SilenceWatch.Condition.projectionLagging])
+        try await bench.run(notifier) {
+            bench.clock.advance(bySeconds: 30)
+            return try await bench.count("notification.delivered") == 1
+        }
+        #expect(bench.otherSide.arrived.map { $0.facts.map(\.kind) } == [[.conditionRaised]])
+    }
+
+    @Test func aSecondNotifierEndsTheFirst() async throws {
+        let bench = NotifierBench()
+        try await bench.set("slack", ["slack"])
+        await #expect(throws: (any Error).self) {
+            try await bench.run(bench.notifier()) {
+                try await eventually { try await bench.store.session(of: "notifier") != nil }
+                _ = try await bench.store.openSession("notifier")
+                _ = try await bench.store.openSession("notifier-clock")
+                try await bench.cross("search")
+                try await Task.sleep(for: .seconds(20))
+                return true
+            }
+        }
+        #expect(bench.otherSide.arrived.isEmpty)
+    }
+}
