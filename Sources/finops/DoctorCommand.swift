@@ -56,7 +56,7 @@ private struct Finding {
 
 private struct Examination {
     private static let programs = [
-        "event-log", "projector", "ingest-openai", "attributor", "threshold-watcher", "reporter",
+        "event-log", "projector", "ingest-openai", "attributor", "threshold-watcher", "notifier", "reporter",
     ]
     private static let freeBytes: UInt64 = 1 << 30
 

@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct HelpTests {
     @Test(arguments: [
-        "event-log", "projector", "ingest-openai", "attributor", "threshold-watcher", "reporter", "finops", "sandbox",
+        "event-log", "projector", "ingest-openai", "attributor", "threshold-watcher", "notifier", "reporter", "finops",
+        "sandbox",
     ])
     func everyCommandShowsAnExampleOfItself(_ program: String) async throws {
         let scratch = FileManager.default.temporaryDirectory.appending(path: "help-\(UUID().uuidString)")

@@ -98,8 +98,7 @@ import Testing
             guard case .notificationAbandoned(let letter)? = try await alerted.events("notification.abandoned").first
             else { return }
             try await alerted.installation.run(
-                "finops", "dead-letters", "retry", "--destination", "slack", "--notification", letter.notification,
-                "--reason", "mended"
+                "finops", "dead-letters", "retry", "slack/\(letter.notification)", "--reason", "mended"
             ).expecting()
             try await eventually("it is told") { try await alerted.told("slack") == ["search-api"] }
         }
