@@ -169,6 +169,8 @@ let package = Package(
         tests(
             "ProvidersTests", ["EventLog", "FinOps", "JSON", "Providers", "Secret", "Transfer"],
             resources: [.copy("Fixtures")]),
+        tests(
+            "NoticesTests", ["EventLog", "FinOps", "JSON", "Notices", protobuf], resources: [.copy("Golden")]),
         tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf]),
         tests("StagesTests", ["EventLog", "FinOps", "JSON", "Notices", "Stages", logging]),
         tests(

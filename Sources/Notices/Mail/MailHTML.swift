@@ -2,8 +2,8 @@
 /// where a program turns them round by itself; programs that ask for the reader's preference get dark ones.
 enum MailHTML {
     static func document(_ message: Message, title: String) -> HTML {
-        let full = message.passages.prefix(MailText.mostInFull)
-        let rest = message.passages.dropFirst(MailText.mostInFull)
+        let full = cards(message)
+        let rest = message.passages.dropFirst(full.count)
         return """
             <!DOCTYPE html>
             <html lang="\(message.words.tag)">
@@ -19,7 +19,7 @@ enum MailHTML {
             <table role="presentation" class="page" width="100%" cellpadding="0" cellspacing="0" border="0" style="background:#f2f4f7">
             <tr><td align="center" style="padding:16px 8px">
             <table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="max-width:640px;table-layout:fixed">
-            \(full.map { card($0) })\(rest.isEmpty ? "" : others(Array(rest), message.words))\(footer(message))</table>
+            \(full)\(rest.isEmpty ? "" : others(Array(rest), message.words))\(footer(message))</table>
             </td></tr>
             </table>
             </body>
@@ -31,14 +31,14 @@ enum MailHTML {
     private static let font: HTML =
         "font-family:-apple-system,'Segoe UI',Roboto,'Apple SD Gothic Neo','Malgun Gothic','Noto Sans KR','Noto Sans CJK KR',sans-serif;font-size:15px;line-height:1.6"
     private static let mono: HTML = "font-family:Menlo,Consolas,'D2Coding',monospace;font-size:13px"
-    private static let wrap: HTML = "word-break:break-word;overflow-wrap:anywhere"
+    private static let wrap: HTML = "word-break:keep-all;word-wrap:break-word;overflow-wrap:anywhere"
 
     private static let style: HTML = """
         <style>
         :root{color-scheme:light dark;supported-color-schemes:light dark}
         @media (prefers-color-scheme:dark){
         .page{background:#101418 !important;color:#e4e7ec !important}
-        .card{background:#1b2127 !important;border-color:#38414b !important}
+        .card{background:#1b2127 !important;border-top-color:#38414b !important;border-right-color:#38414b !important;border-bottom-color:#38414b !important}
         .text{color:#e4e7ec !important}
         .soft{color:#a3adba !important}
         .code{background:#2a323b !important;color:#e4e7ec !important}
@@ -68,11 +68,24 @@ enum MailHTML {
 
     // MARK: One in full
 
+    /// How many bytes they may take for another to follow, so that they and a hundred lines stay below 100 kB.
+    private static let roomInFull = 30_000
+
+    private static func cards(_ message: Message) -> [HTML] {
+        var cards: [HTML] = []
+        for passage in message.passages.prefix(MailText.mostInFull) {
+            let card = card(passage)
+            if !cards.isEmpty, cards.reduce(card.text.utf8.count, { $0 + $1.text.utf8.count }) > roomInFull { break }
+            cards.append(card)
+        }
+        return cards
+    }
+
     private static func card(_ passage: Passage) -> HTML {
         let (name, value) = colour(passage.tone)
         return """
             <tr><td class="card" style="background:#ffffff;border:1px solid #d0d5dd;border-left:4px solid \(value);padding:16px 16px 8px;\(wrap)">
-            <h1 class="\(name)" style="margin:0 0 12px;font-size:17px;line-height:1.45;color:\(value)">\(passage.headline.text)</h1>
+            <h1 class="\(name)" style="margin:0 0 12px;font-size:17px;line-height:1.45;color:\(value)">\(tied(passage.headline.text))</h1>
             \(passage.sentences.map { sentence($0) })\(table(passage.rows))\(passage.link.map { button($0) } ?? "")\(passage.commands.map { command($0) })</td></tr>
             \(gap)
             """
@@ -117,10 +130,15 @@ enum MailHTML {
         """
     }
 
+    /// A per cent stays with its number.
+    private static func tied(_ text: String) -> String {
+        text.split(separator: " %", omittingEmptySubsequences: false).joined(separator: "\u{A0}%")
+    }
+
     private static func html(_ phrase: Phrase) -> HTML {
         phrase.spans.reduce("") { html, span in
             switch span {
-            case .text(let text): "\(html)\(text)"
+            case .text(let text): "\(html)\(tied(text))"
             case .code(let code):
                 "\(html)<code class=\"code\" style=\"padding:1px 4px;background:#eaecf0;color:#1d2939;\(mono)\">\(code)</code>"
             }
@@ -129,9 +147,9 @@ enum MailHTML {
 
     // MARK: The others in a line each
 
-    /// What a line may take, so that a hundred of them and five in full stay below 100 kB.
-    private static let headlineBytes = 300
-    private static let addressBytes = 250
+    /// What may be long in a line.
+    private static let headlineBytes = 250
+    private static let addressBytes = 200
 
     private static func others(_ passages: [Passage], _ words: any Words) -> HTML {
         """
@@ -152,7 +170,7 @@ enum MailHTML {
                 ? " · <a class=\"link\" href=\"\(link.url)\" style=\"color:#175cd3\">\(link.title)</a>" : ""
         }
         return
-            "<tr><td class=\"text\" style=\"padding:4px 0;color:#1d2939\">\(headline)\(aside)\(link ?? "")</td></tr>\n"
+            "<tr><td class=\"text\" style=\"padding:4px 0;color:#1d2939\">\(tied(headline))\(aside)\(link ?? "")</td></tr>\n"
     }
 
     // MARK: The end

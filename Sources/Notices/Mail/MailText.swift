@@ -14,7 +14,7 @@ package struct MailText: Sendable {
         html = MailHTML.document(message, title: subject).text
     }
 
-    /// How many are told in full.
+    /// How many are told in full at most.
     static let mostInFull = 5
 }
 

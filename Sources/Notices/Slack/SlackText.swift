@@ -11,7 +11,7 @@ package struct SlackText: Sendable {
     package init(_ notice: Notice, language: NoticeLanguage, settings: NoticeSettings) {
         let message = Message(notice, language: language, settings: settings)
         let parts = Self.parts(message)
-        let subject = message.subject(within: Self.subjectLimit, cost: Mrkdwn.length)
+        let subject = message.subject(within: Self.headlineLimit, cost: Mrkdwn.length)
         let text = "\(subject)" as Mrkdwn
         body = ["text": .string(text.text), "blocks": .array(Self.blocks(parts))]
         fallbackBody = [
@@ -27,11 +27,13 @@ package struct SlackText: Sendable {
     /// Of all texts together. Slack says nothing of it and refuses somewhere between 9,600 and 11,300
     /// (slackapi/bolt-js issues 2509 and 2867).
     static let totalLimit = 9_000
-    private static let subjectLimit = 600
+    private static let headlineLimit = 500
+    private static let textLimit = 400
+    private static let codeLimit = 200
+    private static let commandLimit = 450
     /// How many are told in full at most, and how much room they may take for another to follow.
     private static let mostInFull = 3
     private static let roomInFull = 4_000
-    private static let noteRoom = 900
     private static let lineLimit = 320
 
     // MARK: Composition
@@ -51,34 +53,47 @@ package struct SlackText: Sendable {
             if !full.isEmpty, full.reduce(part.length, { $0 + $1.length }) > roomInFull { break }
             full.append(part)
         }
+        let notes = Part(lines: (message.notes + [message.colophon]).map { "\($0)" }, isSmall: true)
         let rest = message.passages.dropFirst(full.count)
-        var parts = full
-        if !rest.isEmpty {
-            let room = totalLimit - noteRoom - full.reduce(0) { $0 + $1.length }
-            let share = min(lineLimit, room / rest.count - 1)
-            parts.append(
-                Part(lines: ["*\(message.words.othersTitle(rest.count))*"] + rest.map { line($0, within: share) }))
-        }
-        let notes = (message.notes + [message.colophon]).map { "\($0)" as Mrkdwn }
-        return parts + [Part(lines: notes, isSmall: true)]
+        if rest.isEmpty { return full + [notes] }
+        let title = "*\(message.words.othersTitle(rest.count))*" as Mrkdwn
+        let room = totalLimit - notes.length - title.length - full.reduce(0) { $0 + $1.length }
+        let share = min(lineLimit, room / rest.count - 1)
+        return full + [Part(lines: [title] + rest.map { line($0, within: share) }), notes]
     }
 
     private static func lines(_ passage: Passage) -> [Mrkdwn] {
-        var lines: [Mrkdwn] = ["*\(passage.headline.text)*"]
-        lines += passage.sentences.map { "\($0)" }
-        lines += passage.rows.map { "*\($0.caption)*  \($0.value)" }
+        var lines: [Mrkdwn] = ["*\(passage.headline.text(within: headlineLimit, cost: Mrkdwn.length))*"]
+        lines += passage.sentences.map { "\(bounded($0))" }
+        lines += passage.rows.map { "*\($0.caption)*  \(bounded($0.value))" }
         if let link = passage.link { lines.append(Self.link(link)) }
-        lines += passage.commands.flatMap { ["\($0.title):", "\(code: $0.text)"] as [Mrkdwn] }
+        for command in passage.commands {
+            let code = "\(code: command.text)" as Mrkdwn
+            // One that is cut would do something else.
+            if code.length <= commandLimit { lines += ["\(command.title):", code] }
+        }
         return lines
     }
 
-    /// One line, with its link where there is room for it.
+    /// With bounds for what somebody else may have made long.
+    private static func bounded(_ phrase: Phrase) -> Phrase {
+        phrase.spans.reduce("") { phrase, span in
+            switch span {
+            case .text(let text): "\(phrase)\(text.cut(to: textLimit, cost: Mrkdwn.length))"
+            case .code(let code): "\(phrase)\(code: code.cut(to: codeLimit, cost: Mrkdwn.length))"
+            }
+        }
+    }
+
+    /// One line; where there is little room, the link gives way first, then the label, the window and the names.
     private static func line(_ passage: Passage, within limit: Int) -> Mrkdwn {
-        let aside = passage.aside.map { " · " + $0 } ?? ""
-        let text: Mrkdwn =
-            "\(passage.headline.text(within: limit - Mrkdwn.length(escaping: aside), cost: Mrkdwn.length))\(aside)"
-        guard let link = passage.link.map(Self.link), text.length + 3 + link.length <= limit else { return text }
-        return "\(text) · \(link)"
+        let headline = passage.headline
+        var texts: [Mrkdwn] = []
+        if let aside = passage.aside {
+            if let link = passage.link { texts.append("\(headline.text) · \(aside) · \(Self.link(link))") }
+            texts += ["\(headline.text) · \(aside)", "\(headline.short) · \(aside)"]
+        }
+        return texts.first { $0.length <= limit } ?? "\(headline.text(within: limit, cost: Mrkdwn.length))"
     }
 
     /// An address holds nothing that would end it (`ConsolePage`).

@@ -41,20 +41,25 @@ struct Headline: Hashable, Sendable {
     let label: String
     /// Whom it is about: team and project, account, model.
     let subjects: [String]
-    /// The figures, or what stands in their place; never cut before the names are.
+    /// Cost and limit; with them and the mark, the label may be left out.
     let figures: String?
 
-    var text: String { text(subjects) }
+    var text: String { text(subjects, isLabelled: true) }
 
-    /// At most `limit` by what a character costs: the names give way first.
+    /// Without the label where mark and figures say the same.
+    var short: String { text(subjects, isLabelled: figures == nil) }
+
+    /// At most `limit` by what a character costs: the label gives way first, then the names.
     func text(within limit: Int, cost: (String) -> Int) -> String {
         if cost(text) <= limit { return text }
-        let frame = text(subjects.map { _ in "" })
+        if cost(short) <= limit { return short }
+        let frame = text(subjects.map { _ in "" }, isLabelled: figures == nil)
         let share = (limit - cost(frame)) / max(1, subjects.count)
-        return text(subjects.map { $0.cut(to: max(share, 8), cost: cost) }).cut(to: limit, cost: cost)
+        let names = subjects.map { $0.cut(to: max(share, 0), cost: cost) }
+        return text(names.filter { !$0.isEmpty }, isLabelled: figures == nil).cut(to: limit, cost: cost)
     }
 
-    private func text(_ subjects: [String]) -> String {
-        "\(mark) [\(label)] " + (subjects + (figures.map { [$0] } ?? [])).joined(separator: " · ")
+    private func text(_ subjects: [String], isLabelled: Bool) -> String {
+        mark + (isLabelled ? " [\(label)] " : " ") + (subjects + (figures.map { [$0] } ?? [])).joined(separator: " · ")
     }
 }

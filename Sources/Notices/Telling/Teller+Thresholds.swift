@@ -107,7 +107,7 @@ extension Teller {
 
     private func subjects(_ scope: String, _ name: String, team: String) -> [String] {
         CostScope(kind: scope, name: name) == .organisation
-            ? [words.organisation] : [OutsideText.name(team), OutsideText.name(name)]
+            ? [words.organisation] : [team, name].map(OutsideText.name).filter { !$0.isEmpty }
     }
 
     private func figures(_ cost: WireMoney, _ limit: WireMoney) -> String {
