@@ -68,6 +68,16 @@ package final class SQLiteLogScanner {
         try storing { () throws(SQLiteFailure) in try rows.head().position }
     }
 
+    /// What the log's witness says against it, as a sentence: that its end is gone, or not what was acknowledged; nil if
+    /// nothing. The writer may go on meanwhile.
+    /// - Parameter files: those this scanner reads.
+    package func complaint(of files: LogFiles) throws(StoreError) -> String? {
+        // Before the rows: the witness must not have seen more than they.
+        let witness = Witness.read(path: files.witness)
+        let head = try storing { () throws(SQLiteFailure) in try rows.head() }
+        return try LogOpening.complaint(of: witness, head: head, connection)
+    }
+
     /// - Parameter types: only these are returned; nil for all.
     package func read(after position: Position, limit: Int, types: Set<EventType>? = nil) throws(StoreError) -> ReadPage
     {

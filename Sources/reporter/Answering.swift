@@ -1,6 +1,5 @@
 import EventLog
 import FinOps
-import FoundationEssentials
 import JSON
 import Projections
 import Runtime
@@ -19,6 +18,8 @@ struct Answering {
     /// Whether something lies before the head that could change a figure and is not in the projections, or these were made
     /// for another zone than the configured one.
     let isStale: Bool
+    /// Why the log is not what was acknowledged, as a sentence; nil if nothing speaks against it.
+    let logProblem: String?
 
     var today: Day { reader.calendar.day(of: clock.now()) }
 
@@ -39,7 +40,7 @@ struct Answering {
             return Answering(
                 directory: directory, reader: reader, clock: try PipelineClock.load(from: directory),
                 currency: configuration.currency, rates: try ExchangeRates(configuration), quiet: options.global.quiet,
-                head: head, isStale: isStale)
+                head: head, isStale: isStale, logProblem: try log.problem(projected: reader.checkpoint.position))
         } catch let failure as ProjectionFailure where failure.code.hasPrefix("projection-") {
             if failure.code == "projection-missing", head == .start {
                 let nothing = InMemoryEventStore { .distantPast }
@@ -85,6 +86,7 @@ struct Answering {
                     "halted",
                     ["position": .integer(halt.position), "type": .string(halt.type), "reason": .string(halt.reason)]))
         }
+        if let logProblem { freshness.append(.init("log_problem", .string(logProblem))) }
         return [.init("stale", .bool(isStale)), .init("freshness", .object(freshness))]
     }
 
@@ -124,6 +126,10 @@ struct Answering {
             notes.append(
                 "STALE: the log is at position \(head), these figures are at \(reader.checkpoint.position) with the days of "
                     + "\(reader.zone); run: projector catch-up --dir \(directory.path)")
+        }
+        if let logProblem {
+            notes.append(
+                "DAMAGED: \(logProblem); these figures may lack events. See: event-log verify --dir \(directory.path)")
         }
         if let halt = checkpoint.halt { notes.append("HALTED: \(halt)") }
         for account in try reader.freshness() {
@@ -174,12 +180,20 @@ extension ExchangeRates {
 
 /// The log's file, if there is one.
 struct LogView {
+    private let files: LogFiles
     private let scanner: SQLiteLogScanner?
 
     init(_ directory: StateDirectory) throws {
-        let database = directory.logDatabase
-        let exists = FileManager.default.fileExists(atPath: database)
-        scanner = exists ? try SQLiteLogScanner(files: LogFiles(database: database)) : nil
+        files = LogFiles(database: directory.logDatabase)
+        scanner = files.exist ? try SQLiteLogScanner(files: files) : nil
+    }
+
+    /// Why it is not the log that was acknowledged, or that the projections were made from.
+    func problem(projected: Position = .start) throws -> String? {
+        if let complaint = try scanner?.complaint(of: files) { return complaint }
+        let head = try head()
+        return projected > head
+            ? "the log ends at position \(head), but the projections were made from \(projected) events" : nil
     }
 
     /// `.start` before there is a log.

@@ -38,7 +38,7 @@ enum AsOf {
             directory: directory, reader: try ProjectionReader(path: path),
             clock: try PipelineClock.load(from: directory), currency: configuration.currency,
             rates: try ExchangeRates(configuration), quiet: options.global.quiet, head: checkpoint.position,
-            isStale: false)
+            isStale: false, logProblem: try LogView(directory).problem())
     }
 
     private static func calendar(_ configuration: Configuration) throws -> BusinessCalendar {

@@ -229,6 +229,25 @@ import Testing
         }
     }
 
+    @Test func aLogThatLostItsEndIsSaidToHave() async throws {
+        try await withAnswers { log in
+            #expect(try await log.answer("costs")["freshness"]?["log_problem"] == nil)
+            // The database as it was before; its witness saw more.
+            let database = URL(filePath: log.directory.logDatabase)
+            let earlier = try Data(contentsOf: database)
+            try log.append(ReportedEvents.directory)
+            try earlier.write(to: database)
+            for ending in ["-wal", "-shm"] { unlink(database.path + ending) }
+            for line in ["costs \(Self.november)", "costs --as-of 5", "alerts"] {
+                let answer = try await log.answer(line)
+                let problem = answer["freshness"]?["log_problem"]?.string
+                #expect(problem == "the log ends at position 11, but 16 events were acknowledged", "\(line)")
+            }
+            let told = try await log.reporter("summary").expecting().standardOutput
+            #expect(told.contains("DAMAGED: the log ends at position 11") && told.contains("event-log verify --dir"))
+        }
+    }
+
     @Test func whatNoFigureDependsOnMakesNoAnswerStale() async throws {
         try await withAnswers { log in
             var exited = WireStageExited()

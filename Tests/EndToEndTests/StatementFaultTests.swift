@@ -19,6 +19,32 @@ import Testing
         }
     }
 
+    /// The business day touches two UTC days; the first of them has the row, and the other one stands all the same.
+    @Test(arguments: ["completions", "costs"])
+    func aRowThatMakesNoSenseKeepsOnlyItsDayOut(_ path: String) async throws {
+        let oracle = try Oracle()
+        try await Installation.with(sandbox: ["--fault", "malformed-row,times=1,path=\(path)"]) { installation in
+            try await installation.connect()
+            let failed = try await installation.backfill("2026-11-11", "2026-11-11").expecting(1)
+            let field = path == "costs" ? "amount.currency" : "input_tokens"
+            for words in ["of 2026-11-10 was left out", "bucket 2026-11-10", "row ", field] {
+                #expect(failed.standardError.contains(words), "\(failed.standardError)")
+            }
+            let basis = path == "costs" ? "billed" : "metered"
+            let partly = try await total(installation, basis)
+            #expect(partly > 0)
+            try await installation.backfill("2026-11-11", "2026-11-11").expecting()
+            #expect(try await total(installation, basis) > partly)
+            let answer = try await installation.costs(by: "key,model", "2026-11-11", "2026-11-11")
+            expectEqual(answer, oracle.totals(by: [.key, .model], days: 2...2), by: ["key", "model"])
+        }
+    }
+
+    private func total(_ installation: Installation, _ basis: String) async throws -> Int64 {
+        let answer = try await installation.costs(by: "day", "2026-11-10", "2026-11-12", basis: basis)
+        return answer["total"]?["cost_nano"]?.integer ?? -1
+    }
+
     @Test func aRestatedWeekIsExactWheneverItIsStated() async throws {
         let oracle = try Oracle()
         try await Installation.with { installation in

@@ -177,6 +177,16 @@ import Transfer
         #expect(failure?.message.contains("data, row 1: aggregation_timestamp") == true)
     }
 
+    @Test func aDayThatMakesNoSenseSpoilsNoOther() async throws {
+        let full = try Fixture.bytes("legacy-usage-day.json")
+        // Of the second day it repeats the first one's rows.
+        let organisation = ScriptedOrganisation { _ in HTTPResponse(status: 200, body: full) }
+        let answer = try await source(organisation).usage(
+            of: Pages.day...Pages.day.advanced(by: 1), at: Pages.later)
+        #expect(Array(answer.rejected.keys) == [Pages.day.advanced(by: 1)])
+        #expect(answer.observation.rows.count == 5)
+    }
+
     @Test func listsNobodyHasDescribedAreNamed() throws {
         let answer: JSONValue = ["data": [], "ft_data": [[:], [:]]]
         let statement = try OpenAILegacyDay(account: "acme", day: Pages.day).read(answer)

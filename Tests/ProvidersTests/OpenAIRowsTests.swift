@@ -63,6 +63,7 @@ import Testing
         ("model", 7, "is no text"), ("batch", "yes", "is neither true nor false"),
         ("input_cached_tokens", 101, "is more than input_tokens"),
         ("output_tokens", .number("9223372036854775808"), "is no whole number"),
+        ("output_tokens", .integer(Int64(1) << 50), "is 2^50 or more"),
     ])
     func aMalformedFieldIsNamedWithItsBucketAndRow(_ field: String, _ value: JSONValue, _ reason: String) {
         guard case .object(var members) = Pages.row() else {

@@ -115,6 +115,40 @@ import Transfer
         #expect(seen.rows.count == 23)
     }
 
+    @Test func aRowThatMakesNoSenseSpoilsItsDayAlone() async throws {
+        let organisation = Pages.onlyCompletions { asked in
+            let hours = Pages.hours(asked.span) { start in
+                [Pages.row(), Pages.row(input: start == Pages.midnight + 90_000 ? -1 : 100)]
+            }
+            return asked.page == nil ? Pages.page(Array(hours[..<30]), next: "p2") : Pages.page(Array(hours[30...]))
+        }
+        let days = Pages.day...Pages.day.advanced(by: 2)
+        let answer = try await organisation.source().usage(of: days, at: Pages.later)
+        #expect(Array(answer.rejected.keys) == [Pages.day.advanced(by: 1)])
+        #expect(
+            answer.rejected.values.map(\.message) == [
+                "/organization/usage/completions, bucket 2026-11-02 01:00Z, row 2: input_tokens is negative"
+            ])
+        #expect(answer.observation.rows.count { $0.bucketStart < Pages.midnight + 86_400 } == 48)
+        // It is not asked for again as if it were missing.
+        #expect(organisation.asked.filter { $0.path.hasSuffix("completions") }.count == 2)
+    }
+
+    @Test func aBillWithoutACurrencySpoilsItsDayAlone() async throws {
+        let organisation = ScriptedOrganisation { asked in
+            let days = stride(from: asked.span.lowerBound, to: asked.span.upperBound, by: 86_400).map { start in
+                let amount: JSONValue = start == Pages.midnight ? ["value": 1] : ["value": 1, "currency": "usd"]
+                return Pages.bucket(start, width: 86_400, [["amount": amount, "project_id": "proj_1"]])
+            }
+            return Pages.page(days)
+        }
+        let days = Pages.day...Pages.day.advanced(by: 1)
+        let answer = try #require(try await organisation.source().bills(of: days, at: Pages.later))
+        #expect(Array(answer.rejected.keys) == [Pages.day])
+        #expect(answer.rejected.values.first?.message.contains("row 1: amount.currency is no currency") == true)
+        #expect(answer.observation.rows.map(\.bucketStart) == [Pages.midnight + 86_400])
+    }
+
     @Test func manyHolesAreOneQuestion() async throws {
         let organisation = Pages.onlyCompletions { asked in
             let hours = Pages.hours(asked.span) { _ in [Pages.row()] }

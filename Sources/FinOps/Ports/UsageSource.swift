@@ -23,10 +23,13 @@ package struct SourceAnswer<Observation: Sendable>: Sendable {
     package var observation: Observation
     /// One sentence each; none when all was understood.
     package var notes: [String]
+    /// UTC days about which something was said that makes no sense, and what: of these the observation is no statement.
+    package var rejected: [Day: SourceFailure]
 
-    package init(_ observation: Observation, notes: [String] = []) {
+    package init(_ observation: Observation, notes: [String] = [], rejected: [Day: SourceFailure] = [:]) {
         self.observation = observation
         self.notes = notes
+        self.rejected = rejected
     }
 }
 

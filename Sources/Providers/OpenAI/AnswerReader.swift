@@ -35,6 +35,7 @@ struct AnswerReader {
         }
         guard let count = member.integer else { throw malformed(name, "is no whole number") }
         guard count >= 0 else { throw malformed(name, "is negative") }
+        guard count < WireQuantities.countLimit else { throw malformed(name, "is 2^50 or more") }
         return count
     }
 

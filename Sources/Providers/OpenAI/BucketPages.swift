@@ -1,6 +1,11 @@
+import FinOps
+
+/// What an answer says about one bucket: its rows, or why they make no sense.
+typealias BucketContent<Row> = Result<[Row], SourceFailure>
+
 /// A page of buckets as it came, its places checked.
 struct BucketPage<Row: Hashable & Sendable>: Sendable {
-    var buckets: [(start: Int64, rows: [Row])]
+    var buckets: [(start: Int64, content: BucketContent<Row>)]
     var hasMore: Bool
     var nextPage: String?
 }
@@ -15,7 +20,7 @@ struct BucketPages<Row: Hashable & Sendable>: Sendable {
         case restart(reason: String)
     }
 
-    private(set) var buckets: [Int64: [Row]] = [:]
+    private(set) var buckets: [Int64: BucketContent<Row>] = [:]
     /// Buckets that nobody asked for; they are left out.
     private(set) var strays = 0
     private let range: Range<Int64>
@@ -36,7 +41,7 @@ struct BucketPages<Row: Hashable & Sendable>: Sendable {
 
     mutating func take(_ page: BucketPage<Row>) -> Step {
         for bucket in page.buckets {
-            if let reason = add(bucket.rows, at: bucket.start) { return .restart(reason: reason) }
+            if let reason = add(bucket.content, at: bucket.start) { return .restart(reason: reason) }
         }
         pages += 1
         guard page.hasMore else { return .end }
@@ -55,21 +60,22 @@ struct BucketPages<Row: Hashable & Sendable>: Sendable {
     }
 
     /// - Returns: why the walk cannot go on, nil if it can.
-    private mutating func add(_ rows: [Row], at start: Int64) -> String? {
+    private mutating func add(_ content: BucketContent<Row>, at start: Int64) -> String? {
         guard range.contains(start) else {
             strays += 1
             return nil
         }
-        if let known = buckets[start], !Self.saySame(known, rows) {
+        if let known = buckets[start], !Self.saySame(known, content) {
             return "the bucket \(UTCText.minute(start)) came twice with different content"
         }
-        buckets[start] = rows
+        buckets[start] = content
         return nil
     }
 
-    /// Whether two lists have the same rows, in whatever order.
-    private static func saySame(_ left: [Row], _ right: [Row]) -> Bool {
+    /// Whether two statements have the same rows, in whatever order.
+    private static func saySame(_ left: BucketContent<Row>, _ right: BucketContent<Row>) -> Bool {
         if left == right { return true }
+        guard case .success(let left) = left, case .success(let right) = right else { return false }
         func counts(_ rows: [Row]) -> [Row: Int] { rows.reduce(into: [:]) { $0[$1, default: 0] += 1 } }
         return left.count == right.count && counts(left) == counts(right)
     }

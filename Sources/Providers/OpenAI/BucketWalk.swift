@@ -1,3 +1,4 @@
+import EventLog
 import FinOps
 import JSON
 
@@ -19,10 +20,23 @@ struct BucketWalk<Row: Hashable & Sendable>: Sendable {
     static var holesLimit: Int { 4 }
 
     struct Outcome: Sendable {
-        var buckets: [Int64: [Row]]
+        /// In the order of their buckets.
+        var rows: [Row] = []
+        /// UTC days with a bucket whose rows make no sense, and what is wrong with the first of them.
+        var rejected: [Day: SourceFailure] = [:]
         var strays: Int
 
-        var rows: [Row] { buckets.sorted { $0.key < $1.key }.flatMap(\.value) }
+        init(_ pages: BucketPages<Row>) {
+            strays = pages.strays
+            for (start, content) in pages.buckets.sorted(by: { $0.key < $1.key }) {
+                switch content {
+                case .success(let some): rows += some
+                case .failure(let failure):
+                    let day = Day(utc: Timestamp(seconds: start))
+                    rejected[day] = rejected[day] ?? failure
+                }
+            }
+        }
     }
 
     /// - Throws: `SourceFailure`; after `restartsLimit` restarts it is a malformed answer that may pass.
@@ -34,7 +48,7 @@ struct BucketWalk<Row: Hashable & Sendable>: Sendable {
             case .some(let reason): lastReason = reason
             case nil:
                 guard let reason = try await fillHoles(of: &pages) else {
-                    return Outcome(buckets: pages.buckets, strays: pages.strays)
+                    return Outcome(pages)
                 }
                 lastReason = reason
             }
@@ -77,9 +91,16 @@ struct BucketWalk<Row: Hashable & Sendable>: Sendable {
             guard start < Self.startLimit, start % width == 0, end > start, end - start <= width else {
                 throw bucket.malformed("start_time", "\(start) to \(end) is no bucket of \(width) seconds")
             }
-            let place = AnswerReader(value: value, place: AnswerPlace(path: path, bucketStart: start))
-            page.buckets.append((start, try rows(start, try place.list("results"))))
+            page.buckets.append((start, content(of: value, bucket: start)))
         }
         return page
+    }
+
+    /// A row that makes no sense spoils its bucket, not the walk.
+    private func content(of value: JSONValue, bucket start: Int64) -> BucketContent<Row> {
+        let place = AnswerReader(value: value, place: AnswerPlace(path: path, bucketStart: start))
+        do throws(SourceFailure) { return .success(try rows(start, try place.list("results"))) } catch {
+            return .failure(error)
+        }
     }
 }

@@ -35,19 +35,24 @@ package struct OpenAILegacySource: UsageSource {
         UsageObservation
     > {
         var (rows, covered, notes): ([WireUsageRow], Set<UsageBucket>, [String]) = ([], [], [])
+        var rejected: [Day: SourceFailure] = [:]
         var day = days.lowerBound
         while day <= days.upperBound, day.utcStart < now {
             let url = endpoint.url(OpenAIQuestion.legacy.path, [("date", day.description)])
             let answer = try await OpenAIQuestion.legacy.ask(url, secret: secret, over: transport)
-            let told = try OpenAILegacyDay(account: account, day: day).read(answer)
-            rows += told.rows
-            covered.formUnion(told.covered)
-            notes += told.notes
+            do throws(SourceFailure) {
+                let told = try OpenAILegacyDay(account: account, day: day).read(answer)
+                rows += told.rows
+                covered.formUnion(told.covered)
+                notes += told.notes
+            } catch {
+                rejected[day] = error
+            }
             day = day.advanced(by: 1)
         }
         let observation = UsageObservation(
             provider: OpenAIUsageSource.provider, account: account, observed: now, rows: rows, covered: covered)
-        return SourceAnswer(observation, notes: notes)
+        return SourceAnswer(observation, notes: notes, rejected: rejected)
     }
 
     /// nil: this interface tells no costs.

@@ -36,11 +36,13 @@ package struct OpenAIUsageSource: UsageSource {
         UsageObservation
     > {
         var (rows, covered, notes): ([WireUsageRow], Set<UsageBucket>, [String]) = ([], [], [])
+        var rejected: [Day: SourceFailure] = [:]
         for kind in OpenAIUsageKind.allCases {
             guard let range = Self.range(of: days, at: now) else { break }
             do throws(SourceFailure) {
                 let outcome = try await walk(kind, range)
                 rows += outcome.rows
+                rejected.merge(outcome.rejected) { first, _ in first }
                 for start in stride(from: range.lowerBound, to: range.upperBound, by: 3_600) {
                     covered.insert(UsageBucket(kind: kind.rawValue, start: start))
                 }
@@ -52,7 +54,7 @@ package struct OpenAIUsageSource: UsageSource {
         }
         let observation = UsageObservation(
             provider: Self.provider, account: account, observed: now, rows: rows, covered: covered)
-        return SourceAnswer(observation, notes: notes)
+        return SourceAnswer(observation, notes: notes, rejected: rejected)
     }
 
     /// Costs by UTC day, project, line item and key.
@@ -60,6 +62,7 @@ package struct OpenAIUsageSource: UsageSource {
         BillObservation
     >? {
         var (rows, covered, notes): ([BillLine], Set<Day>, [String]) = ([], [], [])
+        var rejected: [Day: SourceFailure] = [:]
         if let range = Self.range(of: days, at: now) {
             let outcome = try await withShrinkingPages(from: 180) { most throws(SourceFailure) in
                 try await BucketWalk<BillLine>(
@@ -71,6 +74,7 @@ package struct OpenAIUsageSource: UsageSource {
                 ).run()
             }
             rows = outcome.rows
+            rejected = outcome.rejected
             try requireGrouping(OpenAICosts.path, rows.filter(OpenAICosts.isCharged).map(OpenAICosts.isGrouped))
             let starts = stride(from: range.lowerBound, to: range.upperBound, by: 86_400)
             covered = Set(starts.map { Day(number: Int($0 / 86_400)) })
@@ -78,7 +82,7 @@ package struct OpenAIUsageSource: UsageSource {
         }
         let observation = BillObservation(
             provider: Self.provider, account: account, observed: now, rows: rows, covered: covered)
-        return SourceAnswer(observation, notes: notes)
+        return SourceAnswer(observation, notes: notes, rejected: rejected)
     }
 
     private func walk(

@@ -83,11 +83,12 @@ package struct CollectionLoop: Sendable {
             account: account, source: source, log: log, prices: prices, calendar: schedule.calendar,
             memory: memory, environment: environment)
         let daily = schedule.days(ofDailyRun: schedule.dailyDate(at: environment.now()))
-        if try await !isFinished(daily, account), let failure = try await collector.collect(.daily, daily).failure {
-            return failure
-        }
+        let failure = try await isFinished(daily, account) ? nil : collector.collect(.daily, daily).failure
+        // What makes no sense about an earlier day says nothing about the running one.
+        if let failure, failure.kind != .malformedAnswer { return failure }
         let today = schedule.calendar.day(of: environment.now())
-        return try await collector.collect(.poll, today...today).failure
+        let polled = try await collector.collect(.poll, today...today).failure
+        return failure ?? polled
     }
 
     /// Whether a daily run of these days has finished: it is not repeated, whoever restarts.

@@ -45,6 +45,8 @@ package struct CollectionReport: Hashable, Sendable {
     package var effort = SourceEffort()
     /// What a person should know, each once.
     package var notes: [String] = []
+    /// UTC days that were left out because what was said of them makes no sense, in the order in which they were met.
+    package private(set) var rejections: [Rejection] = []
     /// nil for a run that came to its end.
     package var failure: SourceFailure?
 
@@ -62,6 +64,40 @@ package struct CollectionReport: Hashable, Sendable {
     mutating func note(_ notes: [String]) {
         for note in notes where !self.notes.contains(note) { self.notes.append(note) }
     }
+
+    /// A day's statement that was left out.
+    package struct Rejection: Hashable, Sendable {
+        package enum Subject: String, Hashable, Sendable { case usage, bill }
+
+        package let subject: Subject
+        package let day: Day
+        /// Names the place and the field.
+        package let reason: SourceFailure
+    }
+
+    mutating func reject(_ subject: Rejection.Subject, _ days: [Day: SourceFailure]) {
+        for (day, reason) in days.sorted(by: { $0.key < $1.key }) {
+            rejections.append(Rejection(subject: subject, day: day, reason: reason))
+        }
+    }
+
+    /// A run that left days out has failed, whatever else it did.
+    mutating func judgeRejections() {
+        guard let first = rejections.first else { return }
+        var sentences = rejections.prefix(Self.toldRejections).map { rejection in
+            "the \(rejection.subject.rawValue) of \(rejection.day) was left out: \(rejection.reason.message)"
+        }
+        if rejections.count > sentences.count {
+            sentences.append("so were \(rejections.count - sentences.count) more days")
+        }
+        failure = SourceFailure(
+            failure?.kind ?? first.reason.kind,
+            ((failure.map { [$0.message] } ?? []) + sentences).joined(separator: "; "),
+            isRetriable: failure?.isRetriable ?? first.reason.isRetriable)
+    }
+
+    /// More are counted, not told one by one.
+    private static let toldRejections = 5
 
     mutating func count(_ events: [FinOpsEvent]) {
         for event in events {

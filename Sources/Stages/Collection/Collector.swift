@@ -58,7 +58,7 @@ package struct Collector: Sendable {
     }
 
     /// Collects business days: every UTC day they touch, up to now. A provider's failure is in the report, together with
-    /// what was committed before it.
+    /// what was committed before it; a UTC day whose statement makes no sense is left out alone.
     /// - Parameter progress: told after each UTC day of usage that is kept: how many of how many.
     /// - Throws: `StoreError` if the log cannot be reached; `CancellationError`.
     package func collect(
@@ -115,6 +115,7 @@ package struct Collector: Sendable {
         } catch {
             report.failure = try Self.failure(error)
         }
+        defer { report.judgeRejections() }
         // The bill is a statement of its own: usage that makes no sense does not keep it out, a key that is refused does.
         switch report.failure?.kind {
         case nil, .malformedAnswer, .misconfigured, .notFound, .refused: break
@@ -135,10 +136,14 @@ package struct Collector: Sendable {
         for span in days.pieces(of: Self.usageDaysAtOnce) {
             let answer = try await source.usage(of: span, at: environment.now())
             report.note(answer.notes)
-            for (day, observation) in answer.observation.days.sorted(by: { $0.key < $1.key }) {
+            report.reject(.usage, answer.rejected)
+            for (day, observation) in answer.observation.days.sorted(by: { $0.key < $1.key })
+            where answer.rejected[day] == nil {
                 try Task.checkCancellation()
                 report.rows += observation.rows.count
-                report.count(try await keeper.keep(day, observation, prices))
+                do { report.count(try await keeper.keep(day, observation, prices)) } catch let error as UsageRejection {
+                    report.reject(.usage, [day: SourceFailure(.malformedAnswer, "\(error)")])
+                }
                 progress(day.number - days.lowerBound.number + 1, days.count)
             }
         }
@@ -150,10 +155,14 @@ package struct Collector: Sendable {
         for span in days.pieces(of: Self.billDaysAtOnce) {
             guard let answer = try await source.bills(of: span, at: environment.now()) else { return }
             report.note(answer.notes)
-            for (day, observation) in answer.observation.days.sorted(by: { $0.key < $1.key }) {
+            report.reject(.bill, answer.rejected)
+            for (day, observation) in answer.observation.days.sorted(by: { $0.key < $1.key })
+            where answer.rejected[day] == nil {
                 try Task.checkCancellation()
                 report.rows += observation.rows.count
-                report.count(try await keeper.keep(day, observation))
+                do { report.count(try await keeper.keep(day, observation)) } catch let error as BillRejection {
+                    report.reject(.bill, [day: SourceFailure(.malformedAnswer, "\(error)")])
+                }
             }
         }
     }
@@ -161,12 +170,8 @@ package struct Collector: Sendable {
     /// What a run reports of an error; what is not the provider's goes on as it is.
     private static func failure(_ error: any Error) throws -> SourceFailure {
         if Task.isCancelled { throw CancellationError() }
-        switch error {
-        case let failure as SourceFailure: return failure
-        case let rejection as UsageRejection: return SourceFailure(.malformedAnswer, "\(rejection)")
-        case let rejection as BillRejection: return SourceFailure(.malformedAnswer, "\(rejection)")
-        default: throw error
-        }
+        guard let failure = error as? SourceFailure else { throw error }
+        return failure
     }
 
     private func event(_ event: FinOpsEvent, of report: CollectionReport) -> NewEvent {

@@ -14,6 +14,8 @@ struct Provider: Sendable {
         case missingPage = "missing-page"
         case missingBucket = "missing-bucket"
         case changedBucket = "changed-bucket"
+        /// In the first bucket with rows, one of them has a count beyond belief or an amount in no currency.
+        case malformedRow = "malformed-row"
         case currency
         case credit
     }
@@ -30,6 +32,7 @@ struct Provider: Sendable {
     func page(_ query: PageQuery, twist: Twist?, rows: (Range<Int64>) -> [JSONValue]) -> ProviderAnswer {
         var buckets: [JSONValue] = []
         var isMissingOne = false
+        var hasSpoiledOne = false
         for start in query.buckets {
             var results = rows(start..<start + query.width)
             if twist == .missingBucket, !isMissingOne, !results.isEmpty {
@@ -37,6 +40,10 @@ struct Provider: Sendable {
                 continue
             }
             if twist == .changedBucket, !results.isEmpty { results.removeLast() }
+            if twist == .malformedRow, !hasSpoiledOne, let last = results.popLast() {
+                hasSpoiledOne = true
+                results.append(Self.spoiled(last))
+            }
             buckets.append([
                 "object": "bucket", "start_time": .integer(start), "end_time": .integer(start + query.width),
                 "results": .array(results),
@@ -53,6 +60,17 @@ struct Provider: Sendable {
             "object": "page", "data": .array(buckets), "has_more": .bool(!isLast),
             "next_page": isLast ? .null : JSONValue(next),
         ])
+    }
+
+    private static func spoiled(_ row: JSONValue) -> JSONValue {
+        let members = (row.members ?? []).map { member in
+            switch member.name {
+            case "amount": JSONValue.Member(member.name, ["value": member.value["value"] ?? .null])
+            case "input_tokens": JSONValue.Member(member.name, .integer(Int64(1) << 50))
+            default: member
+            }
+        }
+        return .object(members)
     }
 
     func usage(_ kind: UsageKind, _ query: PageQuery, now: Int64, twist: Twist?) -> ProviderAnswer {

@@ -19,6 +19,7 @@ struct Fault: Sendable {
         case missingPage = "missing-page"
         case missingBucket = "missing-bucket"
         case changedBucket = "changed-bucket"
+        case malformedRow = "malformed-row"
         case currency
         case credit
         /// Any answer, by `code` and `text`.

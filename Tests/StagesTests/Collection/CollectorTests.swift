@@ -191,6 +191,48 @@ import Testing
         #expect(try await scene.log.allStreams(prefix: "bill-").count == 1)
     }
 
+    @Test func aDayThatMakesNoSenseIsLeftOutAloneAndNamed() async throws {
+        let scene = CollectionScene(now: later)
+        let (sunday, tuesday) = (day("2026-11-15"), day("2026-11-17"))
+        scene.source.change {
+            $0.usage = [monday: [row("2026-11-16", 1)], tuesday: [row("2026-11-17", 1)]]
+            $0.bills = [monday: [line("2026-11-16", "0.15")], tuesday: [line("2026-11-17", "0.15")]]
+        }
+        _ = try await scene.collector().collect(.backfill, monday...tuesday)
+        scene.source.change {
+            // What the answer still has of a day that is left out says nothing: not even that a row vanished.
+            $0.usage = [
+                sunday: [row("2026-11-15", 20, input: 1 << 50)], tuesday: [row("2026-11-17", 1, input: 2_000)],
+            ]
+            $0.rejectedUsage = [monday: SourceFailure(.malformedAnswer, "row 7: batch is no flag")]
+            $0.bills = [monday: [line("2026-11-16", "much")], tuesday: [line("2026-11-17", "0.25")]]
+        }
+        let report = try await scene.collector().collect(.backfill, monday...tuesday)
+        #expect(report.restated == 2 && report.recorded == 0)
+        #expect(try await scene.standing(monday).map(\.quantities.inputTokens) == [1_000])
+        #expect(try await scene.standing(tuesday).map(\.quantities.inputTokens) == [2_000])
+        #expect(report.failure?.kind == .malformedAnswer)
+        let told = report.failure?.message ?? ""
+        for words in [
+            "the usage of 2026-11-16 was left out: row 7: batch is no flag", "the usage of 2026-11-15 was left out: ",
+            "the bill of 2026-11-16 was left out: ", "amount.value is \"much\"",
+        ] { #expect(told.contains(words), "\(told)") }
+        #expect(try await scene.events().contains { if case .runFailed = $0 { true } else { false } })
+    }
+
+    @Test func aFailureThatEndsTheWalkStandsBeforeTheDaysLeftOut() async throws {
+        let scene = CollectionScene(now: later)
+        scene.source.change {
+            let days = (1...7).map { (day("2026-11-0\($0)"), SourceFailure(.malformedAnswer, "no count")) }
+            $0.rejectedUsage = Dictionary(uniqueKeysWithValues: days)
+            $0.billFailure = SourceFailure(.unavailable, "away")
+        }
+        let report = try await scene.collector().collect(.backfill, day("2026-11-02")...day("2026-11-07"))
+        #expect(report.failure?.kind == .unavailable && report.failure?.isRetriable == true)
+        #expect(report.failure?.message.hasPrefix("away; the usage of 2026-11-01 was left out: no count; ") == true)
+        #expect(report.failure?.message.hasSuffix("; so were 2 more days") == true)
+    }
+
     @Test func daysThatHaveNotBegunAreNotAskedFor() async throws {
         let scene = CollectionScene(now: Timestamp(seconds: hour("2026-11-16", 10)))
         let report = try await scene.collector().collect(.backfill, day("2026-12-01")...day("2026-12-02"))

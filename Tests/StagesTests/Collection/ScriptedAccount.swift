@@ -14,6 +14,8 @@ final class ScriptedAccount: UsageSource {
         var usageFailure: SourceFailure?
         var billFailure: SourceFailure?
         var notes: [String] = []
+        var rejectedUsage: [Day: SourceFailure] = [:]
+        var rejectedBills: [Day: SourceFailure] = [:]
         /// Kinds it tells of.
         var kinds = ["completions"]
     }
@@ -50,7 +52,7 @@ final class ScriptedAccount: UsageSource {
         let rows = days.all.flatMap { script.usage[$0] ?? [] }
         return SourceAnswer(
             UsageObservation(provider: "openai", account: "acme", observed: now, rows: rows, covered: covered),
-            notes: script.notes)
+            notes: script.notes, rejected: script.rejectedUsage)
     }
 
     func bills(of days: ClosedRange<Day>, at now: Timestamp) async throws(SourceFailure) -> SourceAnswer<
@@ -61,7 +63,8 @@ final class ScriptedAccount: UsageSource {
         let rows = days.all.flatMap { script.bills[$0] ?? [] }
         return SourceAnswer(
             BillObservation(
-                provider: "openai", account: "acme", observed: now, rows: rows, covered: Set(days.all)))
+                provider: "openai", account: "acme", observed: now, rows: rows, covered: Set(days.all)),
+            rejected: script.rejectedBills)
     }
 }
 
