@@ -71,6 +71,8 @@ package struct Configuration: Sendable {
     package var pollSeconds: Int64 { seconds("poll_interval") }
     /// When the daily run begins, in the business zone.
     package var dailyTime: TimeOfDay { checked(TimeOfDay(self["daily_time"].text)) }
+    /// Where an external scheduler may start the daily run; nil: nowhere.
+    package var cronListen: LoopbackAddress? { LoopbackAddress(self["cron_listen"].text) }
     package var listStyle: ListStyle { checked(ListStyle(rawValue: self["list_style"].text)) }
     /// One of swift-log's words.
     package var logLevel: String { self["log_level"].text }

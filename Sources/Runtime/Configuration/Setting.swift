@@ -32,6 +32,9 @@ package struct Setting: Sendable {
         Setting(key: "daily_time", fallback: "09:00", summary: "when the daily run begins, in the business zone") {
             TimeOfDay($0) == nil ? "must be a time such as 09:00" : nil
         },
+        Setting(key: "cron_listen", fallback: "none", summary: "where an external scheduler may start the daily run") {
+            $0 == "none" || LoopbackAddress($0) != nil ? nil : LoopbackAddress.expectation
+        },
         Setting(key: "list_style", fallback: "plain", summary: "lists in provider queries: plain or brackets") {
             ListStyle(rawValue: $0) == nil ? "must be plain or brackets" : nil
         },
