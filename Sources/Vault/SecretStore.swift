@@ -223,6 +223,8 @@ package enum SecretPurpose {
     package static let providerCredential = "provider-credential"
     /// Where and as whom alerts are sent.
     package static let notificationChannel = "notification-channel"
+    /// What an external scheduler shows to start a run.
+    package static let cron = "cron"
     /// Whatever a person put there by hand.
     package static let general = "general"
     /// A name, or which user is which person.

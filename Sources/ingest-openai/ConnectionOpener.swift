@@ -57,7 +57,7 @@ struct ConnectionOpener: Sendable {
         } catch {
             throw SourceFailure(.misconfigured, error.message, isRetriable: error.isRetriable)
         }
-        try await uses.record(entry, for: connection, in: log)
+        try await uses.record(entry, for: "\(connection.provider)/\(connection.account)", in: log)
         return secret
     }
 

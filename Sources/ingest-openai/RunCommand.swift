@@ -23,7 +23,9 @@ struct RunCommand: AsyncParsableCommand {
         try await StageProgram.run("ingest-openai", options: global, service: service) { context in
             let configuration = try Configuration.load(context.directory, flags: provider.flags)
             let opener = try provider.opener(context.directory, configuration, context.clock)
-            return [IngestService(context: context, opener: opener, calendar: try .configured(configuration))]
+            let collecting = IngestService(context: context, opener: opener, calendar: try .configured(configuration))
+            guard let listener = collecting.listener else { return [collecting] }
+            return [collecting, listener]
         }
     }
 }
@@ -32,12 +34,32 @@ private struct IngestService: Service {
     let context: StageContext
     let opener: ConnectionOpener
     let calendar: BusinessCalendar
+    private let requests: DailyRequests?
+    private let store: RemoteEventStore
 
-    func run() async throws {
+    init(context: StageContext, opener: ConnectionOpener, calendar: BusinessCalendar) {
+        self.context = context
+        self.opener = opener
+        self.calendar = calendar
+        requests = context.configuration.cronListen.map { _ in DailyRequests() }
         // Reads go to the file beside us: a day's stream may be long, and the writer has better things to do.
         let reader = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
-        let link = context.link
-        let store = RemoteEventStore(link.options, reader: link.isElsewhere ? nil : reader)
+        store = RemoteEventStore(context.link.options, reader: context.link.isElsewhere ? nil : reader)
+    }
+
+    /// Takes requests for the runs of this service; nil where nobody may ask.
+    var listener: CronListener? {
+        guard let requests, let address = context.configuration.cronListen else { return nil }
+        let clock = context.clock
+        let batch = DailyBatch(
+            provider: "openai", schedule: schedule, log: store, requests: requests, now: { clock.now() })
+        return CronListener(
+            address: address, directory: context.directory, batch: batch, log: store, uses: opener.uses,
+            logger: context.logger)
+    }
+
+    func run() async throws {
+        let store = self.store
         defer { store.close() }
         let (clock, health, opener, logger) = (context.clock, context.health, self.opener, context.logger)
         let loop = CollectionLoop(
@@ -46,7 +68,7 @@ private struct IngestService: Service {
             sleep: { try await clock.sleep(until: $0) },
             environment: CollectionEnvironment(
                 clock, logger: logger,
-                ledger: RunFiles(directory: context.directory) { logger.warning("\($0)") }))
+                ledger: RunFiles(directory: context.directory) { logger.warning("\($0)") }), requests: requests)
         try await cancelWhenGracefulShutdown {
             do {
                 try await loop.run { error in

@@ -15,18 +15,19 @@ actor SecretUse {
         self.clock = clock
     }
 
+    /// - Parameter subject: what it is used for, such as `openai/acme`.
     /// - Throws: `SourceFailure` that may pass, if the log does not take it.
-    func record(_ entry: SecretEntry, for connection: WireConnectionMade, in log: any EventStore)
+    func record(_ entry: SecretEntry, for subject: String, in log: any EventStore)
         async throws(SourceFailure)
     {
         guard !recorded.contains(entry) else { return }
-        do throws(StoreError) { try await append(entry, connection, to: log) } catch {
+        do throws(StoreError) { try await append(entry, subject, to: log) } catch {
             throw SourceFailure(.unavailable, "the use of secret \"\(entry.id)\" cannot be recorded: \(error)")
         }
         recorded.insert(entry)
     }
 
-    private func append(_ entry: SecretEntry, _ connection: WireConnectionMade, to log: any EventStore)
+    private func append(_ entry: SecretEntry, _ subject: String, to log: any EventStore)
         async throws(StoreError)
     {
         var used = WireSecretUsed()
@@ -34,7 +35,7 @@ actor SecretUse {
         used.purpose = entry.purpose
         used.version = UInt32(clamping: entry.version)
         used.stage = stage
-        used.subject = "\(connection.provider)/\(connection.account)"
+        used.subject = subject
         var random = SystemRandomNumberGenerator()
         let id = EventID.v7(at: clock.now(), using: &random)
         let event = FinOpsEvent.secretUsed(used).newEvent(id: id, occurred: clock.now())

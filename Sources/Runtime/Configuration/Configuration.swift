@@ -79,6 +79,8 @@ package struct Configuration: Sendable {
     package var silentAfterSeconds: Int64 { seconds("silent_after") }
     /// A stage that stands still for longer is told of; at least 1.
     package var stalledAfterSeconds: Int64 { seconds("stalled_after") }
+    /// Where an external scheduler may start the daily run; nil: nowhere.
+    package var cronListen: LoopbackAddress? { LoopbackAddress(self["cron_listen"].text) }
     package var listStyle: ListStyle { checked(ListStyle(rawValue: self["list_style"].text)) }
     /// One of swift-log's words.
     package var logLevel: String { self["log_level"].text }

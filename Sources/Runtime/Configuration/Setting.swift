@@ -46,6 +46,9 @@ package struct Setting: Sendable {
         Setting(key: "stalled_after", fallback: "10m", summary: "a stage that stands still for longer is told of") {
             (DurationText.seconds($0) ?? 0) >= 1 ? nil : DurationText.expectation
         },
+        Setting(key: "cron_listen", fallback: "none", summary: "where an external scheduler may start the daily run") {
+            $0 == "none" || LoopbackAddress($0) != nil ? nil : LoopbackAddress.expectation
+        },
         Setting(key: "list_style", fallback: "plain", summary: "lists in provider queries: plain or brackets") {
             ListStyle(rawValue: $0) == nil ? "must be plain or brackets" : nil
         },

@@ -53,6 +53,8 @@ package struct StateDirectory: Hashable, Sendable {
     package var supervisorLock: String { run + "/up.lock" }
     /// What the supervisor says of its processes: `ProcessBoard`.
     package var processBoard: String { run + "/processes.json" }
+    /// Where `ingest-openai` listens for an external scheduler, while it does.
+    package var cronAddress: String { run + "/cron.address" }
     /// One file for each collection under way, locked by the process that runs it.
     package var collections: String { run + "/collections" }
     /// Part of the layout; nothing is kept there yet.

@@ -16,14 +16,17 @@ package struct CollectionLoop: Sendable {
     private let open: @Sendable (WireConnectionMade) async throws(SourceFailure) -> any UsageSource
     private let sleep: @Sendable (Timestamp) async throws -> Void
     private let environment: CollectionEnvironment
+    private let requests: DailyRequests?
 
     /// - Parameters:
     ///   - open: makes the source of a connection; it decrypts the key, which lives as long as the source.
     ///   - sleep: returns when business time has come there.
+    ///   - requests: who else may ask for a day's run; nil if nobody may.
     package init(
         provider: String, schedule: CollectionSchedule, log: any EventStore,
         open: @escaping @Sendable (WireConnectionMade) async throws(SourceFailure) -> any UsageSource,
-        sleep: @escaping @Sendable (Timestamp) async throws -> Void, environment: CollectionEnvironment
+        sleep: @escaping @Sendable (Timestamp) async throws -> Void, environment: CollectionEnvironment,
+        requests: DailyRequests? = nil
     ) {
         self.provider = provider
         self.schedule = schedule
@@ -32,6 +35,7 @@ package struct CollectionLoop: Sendable {
         self.open = open
         self.sleep = sleep
         self.environment = environment
+        self.requests = requests
     }
 
     /// Runs until its task is cancelled.
@@ -49,19 +53,30 @@ package struct CollectionLoop: Sendable {
                 await told(error)
             }
             try Task.checkCancellation()
-            try await sleep(schedule.next(after: environment.now()))
+            try await rest(until: schedule.next(after: environment.now()))
+        }
+    }
+
+    private func rest(until moment: Timestamp) async throws {
+        guard let requests else { return try await sleep(moment) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await sleep(moment) }
+            group.addTask { await requests.untilAsked() }
+            defer { group.cancelAll() }
+            try await group.next()
         }
     }
 
     /// Everything that is due now.
     /// - Throws: `StoreError`; `UndecodableEvent`; `CancellationError`.
     func round(_ rests: inout [WireConnectionMade: Timestamp], answered: () async -> Void = {}) async throws {
+        let asked = requests?.take()
         let connections = try await log.connections(provider: provider)
         await answered()
         rests = rests.filter { connections.contains($0.key) }
         for connection in connections {
             if let rest = rests[connection], environment.now() < rest { continue }
-            guard let failure = try await collect(connection) else {
+            guard let failure = try await collect(connection, asked: asked) else {
                 rests[connection] = nil
                 continue
             }
@@ -71,7 +86,7 @@ package struct CollectionLoop: Sendable {
         }
     }
 
-    private func collect(_ connection: WireConnectionMade) async throws -> SourceFailure? {
+    private func collect(_ connection: WireConnectionMade, asked: Day?) async throws -> SourceFailure? {
         let account = CollectedAccount(connection)
         let source: any UsageSource
         do throws(SourceFailure) { source = try await open(connection) } catch {
@@ -82,8 +97,9 @@ package struct CollectionLoop: Sendable {
         let collector = Collector(
             account: account, source: source, log: log, prices: prices, calendar: schedule.calendar,
             memory: memory, environment: environment)
-        let daily = schedule.days(ofDailyRun: schedule.dailyDate(at: environment.now()))
-        let failure = try await isFinished(daily, account) ? nil : collector.collect(.daily, daily).failure
+        let daily = schedule.days(ofDailyRun: try await dailyDate(for: account, asked: asked))
+        let isFinished = try await log.dailyRun(of: daily, account, schedule.calendar) == .finished
+        let failure = try await isFinished ? nil : collector.collect(.daily, daily).failure
         // What makes no sense about an earlier day says nothing about the running one.
         if let failure, failure.kind != .malformedAnswer { return failure }
         let today = schedule.calendar.day(of: environment.now())
@@ -91,18 +107,15 @@ package struct CollectionLoop: Sendable {
         return failure ?? polled
     }
 
-    /// Whether a daily run of these days has finished: it is not repeated, whoever restarts.
-    private func isFinished(_ days: ClosedRange<Day>, _ account: CollectedAccount) async throws -> Bool {
-        guard let utcDays = Collector.utcDays(of: days, schedule.calendar, until: environment.now()) else {
-            return true
-        }
-        let recorded = try await log.readAll(
-            stream: CollectionReport.stream(of: account, firstDay: utcDays.lowerBound))
-        return try recorded.contains { event in
-            guard case .runFinished(let run) = try EventCatalogue.decode(event.event) else { return false }
-            return run.kind == CollectionKind.daily.rawValue && run.fromDay == days.lowerBound.description
-                && run.toDay == days.upperBound.description
-        }
+    /// The day whose daily run is due: today's before its time, too, once it was asked for. One that was begun then is
+    /// ended, although the program was restarted and nobody asks again.
+    private func dailyDate(for account: CollectedAccount, asked: Day?) async throws -> Day {
+        let due = schedule.dailyDate(at: environment.now())
+        let today = schedule.calendar.day(of: environment.now())
+        guard requests != nil, due < today else { return due }
+        if asked == today { return today }
+        let begun = try await log.dailyRun(of: schedule.days(ofDailyRun: today), account, schedule.calendar)
+        return begun == .waiting ? due : today
     }
 }
 

@@ -52,14 +52,22 @@ import Testing
     private static let monday = Timestamp(seconds: hour("2026-11-16", 1))
     private let scene = CollectionScene(now: CollectionLoopTests.monday)
 
+    private static let schedule = CollectionSchedule(
+        calendar: .seoul, dailySeconds: 9 * 3_600, pollSeconds: 300, trailingDays: 3)
+
     private func loop(
+        requests: DailyRequests? = nil, sleep: @escaping @Sendable (Timestamp) async throws -> Void = { _ in },
         _ source: @escaping @Sendable (WireConnectionMade) async throws(SourceFailure) -> any UsageSource
     ) -> CollectionLoop {
         CollectionLoop(
-            provider: "openai",
-            schedule: CollectionSchedule(
-                calendar: .seoul, dailySeconds: 9 * 3_600, pollSeconds: 300, trailingDays: 3), log: scene.log,
-            open: source, sleep: { _ in }, environment: scene.environment)
+            provider: "openai", schedule: Self.schedule, log: scene.log, open: source, sleep: sleep,
+            environment: scene.environment, requests: requests)
+    }
+
+    private func batch(_ requests: DailyRequests) -> DailyBatch {
+        let scene = scene
+        return DailyBatch(
+            provider: "openai", schedule: Self.schedule, log: scene.log, requests: requests, now: { scene.now })
     }
 
     private func connect(_ name: String, mask: String = "sk-…0001") async throws {
@@ -133,6 +141,73 @@ import Testing
         }.round(&rests)
         #expect(try await runs().contains("acme poll 2026-11-16"))
         #expect(rests.keys.map(\.account) == ["absent"])
+    }
+
+    /// 07:00 in Seoul on Tuesday the 17th: two hours before the schedule's own run.
+    private static let early = monday.advanced(bySeconds: 21 * 3_600)
+
+    @Test func aDayThatIsAskedForEarlyIsCollectedOnceAndNotAgainAtNine() async throws {
+        try await connect("acme")
+        scene.set(Self.early)
+        let (source, requests) = (scene.source, DailyRequests())
+        var rests: [WireConnectionMade: Timestamp] = [:]
+        try await loop(requests: requests) { _ in source }.round(&rests)
+        #expect(try await runs() == ["acme daily 2026-11-12", "acme poll 2026-11-17"])
+        let first = try await batch(requests).ask()
+        #expect(first.state == .started && first.days == day("2026-11-13")...day("2026-11-16"))
+        #expect(try await batch(requests).ask().state == .underWay)
+        try await loop(requests: requests) { _ in source }.round(&rests)
+        #expect(try await runs().suffix(2) == ["acme daily 2026-11-13", "acme poll 2026-11-17"])
+        #expect(try await batch(requests).ask().state == .finished)
+        scene.set(Self.early.advanced(bySeconds: 2 * 3_600))
+        try await loop(requests: requests) { _ in source }.round(&rests)
+        #expect(try await runs().count == 5)
+        #expect(try await batch(requests).ask().state == .finished)
+    }
+
+    @Test func theScheduledRunIsNotRepeatedForWhoAsksLater() async throws {
+        try await connect("acme")
+        let source = scene.source
+        var rests: [WireConnectionMade: Timestamp] = [:]
+        try await loop { _ in source }.round(&rests)
+        let answer = try await batch(DailyRequests()).ask()
+        #expect(answer.state == .finished && answer.accounts == [.init(name: "acme", state: .finished)])
+    }
+
+    @Test func aRunThatWasAskedForAndFailedGoesOnAfterARestart() async throws {
+        try await connect("acme")
+        scene.set(Self.early)
+        let (source, requests) = (scene.source, DailyRequests())
+        source.change { $0.usageFailure = SourceFailure(.unavailable, "500") }
+        _ = try await batch(requests).ask()
+        var rests: [WireConnectionMade: Timestamp] = [:]
+        try await loop(requests: requests) { _ in source }.round(&rests)
+        #expect(try await runs() == ["acme daily unavailable"])
+        source.change { $0.usageFailure = nil }
+        let restarted = DailyRequests()
+        let again = try await batch(restarted).ask()
+        #expect(again.state == .underWay && again.accounts.map(\.state) == [.failed])
+        try await loop(requests: DailyRequests()) { _ in source }.round(&rests)
+        #expect(try await runs().contains("acme daily 2026-11-13"))
+    }
+
+    @Test func nobodyIsCollectedWhereNobodyIsConnected() async throws {
+        #expect(try await batch(DailyRequests()).ask().state == .nothingConnected)
+    }
+
+    @Test func aRequestWakesTheLoop() async throws {
+        try await connect("acme")
+        scene.set(Self.early)
+        let (source, requests) = (scene.source, DailyRequests())
+        let (rounds, told) = AsyncStream<Void>.makeStream()
+        let loop = loop(requests: requests, sleep: { _ in try await Task.sleep(for: .seconds(3_600)) }) { _ in source }
+        let task = Task { try await loop.run { _ in told.yield() } }
+        var iterator = rounds.makeAsyncIterator()
+        await iterator.next()
+        #expect(try await batch(requests).ask().state == .started)
+        await iterator.next()
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
     }
 
     @Test func aCancelledLoopEnds() async throws {
