@@ -30,7 +30,7 @@ struct AlertCommand: AsyncParsableCommand {
         @OptionGroup var options: AdministrationOptions
 
         func run() async throws {
-            let scope = try scope.scope()
+            let scope = try scope.scope
             let answer = try await AdministrationSession.run(options.global) { session in
                 let board = try await session.store.alertBoard(
                     at: session.now, days: day.map { [$0.value] } ?? [], scope: scope)
@@ -88,7 +88,7 @@ struct AlertCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let scope = try scope.scope()
+            let scope = try scope.scope
             let answer = try await AdministrationSession.run(options.global) { session in
                 guard !isOff else {
                     let events = try await session.decide(

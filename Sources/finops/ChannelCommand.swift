@@ -167,7 +167,7 @@ extension ChannelCommand {
                 guard let address = recipient["address"]?.string, let language = recipient["language"]?.string else {
                     return nil
                 }
-                return "\(MailAddress.mask(address)) (\(language))"
+                return "\(GivenAddress.mask(address)) (\(language))"
             }
         }
     }

@@ -16,7 +16,7 @@ extension ChannelCommand.Set {
 
         @Option(name: .customLong("url-file"), help: "File that holds the webhook's URL; - for standard input.")
         var file: String
-        @Option(help: "ko or en.") var language = MailRecipient.Language.ko
+        @Option(help: "ko or en.") var language = GivenRecipient.Language.ko
         @OptionGroup var options: AdministrationOptions
 
         func run() async throws {
@@ -97,7 +97,7 @@ extension ChannelCommand.Set {
     }
 }
 
-extension MailRecipient.Language: ExpressibleByArgument {}
+extension GivenRecipient.Language: ExpressibleByArgument {}
 
 /// - Throws: `CommandFailure` with `usage`, whose text holds nothing of the secret.
 private func secret(from file: String, option: String) throws -> Secret {

@@ -39,7 +39,7 @@ struct ChannelSetting: Sendable {
     /// What the notifier needs to send: JSON.
     let secret: Secret
 
-    init(slack url: Secret, language: MailRecipient.Language) throws {
+    init(slack url: Secret, language: GivenRecipient.Language) throws {
         channel = .slack
         transport = "slack"
         address = try Self.address(url.plainText, as: .webhook, option: "--url-file")
@@ -75,7 +75,7 @@ struct ChannelSetting: Sendable {
         self.transport = transport
         self.address = address
         let languages = Set(mail.to.map(\.language))
-        destinations = MailRecipient.Language.allCases.filter(languages.contains).map { "mail-\($0.rawValue)" }
+        destinations = GivenRecipient.Language.allCases.filter(languages.contains).map { "mail-\($0.rawValue)" }
         recipients = mail.to.count
         secret = Self.document(members + mail.members)
     }
@@ -137,13 +137,13 @@ struct ChannelSetting: Sendable {
 
 /// From whom and to whom alerts are mailed.
 struct MailHeads: Sendable {
-    let from: MailAddress
-    let to: [MailRecipient]
+    let from: GivenAddress
+    let to: [GivenRecipient]
 
     /// - Throws: `CommandFailure` with `usage`, whose text does not repeat an address.
     init(from: String, to: String) throws {
-        do { self.from = try MailAddress(from) } catch { throw CommandFailure(.usage, "--from: \(error)") }
-        do { self.to = try MailRecipient.list(to) } catch { throw CommandFailure(.usage, "--to: \(error)") }
+        do { self.from = try GivenAddress(from) } catch { throw CommandFailure(.usage, "--from: \(error)") }
+        do { self.to = try GivenRecipient.list(to) } catch { throw CommandFailure(.usage, "--to: \(error)") }
     }
 
     fileprivate var members: [JSONValue.Member] {

@@ -40,9 +40,9 @@ import Testing
     }
 }
 
-@Suite struct MailRecipientTests {
+@Suite struct GivenRecipientTests {
     private func seen(_ text: String) throws -> [String] {
-        try MailRecipient.list(text).map { "\($0.address.text) \($0.language)" }
+        try GivenRecipient.list(text).map { "\($0.address.text) \($0.language)" }
     }
 
     @Test func recipientsReadKoreanUnlessTheyReadEnglish() throws {
@@ -62,20 +62,20 @@ import Testing
         ("<a@x>", "before the @"), (String(repeating: "a", count: 65) + "@x", "before the @"),
     ])
     func whatIsNoRecipientIsRefusedWithItsPlaceAndWithoutRepeatingIt(text: String, words: String) {
-        let error = #expect(throws: MalformedRecipients.self) { try MailRecipient.list(text) }
+        let error = #expect(throws: MalformedRecipients.self) { try GivenRecipient.list(text) }
         #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
         #expect(error?.description.contains("hunter2") == false)
     }
 
     @Test func fiftyAreEnough() throws {
         func list(_ count: Int) -> String { (1...count).map { "a\($0)@x" }.joined(separator: ",") }
-        #expect(try MailRecipient.list(list(50)).count == 50)
-        let error = #expect(throws: MalformedRecipients.self) { try MailRecipient.list(list(51)) }
+        #expect(try GivenRecipient.list(list(50)).count == 50)
+        let error = #expect(throws: MalformedRecipients.self) { try GivenRecipient.list(list(51)) }
         #expect(error?.description.contains("51 addresses; use at most 50") == true)
     }
 
     @Test func aListShowsOnlyTheBeginningOfAnAddress() throws {
-        #expect(try MailAddress("kim@example.com").masked == "k…@example.com")
-        #expect(MailAddress.mask("no address") == "n…")
+        #expect(try GivenAddress("kim@example.com").masked == "k…@example.com")
+        #expect(GivenAddress.mask("no address") == "n…")
     }
 }

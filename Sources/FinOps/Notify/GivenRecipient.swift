@@ -1,9 +1,9 @@
 /// Somebody whom alerts are mailed to, and in which language: `lee@example.com:en`, Korean where nothing is said.
-package struct MailRecipient: Hashable, Sendable {
+package struct GivenRecipient: Hashable, Sendable {
     /// The languages that messages are written in.
     package enum Language: String, Hashable, Sendable, CaseIterable { case ko, en }
 
-    package let address: MailAddress
+    package let address: GivenAddress
     package let language: Language
 
     /// Resend takes so many in one mail, and a list that long should be a mailing list.
@@ -11,12 +11,12 @@ package struct MailRecipient: Hashable, Sendable {
 
     /// Reads `A,B:en`.
     /// - Throws: `MalformedRecipients`, whose text names the place and does not repeat the address.
-    package static func list(_ text: String) throws(MalformedRecipients) -> [MailRecipient] {
+    package static func list(_ text: String) throws(MalformedRecipients) -> [GivenRecipient] {
         let items = text.split(separator: ",", omittingEmptySubsequences: false)
         guard items.count <= most else {
             throw MalformedRecipients("has \(items.count) addresses; use at most \(most), or a mailing list")
         }
-        var recipients: [MailRecipient] = []
+        var recipients: [GivenRecipient] = []
         for (index, item) in items.enumerated() {
             let recipient = try recipient(trimmed(item), place: index + 1)
             if let first = recipients.firstIndex(where: { $0.address == recipient.address }) {
@@ -27,7 +27,7 @@ package struct MailRecipient: Hashable, Sendable {
         return recipients
     }
 
-    private static func recipient(_ text: Substring, place: Int) throws(MalformedRecipients) -> MailRecipient {
+    private static func recipient(_ text: Substring, place: Int) throws(MalformedRecipients) -> GivenRecipient {
         let halves = text.split(separator: ":", omittingEmptySubsequences: false)
         guard let language = halves.count == 1 ? .ko : Language(rawValue: String(halves[halves.count - 1])),
             halves.count <= 2
@@ -35,7 +35,7 @@ package struct MailRecipient: Hashable, Sendable {
             throw MalformedRecipients("has no language after the colon at place \(place); write kim@example.com:en")
         }
         do {
-            return MailRecipient(address: try MailAddress(String(halves[0])), language: language)
+            return GivenRecipient(address: try GivenAddress(String(halves[0])), language: language)
         } catch {
             throw MalformedRecipients("has no address at place \(place): \(error)")
         }
@@ -49,7 +49,7 @@ package struct MailRecipient: Hashable, Sendable {
 }
 
 /// A mail address in its plain form, in ASCII, fit for a header and an envelope.
-package struct MailAddress: Hashable, Sendable {
+package struct GivenAddress: Hashable, Sendable {
     /// The domain in lower case.
     package let text: String
 
