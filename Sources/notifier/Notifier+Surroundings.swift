@@ -2,6 +2,7 @@ import Channels
 import Dispatch
 import EventLog
 import FinOps
+import JSON
 import Logging
 import Runtime
 import Stages
@@ -52,13 +53,13 @@ extension Notifier.Surroundings {
             open: { destination, channel throws(DeliveryRefusal) in
                 try await opener.deliverer(destination, channel, log: store)
             },
-            sample: { stage in await sample(stage, directory) },
+            sample: { stage in await sampled(stage, directory) },
             logger: logger)
     }
 }
 
 /// Asks a stage how it is; on a thread that may wait.
-private func sample(_ stage: String, _ directory: StateDirectory) async -> SilenceWatch.StageSample? {
+private func sampled(_ stage: String, _ directory: StateDirectory) async -> SilenceWatch.StageSample? {
     await withCheckedContinuation { continuation in
         DispatchQueue.global().async { continuation.resume(returning: ask(stage, directory)) }
     }
