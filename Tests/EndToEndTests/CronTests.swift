@@ -49,7 +49,7 @@ import Testing
             var installation = installation
             installation.environment = ["FINOPS_CRON_LISTEN": address]
             let refused = try await installation.run("ingest-openai", "run")
-            #expect(refused.status == 64 && refused.standardError.contains("put a proxy that speaks TLS before it"))
+            #expect(refused.status == 1 && refused.standardError.contains("put a proxy that speaks TLS before it"))
         }
     }
 
