@@ -61,6 +61,11 @@ package struct MailReceipt: Hashable, Sendable {
     package let reply: SMTPReply
     /// Recipients that were refused, by their number in `Mail.recipients`; the others have it.
     package let refused: [Int: SMTPReply]
+
+    package init(reply: SMTPReply, refused: [Int: SMTPReply] = [:]) {
+        self.reply = reply
+        self.refused = refused
+    }
 }
 
 /// What a mail server said to one command.

@@ -22,14 +22,20 @@ struct MailDialogue {
     /// To the message.
     private(set) var answer: SMTPReply?
     private var lines: [Substring] = []
+    /// The client said goodbye, as it does after a failure, too: the word on the command before is what counts.
+    private var hasLeft = false
 
     /// Bytes of replies after which nothing more of them is kept.
     private static let textLimit = 1_000
 
     /// A command was sent. A line that is none is part of a login and is not looked at.
     mutating func said(_ command: String) {
-        guard stage != .over else { return }
+        guard stage != .over, !hasLeft else { return }
         let verb = command.prefix { $0.isLetter }.uppercased()
+        if verb == "QUIT" {
+            hasLeft = true
+            return
+        }
         if verb == "HELO" { stage = .hello }
         if let next = Stage(rawValue: verb) { stage = next }
         reply = nil
@@ -38,7 +44,7 @@ struct MailDialogue {
 
     /// A line of a reply came: `250-more to come` or `250 the last`.
     mutating func heard(_ line: String) {
-        guard stage != .over, let code = Int(line.prefix(3)), (200..<600).contains(code) else { return }
+        guard stage != .over, !hasLeft, let code = Int(line.prefix(3)), (200..<600).contains(code) else { return }
         lines.append(line.dropFirst(4))
         if line.dropFirst(3).first == "-" { return }
         let text = lines.joined(separator: " ").split { $0.isWhitespace }.joined(separator: " ")
