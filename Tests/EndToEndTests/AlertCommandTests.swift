@@ -4,6 +4,7 @@ import Foundation
 import JSON
 import Runtime
 import Storage
+import SwiftProtobuf
 import Testing
 
 /// What an operator is told and says about alerts that stand.

@@ -4,6 +4,7 @@ import Foundation
 import JSON
 import Runtime
 import Storage
+import SwiftProtobuf
 import Testing
 
 /// Where alerts go, typed as a person types it.

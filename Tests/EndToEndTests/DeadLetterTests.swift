@@ -4,6 +4,7 @@ import Foundation
 import JSON
 import Runtime
 import Storage
+import SwiftProtobuf
 import TestSupport
 import Testing
 

@@ -112,7 +112,8 @@ import Testing
                 cores?.split(separator: " ").dropFirst(4).first == "0", "\(process.commandLine) would dump its core")
         }
         let directory = StateDirectory(path: installation.directory)
-        for stage in ["event-log", "projector", "attributor", "ingest-openai"] {
+        let status = try await installation.run("finops", "status", "--json").expecting().json()
+        for stage in (status["processes"]?.array ?? []).compactMap({ $0["name"]?.string }) {
             for target in ["/livez", "/readyz?verbose", "/metrics"] {
                 let answer = HealthClient.get(target, socket: try directory.healthSocket(stage: stage))
                 #expect(answer?.status == 200 && answer?.body.contains(Self.word) == false, "\(stage)\(target)")

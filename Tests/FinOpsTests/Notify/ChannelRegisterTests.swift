@@ -1,5 +1,6 @@
 import EventLog
 import FinOps
+import SwiftProtobuf
 import TestSupport
 import Testing
 
