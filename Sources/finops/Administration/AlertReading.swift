@@ -5,7 +5,7 @@ extension EventReader {
     /// What is known of alerts and conditions, out of their own streams.
     /// - Parameters:
     ///   - days: whose windows to look at besides those of the last days; nil for all there ever were.
-    ///   - scope: the only one whose acknowledgements and snoozes are read; nil for all.
+    ///   - scope: the only one whose acknowledgements and snoozes are read; nil for all, and the conditions.
     /// - Throws: `StoreError`; `UndecodableEvent`.
     func alertBoard(at now: Timestamp, days: [Day]?, scope: CostScope? = nil) async throws -> AlertBoard {
         var board = AlertBoard()
@@ -21,11 +21,11 @@ extension EventReader {
         }
         if let scope {
             try await read(.threshold(scope), into: &board)
-        } else {
-            // One that was only ever set has nothing to say about alerts.
-            for found in try await allStreams(prefix: "threshold-") where found.version > StreamVersion.none.next {
-                try await read(found.stream, into: &board)
-            }
+            return board
+        }
+        // A threshold that was only ever set has nothing to say about alerts.
+        for found in try await allStreams(prefix: "threshold-") where found.version > StreamVersion.none.next {
+            try await read(found.stream, into: &board)
         }
         for found in try await allStreams(prefix: "condition-") { try await read(found.stream, into: &board) }
         return board
