@@ -73,7 +73,8 @@ enum Chromium {
         let process = Process()
         // Its own sandbox needs rights that a container does not give; what it shows is ours.
         process.executableURL = URL(filePath: "/usr/bin/timeout")
-        process.arguments = ["60", path ?? ""] + ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"] + arguments
+        process.arguments =
+            ["60", path ?? ""] + ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"] + arguments
         process.standardOutput = try FileHandle(forWritingTo: output)
         process.standardError = FileHandle.nullDevice
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
