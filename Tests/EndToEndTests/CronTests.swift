@@ -22,6 +22,7 @@ import Testing
             }
             let done = try await installation.call(address + Self.path, secret: Self.secret).json
             #expect(done["state"] == "finished" && done["accounts"]?.array?.count == 1)
+            try await installation.run("projector", "catch-up").expecting()
             let runs = try await installation.run("reporter", "runs", "--json").expecting().json()["runs"]?.array ?? []
             let ofToday = runs.filter { $0["kind"] == "daily" && $0["to"] == done["to"] }
             #expect(ofToday.map { $0["state"] } == ["finished"])
@@ -103,7 +104,8 @@ extension Installation {
     fileprivate func callAtOnce(_ url: String, secret: String, times: Int) async throws -> [JSONValue] {
         let said = try await said(
             by: "/usr/bin/curl",
-            ["-sS", "-Z", "-X", "POST", "-H", "Authorization: Bearer \(secret)"] + Array(repeating: url, count: times))
+            ["-sS", "--no-progress-meter", "-Z", "-X", "POST", "-H", "Authorization: Bearer \(secret)"]
+                + Array(repeating: url, count: times))
         return try said.split(separator: "\n").map { try JSONValue.parse(String($0)) }
     }
 }
