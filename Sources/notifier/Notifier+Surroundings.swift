@@ -1,4 +1,3 @@
-import Channels
 import Dispatch
 import EventLog
 import FinOps
@@ -12,7 +11,6 @@ extension Notifier {
         "threshold-watcher": SilenceWatch.Condition.evaluationStalled,
         "projector": SilenceWatch.Condition.projectionLagging,
     ]
-    private static let longestTick = 5.0
 
     /// The stages of a pipeline whose standstill is told.
     static func watchedStages(pipeline: String) throws -> [String: String] {
@@ -24,12 +22,14 @@ extension Notifier {
 extension Notifier.Settings {
     /// Days and hours are the pipeline's; how fast programs work and how often others may be asked is not: on a clock that
     /// runs faster, the same real time is more of its time.
-    init(_ configuration: Configuration, _ clock: PipelineClock, stages: [String: String]) throws {
+    init(_ configuration: Configuration, _ clock: PipelineClock, stages: [String: String]) {
         let stalledSeconds = Int64(Double(configuration.stalledAfterSeconds) * clock.rate)
+        // On the clock of a pipeline that was stopped a second never passes.
+        let isStopped = clock.scale?.frozen != nil
         self.init(
             outbox: Outbox.Settings(
                 giveUpAfterSeconds: configuration.alertGiveUpAfterSeconds,
-                paceMicroseconds: Int64(1_000_000 * clock.rate)),
+                paceMicroseconds: isStopped ? 0 : Int64(1_000_000 * clock.rate)),
             silence: SilenceWatch.Settings(
                 silentAfterSeconds: max(configuration.silentAfterSeconds, stalledSeconds),
                 stalledAfterSeconds: stalledSeconds),

@@ -19,7 +19,7 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let pipeline = options.pipeline
         try await StageProgram.run(Notifier.stage, options: options, service: service) { context in
-            let settings = try Notifier.Settings(
+            let settings = Notifier.Settings(
                 context.configuration, context.clock,
                 stages: try Notifier.watchedStages(pipeline: pipeline ?? context.directory.pipeline))
             return [NotifierService(context: context, settings: settings)]

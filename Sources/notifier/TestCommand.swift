@@ -55,7 +55,7 @@ struct TestCommand: CancellableCommand {
             guard isDelivering == nil else { return try await test.verdicts(in: reader, within: Self.limit) }
             let logger = Logger.stage(Notifier.stage, level: "error", format: configuration.logFormat)
             let notifier = Notifier(
-                store: store, reader: reader, settings: try Notifier.Settings(configuration, clock, stages: [:]),
+                store: store, reader: reader, settings: Notifier.Settings(configuration, clock, stages: [:]),
                 Notifier.Surroundings(directory, configuration, clock, logger: logger, store: store))
             return try await test.verdicts(in: reader, within: Self.limit, deliveredBy: notifier)
         }

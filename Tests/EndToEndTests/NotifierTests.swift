@@ -224,7 +224,7 @@ private final class Alerted: @unchecked Sendable {
 
     func cross(_ project: String) async throws {
         var event = WireThresholdCrossed()
-        (event.scope, event.name, event.window) = ("project", project, "day")
+        (event.scope, event.name, event.team, event.window) = ("project", project, "검색팀", "day")
         (event.firstDay, event.zone, event.level, event.basis) = ("2026-11-20", "Asia/Seoul", 80, "metered")
         let start = try #require(Day("2026-11-19")).utcStart.advanced(bySeconds: 15 * 3_600).seconds
         (event.windowStart, event.windowEnd, event.usageThrough) = (start, start + 86_400, start + 3_600)

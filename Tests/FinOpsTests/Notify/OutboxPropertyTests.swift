@@ -36,7 +36,7 @@ import Testing
         mutating func step() {
             minutes += Double.random(in: 0...12, using: &random)
             let project = "p\(Int.random(in: 0..<4, using: &random))"
-            let level = [UInt32(50), 80, 100].randomElement(using: &random) ?? 50
+            let level: UInt32 = [50, 80, 100][Int.random(in: 0..<3, using: &random)]
             switch Int.random(in: 0..<10, using: &random) {
             case 0...4: note(scene.crossed(project, level, at: minutes), project)
             case 5: note(scene.cleared(project, level, at: minutes), project)
