@@ -1,12 +1,12 @@
 /// What tells costs of one hour apart where they are watched. Null is a value.
-package struct CostSeries: Hashable, Sendable {
-    package var provider: String
-    package var account: String
-    package var providerProject: String?
-    package var key: String?
-    package var model: String?
+struct CostSeries: Hashable, Comparable, Sendable {
+    var provider: String
+    var account: String
+    var providerProject: String?
+    var key: String?
+    var model: String?
 
-    package init(provider: String, account: String, providerProject: String?, key: String?, model: String?) {
+    init(provider: String, account: String, providerProject: String?, key: String?, model: String?) {
         self.provider = provider
         self.account = account
         self.providerProject = providerProject
@@ -27,6 +27,10 @@ package struct CostSeries: Hashable, Sendable {
             key: part.hasApiKeyID ? part.apiKeyID : nil, model: part.hasModel ? part.model : nil)
     }
 
+    static func < (left: CostSeries, right: CostSeries) -> Bool { left.words.lexicographicallyPrecedes(right.words) }
+
+    private var words: [String] { [provider, account, providerProject ?? "", key ?? "", model ?? ""] }
+
     var scope: ForceScope { ForceScope(provider: provider, account: account, providerProject: providerProject) }
 }
 
@@ -38,13 +42,11 @@ struct ForceScope: Hashable, Sendable {
 }
 
 /// A number for every series: costs are kept in arrays, and only a new series costs more than a look-up.
-package struct SeriesTable: Sendable {
-    package private(set) var all: [CostSeries] = []
+struct SeriesTable: Sendable {
+    private(set) var all: [CostSeries] = []
     private var numbers: [CostSeries: Int] = [:]
 
-    package init() {}
-
-    package mutating func number(of series: CostSeries) -> Int {
+    mutating func number(of series: CostSeries) -> Int {
         if let known = numbers[series] { return known }
         numbers[series] = all.count
         all.append(series)

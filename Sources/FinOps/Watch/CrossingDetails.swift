@@ -2,72 +2,76 @@ import EventLog
 import SwiftProtobuf
 
 /// What a reader of an alert asks next: how it compares with the window before, where it is heading, and what grew. One pass
-/// over the pages answers it for all crossings of a settlement.
+/// over the pages answers it for all crossings of a commit.
 struct CrossingDetails {
-    private struct Consumer: Hashable, Comparable {
-        let provider: String
-        let key: String?
-        let model: String?
-
-        static func < (left: Consumer, right: Consumer) -> Bool {
-            (left.provider, left.key ?? "", left.model ?? "") < (right.provider, right.key ?? "", right.model ?? "")
-        }
-    }
-
     private struct Question: Hashable {
-        let scope: CostScope
+        let scope: Int
         let window: CostWindow
     }
 
     private struct Answer {
-        var now: [Consumer: Int128] = [:]
-        var before: [Consumer: Int128] = [:]
-        var metered = false
-        var billed = false
+        /// By series.
+        var now: [Int: Int128] = [:]
+        var before: [Int: Int128] = [:]
+        var isMetered = false
+        var isBilled = false
+        var latest: (hour: Int64, team: String)?
+
+        mutating func add(_ nanos: Int64, _ row: CostPage.Row, at hour: Int64, isNow: Bool, team: String?) {
+            guard isNow else {
+                before[row.series, default: 0] += Int128(nanos)
+                return
+            }
+            now[row.series, default: 0] += Int128(nanos)
+            if row.isBilled { isBilled = true } else { isMetered = true }
+            if let team, (hour, team) > (latest?.hour ?? .min, latest?.team ?? "") { latest = (hour, team) }
+        }
     }
 
-    private let usageThrough: Int64
+    private let table: SeriesTable
     private var answers: [Question: Answer] = [:]
+    /// Unix seconds: how far usage of a window is known; nil where none is.
+    private var usageThrough: [CostWindow: Int64] = [:]
 
-    init(_ crossings: [Crossing], _ watch: ThresholdWatch) {
-        usageThrough = watch.pages.values.map(\.usageThrough).max() ?? .min
-        let windows = Dictionary(grouping: crossings) { WindowOfZone(window: $0.window, zone: $0.threshold.zone) }
-        for (_, crossings) in windows { look(at: crossings, watch) }
+    init(_ crossings: [Crossing], _ pages: [Int: CostPage], _ table: SeriesTable, _ scopes: inout ScopeTable) {
+        self.table = table
+        let periods = Dictionary(grouping: crossings) { Period(window: $0.window, zone: $0.threshold.zone) }
+        for (period, crossings) in periods {
+            guard let calendar = crossings.first?.threshold.calendar else { continue }
+            let previous = period.window.previous(calendar)
+            look(at: period.window, previous, Set(crossings.map(\.scope)), pages, &scopes)
+        }
     }
 
-    private struct WindowOfZone: Hashable {
+    /// Zones may agree on a window and not on the one before it.
+    private struct Period: Hashable {
         let window: CostWindow
         let zone: String
     }
 
-    private mutating func look(at crossings: [Crossing], _ watch: ThresholdWatch) {
-        guard let first = crossings.first else { return }
-        let scopes = Set(crossings.map(\.threshold.scope))
-        let window = first.window
-        let previous = window.previous(first.threshold.calendar)
-        // As far into the window before as usage of this one is known.
-        let elapsed = min(max(usageThrough, window.start.seconds), window.end.seconds) - window.start.seconds
-        let compared =
-            previous.start
-            .seconds..<max(previous.start.seconds, min(previous.start.seconds + elapsed, previous.end.seconds))
-        for scope in scopes { answers[Question(scope: scope, window: window)] = Answer() }
+    private mutating func look(
+        at window: CostWindow, _ previous: CostWindow, _ wanted: Set<Int>, _ pages: [Int: CostPage],
+        _ scopes: inout ScopeTable
+    ) {
+        // Usage of the day after says that this window's is known to its end.
+        let known = (window.utcDays.lowerBound...window.utcDays.upperBound + 1).compactMap { pages[$0]?.usageThrough }
+        if let through = known.max(), through > window.start.seconds {
+            usageThrough[window] = min(through, window.end.seconds)
+        }
+        let elapsed = (usageThrough[window] ?? window.start.seconds) - window.start.seconds
+        let compared = previous.start.seconds..<min(previous.start.seconds + elapsed, previous.end.seconds)
         for number in previous.utcDays.lowerBound...window.utcDays.upperBound {
-            guard let page = watch.pages[number] else { continue }
-            for (cell, isBilled) in page.counted(watch.table) {
-                let isNow = window.contains(cell.hour)
-                guard isNow || compared.contains(cell.hour) else { continue }
-                let series = watch.table.all[cell.series]
-                let consumer = Consumer(provider: series.provider, key: series.key, model: series.model)
-                let owner = watch.owner(of: cell.series, hour: cell.hour)
-                let touched: [CostScope] =
-                    [.organisation] + (owner.map { [.project($0.project), .team($0.team)] } ?? [])
-                for scope in touched where scopes.contains(scope) {
-                    let question = Question(scope: scope, window: window)
-                    if isNow {
-                        answers[question]?.now[consumer, default: 0] += Int128(cell.nanos)
-                        if isBilled { answers[question]?.billed = true } else { answers[question]?.metered = true }
-                    } else {
-                        answers[question]?.before[consumer, default: 0] += Int128(cell.nanos)
+            let start = Day(number: number).utcStart.seconds
+            for row in pages[number]?.rows(table) ?? [] {
+                for (hour, nanos) in zip(stride(from: start, to: .max, by: 3_600), row.nanos) where nanos != 0 {
+                    let isNow = window.contains(hour)
+                    guard isNow || compared.contains(hour) else { continue }
+                    let owner = scopes.owner(of: row.series, hour: hour, table)
+                    for scope in [ScopeTable.organisation, owner?.project, owner?.team].compactMap({ $0 })
+                    where wanted.contains(scope) {
+                        let team = owner.map { scopes.all[$0.team].name }
+                        answers[Question(scope: scope, window: window), default: Answer()]
+                            .add(nanos, row, at: hour, isNow: isNow, team: team)
                     }
                 }
             }
@@ -77,7 +81,7 @@ struct CrossingDetails {
     func event(_ crossing: Crossing, at position: Position) -> WireThresholdCrossed {
         let threshold = crossing.threshold
         let window = crossing.window
-        let answer = answers[Question(scope: threshold.scope, window: window)] ?? Answer()
+        let answer = answers[Question(scope: crossing.scope, window: window)] ?? Answer()
         func money(_ nanos: Int128) -> WireMoney { Money(clamping: nanos, currency: threshold.currency).wire }
         return .with {
             $0.scope = threshold.scope.kind
@@ -88,36 +92,53 @@ struct CrossingDetails {
             $0.windowEnd = window.end.seconds
             $0.zone = threshold.zone
             $0.level = crossing.level
-            $0.limit = threshold.limit(window.kind).wire
+            $0.limit = money(Int128(threshold.limit(window.kind) ?? 0))
             $0.cost = money(crossing.cost)
-            $0.basis = answer.metered && answer.billed ? "mixed" : answer.billed ? "billed" : "metered"
+            $0.basis = answer.isMetered && answer.isBilled ? "mixed" : answer.isBilled ? "billed" : "metered"
             $0.position = position.value
-            $0.usageThrough = min(max(usageThrough, window.start.seconds), window.end.seconds)
+            $0.usageThrough = usageThrough[window] ?? 0
             $0.previous = money(answer.before.values.reduce(0, +))
             $0.forecast = money(forecast(crossing))
-            if let cause = cause(answer) {
-                $0.cause = .with {
-                    $0.provider = cause.consumer.provider
-                    if let key = cause.consumer.key { $0.apiKeyID = key }
-                    if let model = cause.consumer.model { $0.model = model }
-                    $0.cost = money(answer.now[cause.consumer] ?? 0)
-                    $0.growth = money(cause.growth)
-                }
+            if let cause = cause(answer) { $0.cause = cause.wire(money) }
+            if case .project = threshold.scope { $0.team = answer.latest?.team ?? "" }
+        }
+    }
+
+    /// Straight line from the window's start through what is known to its end; what is known, once the window is over or
+    /// where nobody knows how much of it is known.
+    private func forecast(_ crossing: Crossing) -> Int128 {
+        let window = crossing.window
+        guard let through = usageThrough[window], through < window.end.seconds else { return crossing.cost }
+        return crossing.cost * Int128(window.end.seconds - window.start.seconds)
+            / Int128(through - window.start.seconds)
+    }
+
+    private struct Cause {
+        let series: CostSeries
+        let cost: Int128
+        let growth: Int128
+
+        func wire(_ money: (Int128) -> WireMoney) -> WireThresholdCrossed.Cause {
+            .with {
+                $0.provider = series.provider
+                $0.account = series.account
+                if let project = series.providerProject { $0.providerProjectID = project }
+                if let key = series.key { $0.apiKeyID = key }
+                if let model = series.model { $0.model = model }
+                $0.cost = money(cost)
+                $0.growth = money(growth)
             }
         }
     }
 
-    /// Straight line from the window's start through what is known to its end; what is known, once the window is over.
-    private func forecast(_ crossing: Crossing) -> Int128 {
-        let window = crossing.window
-        let whole = Int128(window.end.seconds - window.start.seconds)
-        let known = Int128(min(max(usageThrough, window.start.seconds), window.end.seconds) - window.start.seconds)
-        guard known > 0, known < whole else { return crossing.cost }
-        return crossing.cost * whole / known
-    }
-
-    private func cause(_ answer: Answer) -> (consumer: Consumer, growth: Int128)? {
-        answer.now.map { ($0.key, $0.value - (answer.before[$0.key] ?? 0)) }
-            .sorted { ($1.1, $0.0) < ($0.1, $1.0) }.first
+    /// What grew most against the window before; of equals the first by name. None if nothing grew.
+    private func cause(_ answer: Answer) -> Cause? {
+        let all = answer.now.map { series, cost in
+            Cause(series: table.all[series], cost: cost, growth: cost - (answer.before[series] ?? 0))
+        }
+        let most = all.max { left, right in
+            left.growth == right.growth ? right.series < left.series : left.growth < right.growth
+        }
+        return most.flatMap { $0.growth > 0 ? $0 : nil }
     }
 }

@@ -1,7 +1,7 @@
 /// A number for every scope, and the scopes that the costs of a series count for.
 struct ScopeTable: Sendable {
     /// A project and its team.
-    struct OwnerNumbers: Sendable {
+    struct OwnerNumbers: Hashable, Sendable {
         let project: Int
         let team: Int
     }
@@ -10,10 +10,9 @@ struct ScopeTable: Sendable {
 
     private(set) var all: [CostScope] = [.organisation]
     private var numbers: [CostScope: Int] = [.organisation: 0]
+    private var assignments = AssignmentIndex()
     /// By the number of the series: owners over time, each from its moment until the next.
     private var owners: [[(from: Int64, owner: OwnerNumbers?)]?] = []
-
-    var count: Int { all.count }
 
     mutating func number(of scope: CostScope) -> Int {
         if let known = numbers[scope] { return known }
@@ -22,19 +21,20 @@ struct ScopeTable: Sendable {
         return all.count - 1
     }
 
-    mutating func forgetOwners() { owners.removeAll(keepingCapacity: true) }
-
-    mutating func owner(of series: Int, hour: Int64, _ table: SeriesTable, _ assignments: AssignmentIndex)
-        -> OwnerNumbers?
-    {
-        if owners.count <= series { owners += repeatElement(nil, count: series + 1 - owners.count) }
-        if owners[series] == nil { owners[series] = look(up: table.all[series], assignments) }
-        return owners[series]?.last { $0.from <= hour }?.owner
+    mutating func evolve(_ event: FinOpsEvent) {
+        assignments.evolve(event)
+        owners.removeAll(keepingCapacity: true)
     }
 
-    private mutating func look(up series: CostSeries, _ assignments: AssignmentIndex)
-        -> [(from: Int64, owner: OwnerNumbers?)]
-    {
+    mutating func owner(of series: Int, hour: Int64, _ table: SeriesTable) -> OwnerNumbers? {
+        if owners.count <= series { owners += repeatElement(nil, count: series + 1 - owners.count) }
+        if let known = owners[series] { return known.last { $0.from <= hour }?.owner }
+        let found = look(up: table.all[series])
+        owners[series] = found
+        return found.last { $0.from <= hour }?.owner
+    }
+
+    private mutating func look(up series: CostSeries) -> [(from: Int64, owner: OwnerNumbers?)] {
         let spans = assignments.account(provider: series.provider, account: series.account)
             .owners(key: series.key, providerProject: series.providerProject)
         return spans.map { span in

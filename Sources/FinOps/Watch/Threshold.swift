@@ -5,40 +5,47 @@ import SwiftProtobuf
 /// A limit on what a scope may cost per window, as it was last stated.
 package struct Threshold: Sendable {
     package let scope: CostScope
-    /// Nano-units of `currency` per window; no entry: no limit.
-    package let limits: [WindowKind: Int64]
     package let currency: Currency
     /// Per cent of the limit, ascending, at least one.
     package let levels: [UInt32]
+    /// As it was stated.
+    package let zone: String
     package let calendar: BusinessCalendar
     /// When it was stated: windows that had ended by then are watched only for what becomes known later.
     package let since: Timestamp
+    private let daily: Int64?
+    private let weekly: Int64?
 
-    /// - Returns: nil for a statement that no writer of ours makes: an unknown scope, zone or currency.
+    /// - Returns: nil for a statement that no writer of ours makes: an unknown scope or zone, no limit, no level, or limits
+    ///   in two currencies.
     package init?(_ event: WireThresholdSet, since: Timestamp) {
+        let limits = (event.hasDaily ? [event.daily] : []) + (event.hasWeekly ? [event.weekly] : [])
         guard let scope = CostScope(kind: event.scope, name: event.name),
-            let calendar = BusinessCalendar(event.zone), !event.levels.isEmpty
+            let calendar = BusinessCalendar(event.zone), !event.levels.isEmpty, let limit = limits.first,
+            limits.allSatisfy({ $0.currency == limit.currency }), let currency = Currency(limit.currency)
         else { return nil }
-        var limits: [WindowKind: Int64] = [:]
-        if event.hasDaily { limits[.day] = event.daily.nanos }
-        if event.hasWeekly { limits[.week] = event.weekly.nanos }
-        guard let currency = Currency((event.hasDaily ? event.daily : event.weekly).currency) else { return nil }
         self.scope = scope
-        self.limits = limits
         self.currency = currency
         self.levels = event.levels.sorted()
+        self.zone = event.zone
         self.calendar = calendar
         self.since = since
+        daily = event.hasDaily ? event.daily.nanos : nil
+        weekly = event.hasWeekly ? event.weekly.nanos : nil
     }
 
-    var zone: String { calendar.zone.identifier }
-
-    func limit(_ kind: WindowKind) -> Money { Money(nanos: limits[kind] ?? 0, currency: currency) }
+    /// Nano-units of `currency` that a window may cost; nil for no limit.
+    package func limit(_ kind: WindowKind) -> Int64? {
+        switch kind {
+        case .day: daily
+        case .week: weekly
+        }
+    }
 
     /// The levels that a sum has reached: at exactly the limit, 100 per cent is reached.
-    func reached(_ nanos: Int128, _ kind: WindowKind) -> [UInt32] {
-        guard let limit = limits[kind] else { return [] }
-        return levels.filter { nanos * 100 >= Int128(limit) * Int128($0) }
+    func reached(_ nanos: Int128, _ kind: WindowKind) -> ArraySlice<UInt32> {
+        guard let limit = limit(kind) else { return [] }
+        return levels.prefix { nanos * 100 >= Int128(limit) * Int128($0) }
     }
 }
 

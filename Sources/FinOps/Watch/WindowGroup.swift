@@ -1,117 +1,125 @@
 import EventLog
-import FoundationEssentials
 
-/// The sums of one kind of window in one zone, for the scopes that have a limit there.
+/// The sums of one kind of window in one zone, of every scope.
 struct WindowGroup: Sendable {
-    /// A sum that changed since it was last looked at.
-    struct Mark: Hashable, Sendable {
-        /// Number of the window's first day.
-        let window: Int
-        /// Number of the scope.
-        let scope: Int
-    }
-
     /// What tells groups apart.
     struct Key: Hashable, Comparable {
-        let kind: WindowKind
         let zone: String
+        let kind: WindowKind
 
         static func < (left: Key, right: Key) -> Bool {
             (left.zone, left.kind.rawValue) < (right.zone, right.kind.rawValue)
         }
     }
 
-    private struct Sums: Sendable {
-        let window: CostWindow
-        /// By the number of the scope.
-        var nanos: [Int128]
-    }
+    let key: Key
+    private let calendar: BusinessCalendar
+    /// The thresholds that look at these windows, by the number of their scope.
+    var thresholds: [Threshold?] = []
+    private(set) var windows: [WindowSums] = []
+    /// Where the last change went: mostly the next one goes there too.
+    private var recent = 0
 
-    let kind: WindowKind
-    let calendar: BusinessCalendar
-    /// By the number of the scope.
-    private var isArmed: [Bool] = []
-    private var sums: [Int: Sums] = [:]
-    /// First days of the windows of hours: asking the zone costs more than adding.
-    private var firstDays: [Int64: Int] = [:]
-    /// The changed sums, with what they were before.
-    private var marks: [Mark: Int128?] = [:]
-
-    private static let rememberedHours = 10_000
-
-    init(_ kind: WindowKind, _ calendar: BusinessCalendar) {
-        self.kind = kind
+    init?(_ key: Key) {
+        guard let calendar = BusinessCalendar(key.zone) else { return nil }
+        self.key = key
         self.calendar = calendar
     }
 
-    var zone: String { calendar.zone.identifier }
-    var windows: [CostWindow] { sums.values.map(\.window).sorted { $0.start < $1.start } }
-
-    mutating func arm(_ scopes: some Sequence<Int>, count: Int) {
-        isArmed = Array(repeating: false, count: count)
-        for scope in scopes { isArmed[scope] = true }
-    }
-
-    /// The windows that touch a UTC day and are not summed yet.
+    /// The windows that touch a UTC day and have to be summed.
     func missing(on day: Day) -> [CostWindow] {
-        var found = [CostWindow(kind, containing: day.utcStart, calendar)]
+        var found = [CostWindow(key.kind, containing: day.utcStart, calendar)]
         while let end = found.last?.end, end < day.advanced(by: 1).utcStart {
-            found.append(CostWindow(kind, containing: end, calendar))
+            found.append(CostWindow(key.kind, containing: end, calendar))
         }
-        return found.filter { sums[$0.firstDay.number] == nil }
+        return found.filter { window in !windows.contains { $0.window == window && $0.isWhole } }
     }
 
-    /// Begins a window at nought; what is known of it is added next, and then `forget` says that it is no change.
-    mutating func begin(_ window: CostWindow) {
-        sums[window.firstDay.number] = Sums(window: window, nanos: Array(repeating: 0, count: isArmed.count))
+    /// Takes in what a window costs; what changed in it so far stays known as changed.
+    mutating func sum(_ window: CostWindow, _ nanos: [Int128]) {
+        let place = windows.firstIndex { $0.window == window } ?? windows.endIndex
+        if place == windows.endIndex { windows.append(WindowSums(window)) }
+        windows[place].begin(nanos)
     }
 
-    mutating func end(_ window: CostWindow) { sums[window.firstDay.number] = nil }
-
-    mutating func endAll() {
-        sums.removeAll()
-        marks.removeAll()
+    mutating func end(where isOver: (CostWindow) -> Bool) {
+        windows.removeAll { isOver($0.window) }
+        recent = 0
     }
 
-    mutating func add(_ nanos: Int64, hour: Int64, scope: Int) {
-        guard scope < isArmed.count, isArmed[scope] else { return }
-        let window = firstDay(of: hour)
-        guard let before = sums[window]?.nanos[scope] else { return }
-        let mark = Mark(window: window, scope: scope)
-        if marks[mark] == nil { marks[mark] = .some(before) }
-        sums[window]?.nanos[scope] = before + Int128(nanos)
+    /// What hours count for has changed: windows are summed again before anybody looks at them.
+    mutating func endSums() {
+        windows.removeAll { $0.changed.isEmpty }
+        for place in windows.indices { windows[place].isWhole = false }
+        recent = 0
     }
 
-    /// Adds to one window alone, without marking it as changed.
-    mutating func fill(_ window: CostWindow, with nanos: Int64, hour: Int64, scope: Int) {
-        guard scope < isArmed.count, isArmed[scope], window.contains(hour) else { return }
-        sums[window.firstDay.number]?.nanos[scope] += Int128(nanos)
-    }
-
-    func sum(_ window: Int, scope: Int) -> Int128 { sums[window].map { $0.nanos[scope] } ?? 0 }
-
-    func window(_ firstDay: Int) -> CostWindow? { sums[firstDay]?.window }
-
-    /// Marks all sums of some windows, without knowing what they were before.
-    mutating func markAll(_ isChosen: (CostWindow) -> Bool) {
-        for sums in sums.values where isChosen(sums.window) {
-            for scope in isArmed.indices where isArmed[scope] {
-                marks.updateValue(nil, forKey: Mark(window: sums.window.firstDay.number, scope: scope))
+    /// - Precondition: the window that the hour lies in has been summed.
+    mutating func add(_ nanos: Int64, hour: Int64, _ owner: ScopeTable.OwnerNumbers?) {
+        if recent >= windows.count || !windows[recent].window.contains(hour) {
+            guard let place = windows.firstIndex(where: { $0.window.contains(hour) }) else {
+                preconditionFailure("the windows of a day are summed before its costs change")
             }
+            recent = place
+        }
+        windows[recent].add(nanos, to: ScopeTable.organisation)
+        guard let owner else { return }
+        windows[recent].add(nanos, to: owner.project)
+        windows[recent].add(nanos, to: owner.team)
+    }
+
+    /// Counts every scope of a window as changed.
+    mutating func markAll(_ isChosen: (CostWindow) -> Bool) {
+        for place in windows.indices where isChosen(windows[place].window) {
+            for scope in thresholds.indices where thresholds[scope] != nil { windows[place].mark(scope) }
         }
     }
 
-    /// The changed sums, with what they were before where that is known; none afterwards.
-    mutating func takeMarks() -> [(mark: Mark, before: Int128?)] {
-        defer { marks.removeAll(keepingCapacity: true) }
-        return marks.map { ($0.key, $0.value) }.sorted { ($0.0.window, $0.0.scope) < ($1.0.window, $1.0.scope) }
+    mutating func forgetChanges() {
+        for place in windows.indices where !windows[place].changed.isEmpty { windows[place].forgetChanges() }
+    }
+}
+
+/// What each scope costs in one window, and which of it changed since it was last looked at.
+struct WindowSums: Sendable {
+    /// A scope whose sum changed, and what it was before.
+    struct Change: Sendable {
+        let scope: Int
+        let before: Int128
     }
 
-    private mutating func firstDay(of hour: Int64) -> Int {
-        if let known = firstDays[hour] { return known }
-        if firstDays.count >= Self.rememberedHours { firstDays.removeAll(keepingCapacity: true) }
-        let first = CostWindow(kind, containing: Timestamp(seconds: hour), calendar).firstDay.number
-        firstDays[hour] = first
-        return first
+    let window: CostWindow
+    /// By the number of the scope; one without a place here costs nothing.
+    private(set) var nanos: [Int128] = []
+    private(set) var changed: [Change] = []
+    private var isChanged: [Bool] = []
+    /// Not since it was last said that hours may count for others.
+    var isWhole = false
+
+    init(_ window: CostWindow) { self.window = window }
+
+    func sum(_ scope: Int) -> Int128 { scope < nanos.count ? nanos[scope] : 0 }
+
+    fileprivate mutating func begin(_ sums: [Int128]) {
+        nanos = sums
+        isWhole = true
+    }
+
+    fileprivate mutating func add(_ amount: Int64, to scope: Int) {
+        mark(scope)
+        nanos[scope] += Int128(amount)
+    }
+
+    fileprivate mutating func mark(_ scope: Int) {
+        if scope >= nanos.count { nanos += repeatElement(0, count: scope + 1 - nanos.count) }
+        if scope >= isChanged.count { isChanged += repeatElement(false, count: nanos.count - isChanged.count) }
+        guard !isChanged[scope] else { return }
+        isChanged[scope] = true
+        changed.append(Change(scope: scope, before: nanos[scope]))
+    }
+
+    fileprivate mutating func forgetChanges() {
+        for change in changed { isChanged[change.scope] = false }
+        changed.removeAll(keepingCapacity: true)
     }
 }

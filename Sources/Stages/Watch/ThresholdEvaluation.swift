@@ -190,7 +190,11 @@ actor ThresholdEvaluation {
         case .costs(let day):
             let missing = watch.missingDays(for: day)
             if !missing.isEmpty { try await load(missing, through: Position(position.value - 1)) }
-            if let decoded = decode(event) { watch.take(decoded, of: day) }
+            if ThresholdWatch.isUsage(event.event) {
+                do { try watch.take(usage: event.event, of: day) } catch { park(event, error: "\(error)") }
+            } else if let decoded = decode(event) {
+                watch.take(decoded, of: day)
+            }
         case .directory:
             guard let decoded = decode(event) else { return }
             if watch.evolve(decoded, recorded: event.recorded) { open?.looksAround = true }
