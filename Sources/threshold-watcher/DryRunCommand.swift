@@ -94,7 +94,12 @@ struct DryRunCommand: CancellableCommand {
         let text = ThresholdText(
             scope: scope, daily: daily, weekly: weekly, levels: levels ?? ThresholdText.usualLevels,
             zone: zone ?? configuration.zone)
-        let statement = try text.statement(in: try configuration.watchedCurrency)
+        let statement: WireThresholdSet
+        do { statement = try text.statement(in: try configuration.watchedCurrency) } catch let malformed
+            as ThresholdText.Malformed
+        {
+            throw CommandFailure(.usage, "\(malformed)")
+        }
         let projects = ProjectRegister.fold(try await events(of: .projects, log))
         let teams = TeamRegister.fold(try await events(of: .teams, log))
         _ = try ThresholdRegister.decide(
