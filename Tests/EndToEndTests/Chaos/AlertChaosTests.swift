@@ -3,6 +3,7 @@ import FinOps
 import Foundation
 import JSON
 import Runtime
+import Storage
 import Testing
 
 /// The programs between usage and Slack killed fifty times each while 200 thresholds are crossed: every crossing is found
