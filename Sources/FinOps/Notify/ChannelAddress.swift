@@ -76,7 +76,7 @@ extension ChannelAddress.Kind {
     fileprivate func complaint(_ parts: URLComponents) -> String? {
         let path = parts.path.split(separator: "/")
         guard parts.fragment == nil else { return "has a part after #; leave it out" }
-        guard parts.password == nil, self == .sentryDSN || parts.user == nil else {
+        guard self == .sentryDSN || parts.password == nil && parts.user == nil else {
             return self == .mailServer
                 ? "holds a user or a password; give them with --user and --password-file"
                 : "holds a user or a password; leave them out"
