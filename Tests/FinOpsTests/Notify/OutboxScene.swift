@@ -17,7 +17,7 @@ struct OutboxScene {
     }
 
     static func at(_ minutes: Double) -> Timestamp {
-        Timestamp(microseconds: midnight * 1_000_000 + Int64(minutes * 60_000_000))
+        Timestamp(microseconds: midnight * 1_000_000 + Int64((minutes * 60_000_000).rounded()))
     }
 
     // MARK: What people say
