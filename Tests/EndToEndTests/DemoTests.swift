@@ -24,7 +24,25 @@ import Testing
         #expect(0 < before && before < after)
         #expect(try unclaimed(report, "as_of_thursday") > 0)
         #expect(try unclaimed(report, "now") == 0)
+        try expectAlerts(report["alerting"] ?? .null)
         #expect(!FileManager.default.fileExists(atPath: state))
+    }
+
+    /// Monday passes both levels of the daily limit, Wednesday the lower one only when it is restated on Thursday.
+    private func expectAlerts(_ alerting: JSONValue) throws {
+        let alerts = alerting["alerts"]?.array ?? []
+        let crossed = alerts.map { "\($0["first_day"]?.string ?? "") \($0["level"]?.integer ?? 0)" }.sorted()
+        #expect(
+            crossed == ["2026-11-09 100", "2026-11-09 80", "2026-11-10 80", "2026-11-11 80", "2026-11-13 80"])
+        let late = try #require(alerts.first { $0["first_day"] == "2026-11-11" })
+        #expect(try #require(late["time"]?.string) > "2026-11-12")
+        let slack = (alerting["slack"]?.array ?? []).compactMap { $0["text"]?.string }
+        #expect(slack.contains { $0.contains("[임계값 초과]") && $0.contains("helpdesk") })
+        let mail = alerting["mail"]?.array ?? []
+        for person in ["kim@example.com", "lee@example.com"] {
+            let subjects = mail.filter { $0["to"]?.array?.contains(.string(person)) == true }
+            #expect(subjects.contains { $0["subject"]?.string?.contains("helpdesk") == true }, "\(person)")
+        }
     }
 
     private func nanos(_ report: JSONValue, _ part: String, _ when: String) throws -> Int64 {

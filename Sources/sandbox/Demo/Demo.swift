@@ -8,7 +8,8 @@ struct Demo: CancellableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Plays the trace's week through the whole pipeline in about a minute, and shows what came of it.",
         discussion: """
-            Ends with 0 only if the log verifies and the pipeline's totals equal the trace's own.
+            Ends with 0 only if the log verifies, the pipeline's totals equal the trace's own, and the crossed threshold
+            was told in Slack and by mail.
             Example: sandbox demo --pipeline Pipelines/demo.yaml
             """)
 
@@ -28,7 +29,7 @@ struct Demo: CancellableCommand {
         if json { try Output.line(report.document.prettyText) } else { try Output.write(report.text) }
         if !once {
             Output.message(
-                "\nLook around:\n  export FINOPS_HOME=\(path)\n  reporter costs --by team,day --from 2026-11-09 --to 2026-11-15"
+                "\nLook around:\n  export FINOPS_HOME=\(path)\n  reporter costs --by team,day --from 2026-11-09 --to 2026-11-15\n  reporter alerts\nand at the messages that arrived: \(stage.inbox)/index.html"
             )
         }
         guard report.isRight else {
@@ -41,6 +42,7 @@ struct Demo: CancellableCommand {
         do {
             try await stage.prepare()
             try await stage.playWeek()
+            try await stage.awaitMessages()
             await stage.stop()
             return try await DemoReport(of: stage)
         } catch {

@@ -10,6 +10,7 @@ struct DemoReport {
     private let billed: JSONValue
     private let restatedDay: (before: JSONValue, after: JSONValue)
     private let lateKey: (before: JSONValue, after: JSONValue)
+    private let alerts: DemoAlerts
     private let runs: [JSONValue]
     private let restatements: JSONValue
     private let verified: JSONValue
@@ -38,6 +39,7 @@ struct DemoReport {
             try await costs("team", monday, wednesday, "--basis", "metered", "--as-of", thursdayNoon),
             try await costs("team", monday, wednesday, "--basis", "metered")
         )
+        alerts = try await stage.alerts()
         runs = try await stage.runs()
         restatements = try await stage.json("reporter", "restatements", "--limit", "1000", "--json")
         verified = try await stage.json("event-log", "verify", "--json")
@@ -52,7 +54,7 @@ struct DemoReport {
         if verified["ok"] != true { problems.append("the log does not verify: \(verified.text)") }
         if let exit = await stage.upExit, !exit.isSuccess { problems.append("finops up ended with \(exit)") }
         if !runs.contains(where: { $0["state"] == "failed" }) { problems.append("no run met the outage") }
-        self.problems = problems
+        self.problems = problems + alerts.problems
     }
 
     /// Row by row, to the nano-dollar and to the token.
@@ -83,7 +85,7 @@ struct DemoReport {
             "week_by_team": byTeam, "week_by_model": byModel, "week_billed": billed,
             "restated_day": ["as_of_thursday": restatedDay.before, "now": restatedDay.after],
             "late_mapping": ["as_of_thursday": lateKey.before, "now": lateKey.after],
-            "restatements": restatements["restatements"] ?? .null, "runs": .array(runs),
+            "alerting": alerts.document, "restatements": restatements["restatements"] ?? .null, "runs": .array(runs),
             "verify": verified, "expected": expected,
         ]
     }
@@ -108,6 +110,7 @@ extension DemoReport {
             heading("The week by team"), table(byTeam, by: "team"),
             heading("The week by model"), table(byModel, by: "model"),
             heading("What was restated"), restatementText,
+            heading("What \(DemoAlerts.project) passed of its \(DemoAlerts.daily) USD a day"), alerts.text,
             heading("Runs"), runTable,
             heading("Is it right?"), verdict,
         ].joined()

@@ -42,7 +42,7 @@ actor DemoStage {
         say("a state directory in \(directory.path)")
         try await run("finops", "init", "--pipeline", pipeline)
         try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
-        let address = try await startSandbox()
+        let (address, mailbox) = try await startSandbox()
         let keyFile = scratch + "/admin-key"
         try Data(Serve.exampleKey.utf8).write(to: URL(filePath: keyFile))
         say("the sandbox provider at \(address)")
@@ -55,6 +55,7 @@ actor DemoStage {
         }
         for key in Self.keys { try await map(key) }
         say("\(Self.teams.count) teams, \(Self.projects.count) projects; one key is left unmapped until Thursday")
+        try await arm(slack: address, mailbox: mailbox)
     }
 
     private func map(_ key: (id: String, project: String)) async throws {
@@ -62,17 +63,25 @@ actor DemoStage {
             "finops", "key", "map", "--provider", "openai", "--provider-key-id", key.id, "--project", key.project)
     }
 
-    private func startSandbox() async throws -> String {
-        let portFile = scratch + "/address"
+    /// - Returns: the addresses of the provider and of the mailbox.
+    private func startSandbox() async throws -> (String, String) {
+        let files = ["address", "mailbox"].map { "\(scratch)/\($0)" }
         let child = try start(
-            "sandbox", ["serve", "--lifeline", "--port-file", portFile, "--outage", Self.outage], log: "sandbox")
+            "sandbox",
+            [
+                "serve", "--lifeline", "--port-file", files[0], "--smtp-port", "0", "--smtp-port-file", files[1],
+                "--inbox", inbox, "--slack-limit", "--outage", Self.outage,
+            ], log: "sandbox")
         sandbox = child
-        while !FileManager.default.fileExists(atPath: portFile) {
+        while !files.allSatisfy(FileManager.default.fileExists) {
             guard child.exit == nil else { throw CommandFailure(.failure, "the sandbox ended: \(log("sandbox"))") }
             // Another process makes the file, and nothing tells us.
             try await Task.sleep(for: .milliseconds(20))
         }
-        return try String(contentsOfFile: portFile, encoding: .utf8).trimmingCharacters(in: .newlines)
+        let addresses = try files.map {
+            try String(contentsOfFile: $0, encoding: .utf8).trimmingCharacters(in: .newlines)
+        }
+        return (addresses[0], addresses[1])
     }
 
     /// Runs the pipeline on its scaled clock until Monday's daily run has collected Sunday.
@@ -140,7 +149,7 @@ actor DemoStage {
 
     // MARK: Commands
 
-    private nonisolated func say(_ text: String) { Output.message("demo: \(text)") }
+    nonisolated func say(_ text: String) { Output.message("demo: \(text)") }
 
     private func start(_ program: String, _ arguments: [String], log: String) throws -> ChildProcess {
         let descriptor = open("\(scratch)/\(log).log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
@@ -159,7 +168,7 @@ actor DemoStage {
     }
 
     @discardableResult
-    private func run(_ program: String, _ arguments: String...) async throws -> String {
+    func run(_ program: String, _ arguments: String...) async throws -> String {
         try await run(program, arguments: arguments)
     }
 
