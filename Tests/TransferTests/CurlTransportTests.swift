@@ -1,5 +1,6 @@
 import Secret
 import Synchronization
+import TestSupport
 import Testing
 import Transfer
 

@@ -3,17 +3,17 @@ import Glibc
 import Synchronization
 
 /// A real server on loopback that says exactly the bytes a test wants, one connection after another.
-final class LocalServer: Sendable {
+package final class LocalServer: Sendable {
     /// What it does with one request; it answers through the connection and may stop in the middle.
-    typealias Behaviour = @Sendable (_ request: String, _ connection: borrowing Connection) -> Void
+    package typealias Behaviour = @Sendable (_ request: String, _ connection: borrowing Connection) -> Void
 
-    struct Connection: ~Copyable {
+    package struct Connection: ~Copyable {
         let descriptor: Int32
 
         /// - Returns: false once the client is gone.
-        @discardableResult func write(_ text: String) -> Bool { write(Array(text.utf8)) }
+        @discardableResult package func write(_ text: String) -> Bool { write(Array(text.utf8)) }
 
-        @discardableResult func write(_ bytes: [UInt8]) -> Bool {
+        @discardableResult package func write(_ bytes: [UInt8]) -> Bool {
             bytes.withUnsafeBytes { buffer in
                 var sent = 0
                 while sent < buffer.count {
@@ -27,21 +27,21 @@ final class LocalServer: Sendable {
         }
 
         /// Waits until the client closes its side.
-        func awaitClientLeaving() {
+        package func awaitClientLeaving() {
             var byte: UInt8 = 0
             while Glibc.read(descriptor, &byte, 1) > 0 {}
         }
     }
 
-    let port: UInt16
+    package let port: UInt16
     private let descriptor: Int32
     private let record = Record()
 
     private final class Record: Sendable {
-        let requests = Mutex<[String]>([])
+        let requests = Mutex<[(head: String, body: String)]>([])
     }
 
-    init(_ behaviour: @escaping Behaviour) {
+    package init(_ behaviour: @escaping Behaviour) {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -67,7 +67,7 @@ final class LocalServer: Sendable {
                 DispatchQueue.global().async {
                     let request = Self.read(from: client)
                     record.requests.withLock { $0.append(request) }
-                    behaviour(request, Connection(descriptor: client))
+                    behaviour(request.head, Connection(descriptor: client))
                     shutdown(client, Int32(SHUT_RDWR))
                     close(client)
                 }
@@ -78,11 +78,14 @@ final class LocalServer: Sendable {
     /// Wakes the accepting queue, which then closes.
     deinit { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
-    var url: String { "http://127.0.0.1:\(port)" }
-    var seen: [String] { record.requests.withLock(\.self) }
+    package var url: String { "http://127.0.0.1:\(port)" }
+    /// The heads of the requests so far.
+    package var seen: [String] { record.requests.withLock { $0.map(\.head) } }
+    /// Their bodies.
+    package var bodies: [String] { record.requests.withLock { $0.map(\.body) } }
 
     /// The head, and the body it announces. A TLS greeting (0x16 …) has no head to wait for.
-    private static func read(from client: Int32) -> String {
+    private static func read(from client: Int32) -> (head: String, body: String) {
         var bytes: [UInt8] = []
         var byte: UInt8 = 0
         while Glibc.read(client, &byte, 1) == 1 {
@@ -92,13 +95,17 @@ final class LocalServer: Sendable {
         let head = String(decoding: bytes, as: UTF8.self)
         let length = head.split(separator: "\r\n").first { $0.hasPrefix("Content-Length: ") }
         var missing = length.flatMap { Int($0.dropFirst("Content-Length: ".count)) } ?? 0
-        while missing > 0, Glibc.read(client, &byte, 1) == 1 { missing -= 1 }
-        return head
+        var body: [UInt8] = []
+        while missing > 0, Glibc.read(client, &byte, 1) == 1 {
+            body.append(byte)
+            missing -= 1
+        }
+        return (head, String(decoding: body, as: UTF8.self))
     }
 }
 
 /// A whole answer with a correct length.
-func answer(_ status: String, headers: [String] = [], _ body: String = "") -> String {
+package func answer(_ status: String, headers: [String] = [], _ body: String = "") -> String {
     (["HTTP/1.1 \(status)", "Content-Length: \(body.utf8.count)"] + headers).joined(separator: "\r\n") + "\r\n\r\n"
         + body
 }
