@@ -150,12 +150,14 @@ let package = Package(
         program(
             "benchmarks",
             [
-                "CLimits", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Storage", argumentParser, protobuf,
+                "CLimits", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Stages", "Storage", argumentParser,
+                logging, protobuf,
             ]),
         program("empty-program", []),
         .target(name: "CLimits", dependencies: ["CSQLite", "CZeroMQ"]),
 
         // Tests
+<<<<<<< ours
         library(
             "TestSupport", ["EventLog", "FinOps", "Messaging", "Storage"], path: "Tests/TestSupport",
             exclude: ["MailServer"]),
@@ -165,17 +167,38 @@ let package = Package(
         
         
         
+=======
+        library("TestSupport", ["EventLog", "FinOps", "Messaging", "Storage", protobuf], path: "Tests/TestSupport"),
+        tests("EventLogTests", ["EventLog", "Messaging", "Storage", "Digest"]),
+        tests("StorageTests", ["CSQLite", "Digest", "EventLog", "Storage"]),
+        tests("MessagingTests", ["EventLog", "Messaging", "Runtime", "Storage", "ZeroMQ"]),
+        tests(
+            "FinOpsTests", ["Digest", "EventLog", "FinOps", "JSON", protobuf],
+            resources: [.copy("Golden"), .copy("Fixtures")]),
+        tests("JSONTests", ["JSON"]),
+        tests("VaultTests", ["Digest", "Secret", "Vault"]),
+>>>>>>> theirs
         tests("TransferTests", ["Secret", "Transfer"]),
         tests(
             "ChannelsTests",
             ["Channels", "EventLog", "FinOps", "JSON", "Notices", "Secret", "Transfer", protobuf],
             resources: [.copy("Fixtures")]),
+<<<<<<< ours
         
         
         
         
         
         
+=======
+        tests(
+            "NoticesTests", ["EventLog", "FinOps", "JSON", "Notices", protobuf], resources: [.copy("Golden")]),
+        tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf]),
+        tests("StagesTests", ["EventLog", "FinOps", "JSON", "Messaging", "Notices", "Stages", logging, protobuf]),
+        tests(
+            "RuntimeTests", ["EventLog", "JSON", "Messaging", "Runtime", argumentParser, logging, serviceLifecycle]),
+        tests("EndToEndTests", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", protobuf]),
+>>>>>>> theirs
     ],
     swiftLanguageModes: [.v6]
 )

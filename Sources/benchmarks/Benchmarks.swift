@@ -8,7 +8,7 @@ struct Benchmarks: AsyncParsableCommand {
         commandName: "benchmarks",
         abstract: "Measures figures beside the limit of the raw libraries, in the same run on the same disk.",
         discussion: "Figures: \(Figure.all.map(\.name).joined(separator: ", ")). Run it through Ops/bench, in release.",
-        subcommands: [Measure.self, SubscriberChild.self, ReaderChild.self, IdleChild.self],
+        subcommands: [Measure.self, SubscriberChild.self, ReaderChild.self, WatcherChild.self, IdleChild.self],
         defaultSubcommand: Measure.self)
 }
 
@@ -67,6 +67,9 @@ struct Figure: Sendable {
         Figure(name: "memory", measure: MemoryFigures.idle),
         Figure(name: "rebuild", measure: ProjectionFigures.rebuild),
         Figure(name: "report", measure: ProjectionFigures.report),
+        Figure(name: "evaluation", measure: EvaluationFigures.evaluation),
+        Figure(name: "dry-run", measure: EvaluationFigures.dryRun),
+        Figure(name: "alert-latency", measure: AlertFigures.latency),
     ]
 }
 

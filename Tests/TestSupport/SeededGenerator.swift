@@ -1,5 +1,5 @@
 /// Random numbers that a test can repeat: SplitMix64, from the seed that the failure names.
-package struct SeededGenerator: RandomNumberGenerator {
+package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     package init(seed: UInt64) { state = seed }

@@ -77,13 +77,18 @@ package actor ThresholdWatcher {
     /// Handles everything up to the head and returns with its checkpoint there.
     package func catchUp() async throws {
         try await begin()
-        var read = handled
-        repeat {
-            let page = try await reader.read(after: read, limit: Self.pageEvents, types: Self.types)
-            read = page.scannedThrough
-            try await handle(SubscriptionBatch(events: page.events, scannedThrough: read, head: page.head))
+        var page = try await reader.read(after: handled, limit: Self.pageEvents, types: Self.types)
+        while true {
+            // The next page is read while this one is judged.
+            let read = page.scannedThrough
+            async let following = reader.read(after: read, limit: Self.pageEvents, types: Self.types)
+            try await handle(
+                SubscriptionBatch(events: page.events, scannedThrough: read, head: page.head))
+            let next = try await following
             // What it appended itself is passed over in a last round.
-        } while try await reader.head() > read
+            if next.scannedThrough == read, try await reader.head() == read { break }
+            page = next
+        }
         try await moveCheckpoint()
     }
 

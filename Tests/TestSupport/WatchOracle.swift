@@ -1,0 +1,248 @@
+package import EventLog
+package import FinOps
+import SwiftProtobuf
+
+/// What a watch should find, worked out the long way: after every commit everything is summed again from the raw events.
+package struct WatchOracle {
+    private struct Cell: Hashable {
+        var hour: Int64
+        var account: String
+        var project: String?
+        var key: String?
+        var model: String?
+
+        init(_ row: WireUsageRow) {
+            (hour, account) = (row.bucketStart, row.account)
+            (project, key, model) = (row.projectID, row.apiKeyID, row.model)
+        }
+
+        init(_ event: WireBillAllocated, _ part: WireBillAllocated.Part) {
+            (hour, account) = (part.hour, event.account)
+            (project, key, model) = (event.projectID, part.apiKeyID, part.model)
+        }
+    }
+
+    private struct Scope: Hashable {
+        var account: String
+        var day: String
+        var project: String?
+    }
+
+    private struct Allocation: Hashable {
+        var scope: Scope
+        var lineItem: String?
+        var key: String?
+    }
+
+    private struct Place: Hashable {
+        var scope: CostScope
+        var kind: WindowKind
+        var firstDay: Day
+    }
+
+    private struct Finding: Hashable {
+        var place: Place
+        var level: UInt32
+    }
+
+    private var usage: [Cell: Int64] = [:]
+    private var allocations: [Allocation: [Cell: Int64]] = [:]
+    private var forced: Set<Scope> = []
+    private var assignments: [WireAttributionAssigned] = []
+    private var thresholds: [CostScope: Threshold] = [:]
+    private var standing: [Finding: String] = [:]
+    private var days = ZoneDays()
+
+    package init() {}
+
+    /// - Returns: what one commit brings about, in words, sorted.
+    package mutating func commit(_ events: [FinOpsEvent], at recorded: Timestamp) -> [String] {
+        let before = sums
+        var touched: Set<Place> = []
+        var isLook = false
+        for event in events {
+            let old = cells
+            switch event {
+            case .attributionAssigned: isLook = isLook || !thresholds.isEmpty
+            case .thresholdSet: isLook = true
+            case .thresholdRemoved(let removed):
+                isLook = isLook || thresholds.keys.contains { $0.kind == removed.scope && $0.name == removed.name }
+            default: break
+            }
+            fold(event, recorded)
+            if event.costDay != nil { touched.formUnion(places(changedFrom: old)) }
+        }
+        let after = sums
+        if isLook {
+            touched.formUnion(after.keys.filter { isLooked($0, recorded) })
+            touched.formUnion(standing.keys.map(\.place).filter { isLooked($0, recorded) })
+        } else {
+            touched = touched.filter { before[$0, default: 0] != after[$0, default: 0] }
+        }
+        var found: [String] = []
+        for place in touched {
+            found += judge(place, before[place] ?? 0, after[place] ?? 0, isLook: isLook, recorded)
+        }
+        return found.sorted()
+    }
+
+    private mutating func judge(
+        _ place: Place, _ before: Int128, _ after: Int128, isLook: Bool, _ recorded: Timestamp
+    ) -> [String] {
+        var found: [String] = []
+        let limits = thresholds[place.scope].flatMap { threshold in
+            threshold.limit(place.kind).map { (threshold, Int128($0)) }
+        }
+        for finding in standing.keys where finding.place == place {
+            let isReached = limits.map { threshold, limit in
+                threshold.levels.contains(finding.level) && after * 100 >= limit * Int128(finding.level)
+            }
+            guard isReached != true else { continue }
+            let isChanged = isLook && limits?.0.since == recorded
+            let reason = isReached == nil ? "removed" : isChanged ? "limit" : "cost"
+            let zone = standing.removeValue(forKey: finding)
+            let cost = isReached == nil ? sum(place, zone: zone ?? "") : after
+            found.append(words(finding, "cleared by \(reason) at", cost))
+        }
+        guard let (threshold, limit) = limits else { return found }
+        let isOver = days.end(place.firstDay, place.kind, threshold.zone) <= threshold.since
+        for level in threshold.levels where after * 100 >= limit * Int128(level) {
+            let finding = Finding(place: place, level: level)
+            let isOldNews = isOver && (isLook || before * 100 >= limit * Int128(level))
+            if isOldNews || standing[finding] != nil { continue }
+            standing[finding] = threshold.zone
+            found.append(words(finding, "at", after))
+        }
+        return found
+    }
+
+    private func words(_ finding: Finding, _ what: String, _ cost: Int128) -> String {
+        let place = finding.place
+        let name = place.scope.name.isEmpty ? place.scope.kind : "\(place.scope.kind) \(place.scope.name)"
+        let cost = Money(clamping: cost, currency: .usd).wire.text
+        return "\(place.kind.rawValue) \(place.firstDay) \(name): \(finding.level) % \(what) \(cost)"
+    }
+
+    // MARK: Folding
+
+    private mutating func fold(_ event: FinOpsEvent, _ recorded: Timestamp) {
+        switch event {
+        case .thresholdSet(let event):
+            if let threshold = Threshold(event, since: recorded) { thresholds[threshold.scope] = threshold }
+        case .thresholdRemoved(let event):
+            if let scope = CostScope(kind: event.scope, name: event.name) { thresholds[scope] = nil }
+        case .attributionAssigned(let event): assignments.append(event)
+        case .usageRecorded(let event): usage[Cell(event.row)] = event.row.cost.nanos
+        case .usageRestated(let event): usage[Cell(event.row)] = event.row.cost.nanos
+        case .usageRepriced(let event): usage[Cell(event.row)] = event.row.cost.nanos
+        case .billAllocated(let event):
+            let scope = Scope(account: event.account, day: event.day, project: event.projectID)
+            let allocation = Allocation(scope: scope, lineItem: event.lineItem, key: event.apiKeyID)
+            allocations[allocation] = Dictionary(
+                event.parts.map { (Cell(event, $0), $0.nanos) }, uniquingKeysWith: +)
+        case .billTookForce(let event):
+            forced.insert(Scope(account: event.account, day: event.day, project: event.projectID))
+        case .billLeftForce(let event):
+            forced.remove(Scope(account: event.account, day: event.day, project: event.projectID))
+        default: break
+        }
+    }
+
+    /// Everything that counts.
+    private var cells: [Cell: Int64] {
+        var cells = usage.filter { cell, _ in
+            !forced.contains(
+                Scope(
+                    account: cell.account, day: Day(utc: Timestamp(seconds: cell.hour)).description,
+                    project: cell.project))
+        }
+        for (allocation, parts) in allocations where forced.contains(allocation.scope) {
+            cells.merge(parts, uniquingKeysWith: +)
+        }
+        return cells.filter { $0.value != 0 }
+    }
+
+    private func owners(_ cell: Cell) -> [CostScope] {
+        func last(_ isOurs: (WireAttributionAssigned) -> Bool) -> WireAttributionAssigned? {
+            assignments.filter { isOurs($0) && (!$0.hasFrom || $0.from <= cell.hour) }
+                .max { ($0.version, $0.hasFrom ? $0.from : .min) < ($1.version, $1.hasFrom ? $1.from : .min) }
+        }
+        let owner =
+            last { $0.subject == cell.key.map { .apiKeyID($0) } }
+            ?? last { $0.subject == cell.project.map { .providerProjectID($0) } }
+        return [.organisation] + (owner.map { [.project($0.project), .team($0.team)] } ?? [])
+    }
+
+    private mutating func places(changedFrom old: [Cell: Int64]) -> Set<Place> {
+        let new = cells
+        var found: Set<Place> = []
+        for cell in Set(old.keys).union(new.keys) where old[cell] != new[cell] {
+            found.formUnion(places(cell))
+        }
+        return found
+    }
+
+    private mutating func places(_ cell: Cell) -> [Place] {
+        owners(cell).flatMap { scope -> [Place] in
+            guard let threshold = thresholds[scope] else { return [] }
+            return WindowKind.allCases.filter { threshold.limit($0) != nil }.map { kind in
+                Place(scope: scope, kind: kind, firstDay: days.first(cell.hour, kind, threshold.zone))
+            }
+        }
+    }
+
+    private var sums: [Place: Int128] {
+        mutating get {
+            var sums: [Place: Int128] = [:]
+            for (cell, nanos) in cells { for place in places(cell) { sums[place, default: 0] += Int128(nanos) } }
+            return sums
+        }
+    }
+
+    private mutating func sum(_ place: Place, zone: String) -> Int128 {
+        var sum: Int128 = 0
+        for (cell, nanos) in cells
+        where owners(cell).contains(place.scope) && days.first(cell.hour, place.kind, zone) == place.firstDay {
+            sum += Int128(nanos)
+        }
+        return sum
+    }
+
+    private mutating func isLooked(_ place: Place, _ recorded: Timestamp) -> Bool {
+        let zone =
+            thresholds[place.scope]?.limit(place.kind) == nil
+            ? standing.first { $0.key.place == place }?.value : thresholds[place.scope]?.zone
+        guard let zone else { return false }
+        return days.end(place.firstDay, place.kind, zone) > Day(utc: recorded).advanced(by: -8).utcStart
+            && days.start(place.firstDay, zone) <= recorded
+    }
+}
+
+/// Days of zones, remembered: asking for them takes longer than everything else.
+private struct ZoneDays {
+    private var calendars: [String: BusinessCalendar] = [:]
+    private var firsts: [String: Day] = [:]
+    private var starts: [String: Timestamp] = [:]
+
+    private mutating func calendar(_ zone: String) -> BusinessCalendar {
+        if let known = calendars[zone] { return known }
+        calendars[zone] = BusinessCalendar(zone)!
+        return calendars[zone]!
+    }
+
+    mutating func first(_ hour: Int64, _ kind: WindowKind, _ zone: String) -> Day {
+        let key = "\(zone) \(hour)"
+        if firsts[key] == nil { firsts[key] = calendar(zone).day(of: Timestamp(seconds: hour)) }
+        return kind == .day ? firsts[key]! : firsts[key]!.monday
+    }
+
+    mutating func start(_ day: Day, _ zone: String) -> Timestamp {
+        let key = "\(zone) \(day)"
+        if starts[key] == nil { starts[key] = calendar(zone).start(of: day) }
+        return starts[key]!
+    }
+
+    mutating func end(_ first: Day, _ kind: WindowKind, _ zone: String) -> Timestamp {
+        start(first.advanced(by: kind == .day ? 1 : 7), zone)
+    }
+}
