@@ -157,18 +157,9 @@ let package = Package(
         .target(name: "CLimits", dependencies: ["CSQLite", "CZeroMQ"]),
 
         // Tests
-<<<<<<< ours
         library(
-            "TestSupport", ["EventLog", "FinOps", "Messaging", "Storage"], path: "Tests/TestSupport",
+            "TestSupport", ["EventLog", "FinOps", "Messaging", "Storage", protobuf], path: "Tests/TestSupport",
             exclude: ["MailServer"]),
-        
-        
-        
-        
-        
-        
-=======
-        library("TestSupport", ["EventLog", "FinOps", "Messaging", "Storage", protobuf], path: "Tests/TestSupport"),
         tests("EventLogTests", ["EventLog", "Messaging", "Storage", "Digest"]),
         tests("StorageTests", ["CSQLite", "Digest", "EventLog", "Storage"]),
         tests("MessagingTests", ["EventLog", "Messaging", "Runtime", "Storage", "ZeroMQ"]),
@@ -177,20 +168,14 @@ let package = Package(
             resources: [.copy("Golden"), .copy("Fixtures")]),
         tests("JSONTests", ["JSON"]),
         tests("VaultTests", ["Digest", "Secret", "Vault"]),
->>>>>>> theirs
         tests("TransferTests", ["Secret", "Transfer"]),
         tests(
             "ChannelsTests",
             ["Channels", "EventLog", "FinOps", "JSON", "Notices", "Secret", "Transfer", protobuf],
             resources: [.copy("Fixtures")]),
-<<<<<<< ours
-        
-        
-        
-        
-        
-        
-=======
+        tests(
+            "ProvidersTests", ["EventLog", "FinOps", "JSON", "Providers", "Secret", "Transfer"],
+            resources: [.copy("Fixtures")]),
         tests(
             "NoticesTests", ["EventLog", "FinOps", "JSON", "Notices", protobuf], resources: [.copy("Golden")]),
         tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf]),
@@ -198,7 +183,6 @@ let package = Package(
         tests(
             "RuntimeTests", ["EventLog", "JSON", "Messaging", "Runtime", argumentParser, logging, serviceLifecycle]),
         tests("EndToEndTests", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", protobuf]),
->>>>>>> theirs
     ],
     swiftLanguageModes: [.v6]
 )
