@@ -23,19 +23,16 @@ struct MailDialogue {
     private(set) var answer: SMTPReply?
     private var lines: [Substring] = []
     /// The client said goodbye, as it does after a failure, too: the word on the command before is what counts.
-    private var hasLeft = false
+    private(set) var hasLeft = false
 
     /// Bytes of replies after which nothing more of them is kept.
     private static let textLimit = 1_000
 
     /// A command was sent. A line that is none is part of a login and is not looked at.
     mutating func said(_ command: String) {
-        guard stage != .over, !hasLeft else { return }
         let verb = command.prefix { $0.isLetter }.uppercased()
-        if verb == "QUIT" {
-            hasLeft = true
-            return
-        }
+        if verb == "QUIT" { hasLeft = true }
+        guard stage != .over, !hasLeft else { return }
         if verb == "HELO" { stage = .hello }
         if let next = Stage(rawValue: verb) { stage = next }
         reply = nil

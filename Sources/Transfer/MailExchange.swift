@@ -9,10 +9,10 @@ final class MailExchange {
     private let cancelled: CancellationFlag
     private var handedOver = 0
     private var dialogue = MailDialogue()
-    private var answered: ContinuousClock.Instant?
+    private var left: ContinuousClock.Instant?
     private var reason = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
 
-    /// For the goodbye after the server's answer: a message that was taken is not waited for.
+    /// For the goodbye, which libcurl sends after a time-out, too, and waits for beyond every other limit.
     private static let goodbye = Duration.seconds(2)
 
     init(_ mail: Mail, to server: MailServer, settings: TransferSettings, cancelled: CancellationFlag) {
@@ -80,16 +80,17 @@ final class MailExchange {
         return piece.count
     }
 
-    fileprivate func said(_ command: String) { dialogue.said(command) }
-
-    fileprivate func heard(_ line: String) {
-        dialogue.heard(line)
-        if dialogue.answer != nil, answered == nil { answered = .now }
+    fileprivate func said(_ command: String) {
+        dialogue.said(command)
+        if dialogue.hasLeft, left == nil { left = .now }
     }
 
+    fileprivate func heard(_ line: String) { dialogue.heard(line) }
+
     fileprivate var shallStop: Bool {
-        if let answered { return answered.duration(to: .now) > Self.goodbye }
-        return cancelled.isRaised
+        if let left { return left.duration(to: .now) > Self.goodbye }
+        // What has its answer is not cancelled any more.
+        return cancelled.isRaised && dialogue.answer == nil
     }
 
     /// Once the message has its answer, nothing else counts: a goodbye that fails takes nothing back.
@@ -144,7 +145,8 @@ final class MailExchange {
             default: (.other, "sending to \(host) failed")
             }
         let detail = reason.withUnsafeBufferPointer { buffer in
-            buffer.first == 0 ? text(result) : String(cString: buffer.baseAddress!)
+            // Behind a goodbye it would be about the goodbye.
+            buffer.first == 0 || dialogue.hasLeft ? text(result) : String(cString: buffer.baseAddress!)
         }
         return MailFailure(
             kind, message: "\(what): \(redacted(detail))",

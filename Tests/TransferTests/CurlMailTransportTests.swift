@@ -149,7 +149,7 @@ import Transfer
     }
 
     @Test func anAnswerThatDoesNotComeAfterTheMessageLeavesItsFateUnknown() async throws {
-        let failure = try #require(await failure(of: mail(), fault: "message hang", seconds: 1))
+        let failure = try #require(await failure(of: mail(), fault: "message hang", seconds: 3))
         #expect(failure.kind == .timedOut)
         #expect(failure.isUncertain)
         #expect(failure.isRetriable)
@@ -168,7 +168,7 @@ import Transfer
         ("MAIL hang", .timedOut), ("MAIL drop", .connectionLost),
     ])
     func whatFailsBeforeTheMessageIsCertain(_ fault: String, _ kind: MailFailure.Kind) async throws {
-        let failure = try #require(await failure(of: mail(), fault: fault, seconds: 1))
+        let failure = try #require(await failure(of: mail(), fault: fault, seconds: kind == .timedOut ? 1 : 20))
         #expect(failure.kind == kind)
         #expect(!failure.isUncertain)
         #expect(failure.isRetriable)
