@@ -168,7 +168,6 @@ import Testing
                     set + ["mail", "--smtp", "smtp://x", "--from", "\(Self.word)", "--to", "b@x"], 64,
                     "--from: it needs one @"
                 ),
-                (set + ["pager"], 64, "pager"),
                 (["channel", "schedule", "slack"], 64, "nothing to change"),
                 (["channel", "schedule", "slack", "--canary"], 1, "finops channel set slack"),
                 (["channel", "schedule", "slack", "--quiet-hours", "22-8"], 64, "--quiet-hours"),

@@ -279,7 +279,3 @@ extension FinOpsEvent {
         return StreamAppend(stream, [newEvent(in: stream, occurred: time)])
     }
 }
-
-extension Logger {
-    fileprivate static var silent: Logger { Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() } }
-}
