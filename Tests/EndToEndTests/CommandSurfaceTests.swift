@@ -48,6 +48,8 @@ import Testing
             "finops key map --provider openai --provider-key-id key_1 --project chat",
             "finops project map --provider openai --provider-project-id proj_1 --project draw --from 2026-11-01",
             "finops price import \(prices)", "finops vault put smtp --file \(key) --reason mail",
+            "finops threshold set --project chat --daily 10.00 --weekly 50.00 --levels 80,100 --zone Asia/Seoul",
+            "finops threshold set --organisation --daily 100",
         ]
         for (index, command) in commands.enumerated() {
             if index.isMultiple(of: 2) {

@@ -44,10 +44,8 @@ import Testing
     func whatTheLogSaysWasCrossedIsWhatTheTraceSays(_ surroundings: Surroundings) async throws {
         let costs = Costs(try Oracle())
         let limits = limits(costs)
-        try await Installation.with { installation in
-            var installation = installation
-            // Metered costs alone count, as in the oracle.
-            installation.environment = ["FINOPS_BILLED_AFTER": "3650d"]
+        // Metered costs alone count, as in the oracle: the bills come in three hundred years.
+        try await Installation.with(sandbox: ["--costs-delay", "9000000000"]) { installation in
             try await installation.connect()
             try await installation.mapEverything()
             let up = surroundings == .alone ? nil : try installation.start("finops", ["up"])
@@ -118,7 +116,7 @@ import Testing
                 (["--project", "chat"], 1, "--daily, --weekly or both"),
                 (["--project", "chat", "--daily", "ten"], 64, "no amount"),
                 (["--project", "chat", "--daily", "0.0000000001"], 64, "more than 9 decimals"),
-                (["--project", "chat", "--daily", "-1"], 1, "greater than 0"),
+                (["--project", "chat", "--daily", "0"], 1, "greater than 0"),
                 (["--project", "chat", "--daily", "1", "--levels", "80,x"], 64, "no per cent"),
                 (["--project", "chat", "--daily", "1", "--levels", "80,80"], 1, "different per cents"),
                 (["--project", "chat", "--daily", "1", "--zone", "Seoul"], 1, "no time zone"),

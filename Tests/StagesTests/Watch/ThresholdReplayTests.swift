@@ -17,8 +17,8 @@ import Testing
         var amounts: [String: Int64] = [:]
         for round in 0..<80 {
             let number = 9 + (round / 8 + Int.random(in: 0...2, using: &random)) % 12
-            let (text, at) = ("2026-11-\(number < 10 ? "0" : "")\(number)", Int64.random(in: 0...23, using: &random))
-            let cents = Int64.random(in: 0...300, using: &random)
+            let (text, at) = ("2026-11-\(number < 10 ? "0" : "")\(number)", Int64.random(in: 0...2, using: &random))
+            let cents = Int64.random(in: 0...400, using: &random)
             let known = amounts.updateValue(cents, forKey: "\(text) \(at)")
             let event =
                 known.map { WatchBench.restated(cents, by: cents - $0, text, at) } ?? WatchBench.usage(cents, text, at)
