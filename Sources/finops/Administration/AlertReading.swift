@@ -23,8 +23,7 @@ extension EventReader {
             try await read(.threshold(scope), into: &board)
             return board
         }
-        // A threshold that was only ever set has nothing to say about alerts.
-        for found in try await allStreams(prefix: "threshold-") where found.version > StreamVersion.none.next {
+        for found in try await allStreams(prefix: "threshold-") {
             try await read(found.stream, into: &board)
         }
         for found in try await allStreams(prefix: "condition-") { try await read(found.stream, into: &board) }

@@ -41,7 +41,7 @@ import Testing
         #expect(found.zone == "Asia/Seoul")
         #expect(found.limit.text == "10")
         #expect(found.basis == "metered")
-        #expect(found.position == 13)
+        #expect(found.position == 14, "the commit follows the crossing of the day before")
         #expect(found.usageThrough == hour("2026-11-19", 21))
         #expect(found.previous.text == "4.7", "the first six hours of the day before")
         #expect(found.forecast.text == "40")
