@@ -157,9 +157,7 @@ let package = Package(
         .target(name: "CLimits", dependencies: ["CSQLite", "CZeroMQ"]),
 
         // Tests
-        library(
-            "TestSupport", ["EventLog", "FinOps", "Messaging", "Storage", protobuf], path: "Tests/TestSupport",
-            exclude: ["MailServer"]),
+        library("TestSupport", ["EventLog", "FinOps", "Messaging", "Storage", protobuf], path: "Tests/TestSupport"),
         tests("EventLogTests", ["EventLog", "Messaging", "Storage", "Digest"]),
         tests("StorageTests", ["CSQLite", "Digest", "EventLog", "Storage"]),
         tests("MessagingTests", ["EventLog", "Messaging", "Runtime", "Storage", "ZeroMQ"]),
