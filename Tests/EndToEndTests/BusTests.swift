@@ -113,8 +113,9 @@ import Testing
             try await installation.run("finops", "bus", "key").expecting()
             let listless = try await installation.run("event-log", arguments: serve).expecting(1)
             #expect(listless.standardError.contains("finops bus allow"))
-            let noKey = try await installation.run("finops", "bus", "allow", installation.directory + "/config.yaml")
-                .expecting(64)
+            let note = installation.directory + "/note.txt"
+            try "no key\n".write(toFile: note, atomically: true, encoding: .utf8)
+            let noKey = try await installation.run("finops", "bus", "allow", note).expecting(64)
             #expect(noKey.standardError.contains("does not hold a public key"))
         }
     }
