@@ -12,7 +12,10 @@ let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -43,6 +46,7 @@ let package = Package(
         .executable(name: "attributor", targets: ["attributor"]),
         .executable(name: "threshold-watcher", targets: ["threshold-watcher"]),
         .executable(name: "notifier", targets: ["notifier"]),
+        .executable(name: "gateway", targets: ["gateway"]),
         .executable(name: "reporter", targets: ["reporter"]),
         .executable(name: "finops", targets: ["finops"]),
         .executable(name: "sandbox", targets: ["sandbox"]),
@@ -52,6 +56,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -88,6 +94,9 @@ let package = Package(
         library("Channels", ["Digest", "EventLog", "FinOps", "JSON", "Notices", "Secret", "Transfer"]),
         library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps"]),
         library("Providers", ["EventLog", "FinOps", "JSON", "Secret", "Transfer"]),
+        library("Spool", ["Digest", "EventLog"]),
+        library("Proxy", ["JSON", "Secret", logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL]),
+        library("Metering", ["Digest", "EventLog", "FinOps", "JSON"]),
         library("Stages", ["EventLog", "FinOps", "JSON", "Notices", logging]),
         library(
             "Runtime",
@@ -133,6 +142,13 @@ let package = Package(
                 "Channels", "EventLog", "FinOps", "JSON", "Messaging", "Notices", "Runtime", "Secret", "Stages",
                 "Storage", "Transfer", "Vault", argumentParser, logging, serviceLifecycle,
             ]),
+        program(
+            "gateway",
+            [
+                "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Metering", "Proxy", "Runtime", "Secret", "Spool",
+                "Stages", "Storage", "Vault", argumentParser, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+                serviceLifecycle,
+            ]),
         program("reporter", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", argumentParser]),
         program(
             "finops",
@@ -177,6 +193,10 @@ let package = Package(
         tests(
             "NoticesTests", ["EventLog", "FinOps", "JSON", "Notices", protobuf], resources: [.copy("Golden")]),
         tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf]),
+        tests("SpoolTests", ["EventLog", "Spool"]),
+        tests("ProxyTests", ["JSON", "Proxy", "Secret", logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
+        tests(
+            "MeteringTests", ["EventLog", "FinOps", "JSON", "Metering", protobuf], resources: [.copy("Fixtures")]),
         tests("StagesTests", ["EventLog", "FinOps", "JSON", "Messaging", "Notices", "Stages", logging, protobuf]),
         tests(
             "RuntimeTests", ["EventLog", "JSON", "Messaging", "Runtime", argumentParser, logging, serviceLifecycle]),

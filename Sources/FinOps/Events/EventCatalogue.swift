@@ -103,6 +103,20 @@ package enum EventCatalogue {
         Entry(type: "notification.dropped", schema: 1) {
             .notificationDropped(try WireNotificationDropped(serializedBytes: $0))
         },
+        Entry(type: "upstream.set", schema: 1) { .upstreamSet(try WireUpstreamSet(serializedBytes: $0)) },
+        Entry(type: "upstream.removed", schema: 1) { .upstreamRemoved(try WireUpstreamRemoved(serializedBytes: $0)) },
+        Entry(type: "key.issued", schema: 1) { .keyIssued(try WireKeyIssued(serializedBytes: $0)) },
+        Entry(type: "key.rotated", schema: 1) { .keyRotated(try WireKeyRotated(serializedBytes: $0)) },
+        Entry(type: "key.disabled", schema: 1) { .keyDisabled(try WireKeyDisabled(serializedBytes: $0)) },
+        Entry(type: "key.reactivation-requested", schema: 1) {
+            .keyReactivationRequested(try WireKeyReactivationRequested(serializedBytes: $0))
+        },
+        Entry(type: "key.reactivated", schema: 1) { .keyReactivated(try WireKeyReactivated(serializedBytes: $0)) },
+        Entry(type: "key.disablement-enforced", schema: 1) {
+            .keyDisablementEnforced(try WireKeyDisablementEnforced(serializedBytes: $0))
+        },
+        Entry(type: "call.recorded", schema: 1) { .callRecorded(try WireCallRecorded(serializedBytes: $0)) },
+        Entry(type: "budget.leased", schema: 1) { .budgetLeased(try WireBudgetLeased(serializedBytes: $0)) },
     ]
 
     /// The life of the stages, which no figure depends on.
@@ -191,6 +205,16 @@ extension FinOpsEvent {
         case .notificationRetried: "notification.retried"
         case .notificationSkipped: "notification.skipped"
         case .notificationDropped: "notification.dropped"
+        case .upstreamSet: "upstream.set"
+        case .upstreamRemoved: "upstream.removed"
+        case .keyIssued: "key.issued"
+        case .keyRotated: "key.rotated"
+        case .keyDisabled: "key.disabled"
+        case .keyReactivationRequested: "key.reactivation-requested"
+        case .keyReactivated: "key.reactivated"
+        case .keyDisablementEnforced: "key.disablement-enforced"
+        case .callRecorded: "call.recorded"
+        case .budgetLeased: "budget.leased"
         }
     }
 
@@ -246,6 +270,16 @@ extension FinOpsEvent {
         case .notificationRetried(let message): message
         case .notificationSkipped(let message): message
         case .notificationDropped(let message): message
+        case .upstreamSet(let message): message
+        case .upstreamRemoved(let message): message
+        case .keyIssued(let message): message
+        case .keyRotated(let message): message
+        case .keyDisabled(let message): message
+        case .keyReactivationRequested(let message): message
+        case .keyReactivated(let message): message
+        case .keyDisablementEnforced(let message): message
+        case .callRecorded(let message): message
+        case .budgetLeased(let message): message
         }
     }
 

@@ -52,6 +52,14 @@ extension StreamName {
     package static func channel(_ name: String) -> StreamName { StreamName("channel-\(name)") }
     /// What is to be told to one destination, and what became of it.
     package static func outbox(_ destination: String) -> StreamName { StreamName("outbox-\(destination)") }
+    /// What the gateway calls by that name.
+    package static func upstream(_ name: String) -> StreamName { StreamName("upstream-\(name)") }
+    /// A key of the gateway, by its id.
+    package static func key(_ id: String) -> StreamName { StreamName("key-\(id)") }
+    /// What a gateway put in force.
+    package static func enforcement(gateway: String) -> StreamName { StreamName("enforcement-\(gateway)") }
+    /// Calls through gateways that are on an account's bill, by the UTC day in which they started.
+    package static func calls(account: String, day: Day) -> StreamName { StreamName("calls-\(account)-\(day)") }
     /// The life of a stage, as its supervisor saw it.
     package static func stage(_ name: String) -> StreamName { StreamName("stage-\(name)") }
 

@@ -58,7 +58,7 @@ package nonisolated struct WireThresholdSet: Sendable {
   /// IANA
   package var zone: String = String()
 
-  /// alert
+  /// alert, block (refuse further calls in the window) or disable-keys
   package var policy: String = String()
 
   package var reason: String = String()

@@ -133,6 +133,9 @@ final class ProjectionFold {
         case .notificationRetried(let message): try apply(message, context)
         case .notificationSkipped(let message): try apply(message, context)
         case .notificationDropped(let message): try apply(message, context)
+        case .upstreamSet, .upstreamRemoved, .keyIssued, .keyRotated, .keyDisabled, .keyReactivationRequested,
+            .keyReactivated, .keyDisablementEnforced, .callRecorded, .budgetLeased:
+            break
         }
     }
 

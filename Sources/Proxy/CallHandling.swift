@@ -1,0 +1,88 @@
+package import NIOCore
+package import NIOHTTP1
+
+/// Decides what becomes of each request. Called on the connection's event loop: it must not block.
+package protocol CallHandling: Sendable {
+    /// - Parameter then: called exactly once, from any thread; at once wherever nothing has to be waited for.
+    func begin(_ request: ProxyRequest, then: @escaping @Sendable (ProxyDecision) -> Void)
+}
+
+/// One request as it arrived: its body is whole, and never larger than the proxy's limit.
+package struct ProxyRequest: Sendable {
+    package let head: HTTPRequestHead
+    package let body: ByteBuffer
+    /// Monotonic, when its first byte was read.
+    package let started: NIODeadline
+
+    package init(head: HTTPRequestHead, body: ByteBuffer, started: NIODeadline) {
+        self.head = head
+        self.body = body
+        self.started = started
+    }
+}
+
+/// What is done with a request.
+package enum ProxyDecision: Sendable {
+    /// Answered here: a refusal, or what the gateway knows by itself.
+    case answer(status: HTTPResponseStatus, headers: HTTPHeaders, body: ByteBuffer)
+    /// Sent on to an upstream that the configuration names, never the request; the observer sees all that comes back.
+    case forward(UpstreamRequest, any CallObserving)
+}
+
+/// What is sent upstream. Hop-by-hop headers, `Host` and `Content-Length` are the proxy's own business.
+package struct UpstreamRequest: Sendable {
+    package let upstream: UpstreamAddress
+    package let method: HTTPMethod
+    /// Path and query.
+    package let target: String
+    package let headers: HTTPHeaders
+    package let body: ByteBuffer
+
+    package init(
+        upstream: UpstreamAddress, method: HTTPMethod, target: String, headers: HTTPHeaders, body: ByteBuffer
+    ) {
+        self.upstream = upstream
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+    }
+}
+
+/// A server that calls go to.
+package struct UpstreamAddress: Hashable, Sendable {
+    package let host: String
+    package let port: Int
+    package let isTLS: Bool
+
+    package init(host: String, port: Int, isTLS: Bool) {
+        self.host = host
+        self.port = port
+        self.isTLS = isTLS
+    }
+}
+
+/// Watches one attempt. Used on one event loop only, in this order: `answered`, `received` any number of times, `ended`
+/// once (also without any of the others).
+package protocol CallObserving: AnyObject, Sendable {
+    /// - Returns: the headers for the client; the proxy takes the hop-by-hop ones off before and after.
+    func answered(status: HTTPResponseStatus, headers: HTTPHeaders) -> HTTPHeaders
+    /// - Returns: what the client gets of these bytes, which may be less or nothing.
+    func received(_ bytes: ByteBuffer) -> ByteBuffer
+    /// Called before the last byte of the answer is released, so that what must not be lost is written first.
+    /// - Returns: bytes that were kept back and still belong to the answer.
+    func ended(_ end: CallEnd) -> ByteBuffer
+}
+
+/// How an attempt ended.
+package enum CallEnd: String, Hashable, Sendable {
+    /// The upstream's answer was whole.
+    case complete
+    /// The client closed before that.
+    case clientGone = "client-gone"
+    /// The upstream closed in the middle of its answer.
+    case upstreamCut = "upstream-cut"
+    case timedOut = "timed-out"
+    /// No connection, or it broke before an answer began.
+    case unreachable
+}
