@@ -109,7 +109,7 @@ extension SandboxServer {
     }
 
     /// Answers, later or never if a fault says so.
-    private func hand(over response: Response, _ fault: Fault?, _ context: SandboxContext) async throws -> Response {
+    func hand(over response: Response, _ fault: Fault?, _ context: SandboxContext) async throws -> Response {
         if fault?.kind == .cut {
             // The connection may be gone already: then it is as cut as it can be.
             try? await context.channel.close()
@@ -137,7 +137,7 @@ extension SandboxServer {
 
 extension Request {
     /// - Parameter name: in small letters.
-    fileprivate func header(_ name: String) -> String? { headers.first { $0.name.canonicalName == name }?.value }
+    func header(_ name: String) -> String? { headers.first { $0.name.canonicalName == name }?.value }
 }
 
 extension Inbox.Arrival {

@@ -22,6 +22,7 @@ struct SandboxServer: Sendable {
     let clock: SandboxClock
     let control: Control
     let receivers: Receivers
+    let models = ModelMemory()
     /// What opens the organisation's APIs; any key beginning with `sk-proj-` opens the legacy one.
     let adminKey: String
     /// Buckets a page has at most, whatever is asked for.
@@ -30,6 +31,7 @@ struct SandboxServer: Sendable {
     @Sendable func respond(to request: Request, context: SandboxContext) async throws -> Response {
         if request.uri.path.hasPrefix("/sandbox/") { return try await respondToControl(request) }
         if let response = try await respondToSender(request, context) { return response }
+        if let response = try await respondToModelCall(request, context) { return response }
         let now = await clock.now
         let fault = await control.fault(forPath: request.uri.path, now: now)
         let answer: ProviderAnswer
