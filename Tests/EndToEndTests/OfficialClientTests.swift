@@ -1,0 +1,125 @@
+import Foundation
+import JSON
+import Runtime
+import Testing
+
+/// The official clients call the gateway as applications do, with the sandbox as the provider: they are content with every
+/// answer, and each attempt is in the record with the provider's own figures, once.
+@Suite(.serialized) struct OfficialClientTests {
+    private static let scripts = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Clients")
+    private static let python = scripts.deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: ".build/test-tools/bin/python3").path
+
+    @Test func everyCallOfTheOpenAIClientIsRecordedOnce() async throws {
+        try await compare("openai_client.py", provider: "openai", upstreamKey: "sk-proj-CANARY-91b7", path: "/v1") {
+            #expect($0.contains { $0["task_type"]?.string == "greeting" && $0["feature"]?.string == "door" })
+            // Somebody's address is no one's business here.
+            #expect(!$0.contains { ($0["user"]?.string ?? "").contains("kim@") })
+        }
+    }
+
+    @Test func everyCallOfTheAnthropicClientIsRecordedOnce() async throws {
+        try await compare("anthropic_client.py", provider: "anthropic", upstreamKey: "sk-ant-CANARY-91b7", path: "") {
+            #expect($0.contains { ($0["cached_input_tokens"]?.integer ?? 0) > 0 })
+        }
+    }
+
+    private func compare(
+        _ script: String, provider: String, upstreamKey: String, path: String, also check: ([JSONValue]) -> Void
+    ) async throws {
+        try await Installation.with { installation in
+            let gateway = try await installation.openGateway(provider: provider, upstreamKey: upstreamKey)
+            let key = try await installation.issueKey(project: "chatbot")
+            let said = try await installation.said(
+                by: Self.python,
+                [Self.scripts.appending(path: script).path, gateway.address + path, key.text, installation.address])
+            let expected = try said.split(separator: "\n").map { try JSONValue.parse(Array($0.utf8)) }
+            #expect(expected.count > 4)
+
+            var rows: [JSONValue] = []
+            try await eventually("\(expected.count) calls are on record, not \(rows.count)") {
+                rows = try await installation.calls()
+                return rows.count >= expected.count
+            }
+            #expect(Self.tally(rows.map(Self.line(ofRow:))) == Self.tally(expected.map(Self.line(ofExpected:))))
+            #expect(rows.allSatisfy { $0["key"]?.string == key.id && $0["project"]?.string == "chatbot" })
+            check(rows)
+            try await gateway.stop()
+            // The applications' key is nowhere but with them, the provider's nowhere but in the vault, encrypted.
+            #expect(try installation.filesHolding(key.text) == [])
+            #expect(try installation.filesHolding(upstreamKey).filter { !$0.hasSuffix("upstream-key") } == [])
+        }
+    }
+
+    private static func tally(_ lines: [String]) -> [String: Int] {
+        lines.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+    }
+
+    private static func line(ofExpected attempt: JSONValue) -> String {
+        let figures = ["input", "output"].map { attempt[$0]?.integer ?? 0 }
+        return "\(attempt["route"]?.string ?? "") \(attempt["model"]?.string ?? "") \(figures)"
+    }
+
+    private static func line(ofRow row: JSONValue) -> String {
+        func tokens(_ classes: String...) -> Int64 { classes.reduce(0) { $0 + (row["\($1)_tokens"]?.integer ?? 0) } }
+        let input = tokens("uncached_input", "cached_input", "cache_write", "audio_input", "image_input")
+        let output = tokens("output", "audio_output", "image_output")
+        return "\(row["route"]?.string ?? "") \(row["model"]?.string ?? "") \([input, output])"
+    }
+}
+
+/// A gateway that runs, with all that it needs.
+struct RunningGateway: Sendable {
+    let up: RunningProgram
+    /// `http://127.0.0.1:…`
+    let address: String
+
+    func stop() async throws {
+        up.send(SIGTERM)
+        try await up.wait().expecting()
+    }
+}
+
+extension Installation {
+    /// Initialises the directory, makes team and project `chatbot`, sets the sandbox as upstream, and starts everything.
+    func openGateway(provider: String = "openai", upstreamKey: String = "sk-proj-upstream") async throws
+        -> RunningGateway
+    {
+        try await run("finops", "init").expecting()
+        try await run("finops", "team", "add", "apps").expecting()
+        try await run("finops", "project", "add", "chatbot", "--team", "apps").expecting()
+        let file = root.appending(path: "upstream-key")
+        try Data(upstreamKey.utf8).write(to: file)
+        try await run(
+            "finops", "upstream", "set", provider, "--name", "main", "--base-url", address, "--key-file", file.path
+        ).expecting()
+        let up = try start("finops", ["up"])
+        return RunningGateway(up: up, address: try await gatewayAddress(up))
+    }
+
+    /// Where the gateway listens, once it does.
+    func gatewayAddress(_ up: RunningProgram) async throws -> String {
+        var address: String?
+        try await eventually("the gateway listens: \(up.standardErrorSoFar)") {
+            guard !up.hasEnded else { throw Unexpected("finops up ended: \(up.standardErrorSoFar)") }
+            let status = try await run("finops", "status", "--json").json()
+            let stages = status["stages"]?.array ?? []
+            address = stages.first { $0["stage"]?.string == "gateway" }?["listen"]?.string
+            return address != nil
+        }
+        return try #require(address)
+    }
+
+    /// A new key of a project: its id, and the text that only the application has.
+    func issueKey(project: String, _ arguments: String...) async throws -> (id: String, text: String) {
+        let issued = try await run(
+            "finops", arguments: ["key", "issue", "--project", project, "--json"] + arguments
+        ).expecting().json()
+        return (try #require(issued["id"]?.string), try #require(issued["key"]?.string))
+    }
+
+    /// What `reporter calls` shows of the last hour.
+    func calls() async throws -> [JSONValue] {
+        try await run("reporter", "calls", "--last", "1h", "--json").expecting().json()["calls"]?.array ?? []
+    }
+}
