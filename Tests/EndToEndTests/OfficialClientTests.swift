@@ -103,8 +103,8 @@ extension Installation {
         try await eventually("the gateway listens: \(up.standardErrorSoFar)") {
             guard !up.hasEnded else { throw Unexpected("finops up ended: \(up.standardErrorSoFar)") }
             let status = try await run("finops", "status", "--json").json()
-            let stages = status["stages"]?.array ?? []
-            address = stages.first { $0["stage"]?.string == "gateway" }?["listen"]?.string
+            let processes = status["processes"]?.array ?? []
+            address = processes.first { $0["name"]?.string == "gateway" }?["listen"]?.string
             return address != nil
         }
         return try #require(address)
