@@ -56,6 +56,10 @@ extension StreamName {
     package static func upstream(_ name: String) -> StreamName { StreamName("upstream-\(name)") }
     /// A key of the gateway, by its id.
     package static func key(_ id: String) -> StreamName { StreamName("key-\(id)") }
+    /// The parts of a limit that gateways spend by themselves, of one window.
+    package static func budget(_ scope: CostScope, _ kind: WindowKind, firstDay: Day) -> StreamName {
+        StreamName("budget-\(scope.kind)-\(scope.name)-\(kind.rawValue)-\(firstDay)")
+    }
     /// What a gateway put in force.
     package static func enforcement(gateway: String) -> StreamName { StreamName("enforcement-\(gateway)") }
     /// Calls through gateways that are on an account's bill, by the UTC day in which they started.

@@ -1,0 +1,335 @@
+package import EventLog
+import SwiftProtobuf
+
+/// Holds limits before calls: a fold over calls and leases that answers for each call whether it may begin.
+///
+/// A gateway spends from leases, each the whole part of one window's limit that it may have spent by then, its ended calls
+/// included. A call first reserves the most that it can cost, and settles with what it did cost. A lease is appended with
+/// the exact version of the window's stream, so no two gateways can be given the same money; all parts together are at most
+/// the limit, and once at most one call's bound more, for the call that meets the limit.
+///
+/// Counted are the calls of gateways, by the hour in which they started.
+package struct Budget: Sendable {
+    /// The types of its history.
+    package static let types: Set<EventType> = [
+        "call.recorded", "budget.leased", "threshold.set", "threshold.removed", "project.added", "project.moved",
+    ]
+
+    /// A limit that is held, and since when in the log.
+    struct Limit: Sendable {
+        let statement: WireThresholdSet
+        let threshold: Threshold
+        let position: UInt64
+    }
+
+    /// The sums of one window: derived, made anew when limits or owners change.
+    struct Account: Sendable {
+        let window: CostWindow
+        let limit: Int64
+        let zone: String
+        /// Own leases from before that are void.
+        let limitPosition: UInt64
+        /// Ended calls by gateway, as the log has them.
+        var spent: [String: Int128]
+        /// Own ended calls that the log does not have yet.
+        var unlogged: Int128 = 0
+        /// Own calls under way.
+        var reserved: Int128 = 0
+    }
+
+    private struct Reservation: Sendable {
+        let charge: Charge
+        let expires: Timestamp
+    }
+
+    private struct Plan: Hashable, Sendable {
+        let project: String
+        let hour: Int64
+    }
+
+    package let gateway: String
+    let terms: BudgetTerms
+    let currency: Currency
+    /// Of the last event taken in.
+    package internal(set) var position: Position = .start
+    var projects: [String: Timeline<String>] = [:]
+    var limits: [CostScope: Limit] = [:]
+    var spending = HourlySpending()
+    var books: [WindowID: LeaseBook] = [:]
+    var recent = RecentAttempts()
+    private var accounts: [WindowID: Account] = [:]
+    private var plans: [Plan: [WindowID]] = [:]
+    private var unlogged: [CallAttempt: Charge] = [:]
+    private var reservations: [CallAttempt: Reservation] = [:]
+    /// In the order of their expiry.
+    private var expiring = ExpiryQueue()
+    private var forgottenBefore: Int64 = 0
+
+    /// - Parameters:
+    ///   - gateway: this one's name; no two may have the same.
+    ///   - currency: of prices; limits in another one cannot be held.
+    package init(gateway: String, currency: Currency = .usd, terms: BudgetTerms) {
+        self.gateway = gateway
+        self.currency = currency
+        self.terms = terms
+    }
+
+    // MARK: Calls
+
+    /// Asks for a call to begin.
+    /// - Parameter bound: the most that it can cost, in nano-units.
+    package mutating func reserve(
+        _ attempt: CallAttempt, project: String, bound: Int64, at now: Timestamp
+    ) -> BudgetAnswer {
+        expire(at: now)
+        let charge = Charge(project: project, hour: HourlySpending.hour(of: now), nanos: max(0, bound))
+        let windows = windows(of: charge)
+        var requests: [LeaseRequest] = []
+        var waits: [WindowID] = []
+        for id in windows {
+            switch judge(id, bound: charge.nanos, at: now) {
+            case .room: continue
+            case .none(let reached): return .refused(reached)
+            case .ask(let request): requests.append(request)
+            case .wait: waits.append(id)
+            }
+        }
+        guard requests.isEmpty, waits.isEmpty else {
+            for request in requests { note(request, at: now) }
+            for id in waits { books[id, default: LeaseBook()].wanted += Int128(charge.nanos) }
+            return requests.isEmpty ? .waiting : .needsLease(requests)
+        }
+        guard !windows.isEmpty else { return .admitted }
+        let expires = now.advanced(bySeconds: terms.reservationSeconds)
+        release(attempt)
+        reservations[attempt] = Reservation(charge: charge, expires: expires)
+        expiring.add(attempt, at: expires)
+        for id in windows {
+            accounts[id]?.reserved += Int128(charge.nanos)
+            books[id, default: LeaseBook()].lastUse = now
+            books[id]?.largestBound = max(books[id]?.largestBound ?? 0, charge.nanos)
+        }
+        return .admitted
+    }
+
+    /// A call that did not happen after all, or ended without a record.
+    package mutating func release(_ attempt: CallAttempt) {
+        guard let charge = reservations[attempt]?.charge else { return }
+        // Asked for first: an account that is made now holds it still.
+        let windows = windows(of: charge)
+        reservations[attempt] = nil
+        for id in windows { accounts[id]?.reserved -= Int128(charge.nanos) }
+    }
+
+    /// A call ended: said before its record can reach the log, and at a start for each record that the log may not have.
+    package mutating func settle(_ event: WireCallRecorded) {
+        let attempt = CallAttempt(call: event.call, attempt: event.attempt)
+        release(attempt)
+        guard unlogged[attempt] == nil, !recent.contains(attempt) else { return }
+        let charge = charge(of: event)
+        let windows = windows(of: charge)
+        unlogged[attempt] = charge
+        for id in windows { accounts[id]?.unlogged += Int128(charge.nanos) }
+    }
+
+    /// Nano-units that a call counts with: its cost, and without one what its tokens cost at the terms' price.
+    package func cost(of event: WireCallRecorded) -> Int64 {
+        if event.hasCost, event.cost.currency == currency.code { return max(0, event.cost.nanos) }
+        return unpriced(tokens: Int128(event.quantities.inputTokens) + Int128(event.quantities.outputTokens))
+    }
+
+    /// What tokens of a model without a price count with, rounded up.
+    package func unpriced(tokens: Int128) -> Int64 {
+        Int64(clamping: (max(0, tokens) * Int128(terms.unpricedPerMillion) + 999_999) / 1_000_000)
+    }
+
+    /// Own calls under way, in no order: what a gateway that stops gracefully still waits for.
+    package var reservationCount: Int { reservations.count }
+
+    private func charge(of event: WireCallRecorded) -> Charge {
+        Charge(
+            project: event.project, hour: HourlySpending.hour(of: Timestamp(microseconds: event.started)),
+            nanos: cost(of: event))
+    }
+
+    private mutating func expire(at now: Timestamp) {
+        while let attempt = expiring.next(at: now) {
+            if let known = reservations[attempt], known.expires <= now { release(attempt) }
+        }
+    }
+
+    // MARK: Folding
+
+    /// Takes an event in; one that is not among `types`, or that it knows already, changes nothing.
+    package mutating func take(_ event: FinOpsEvent, _ recorded: RecordedEvent) {
+        guard recorded.position > position else { return }
+        position = recorded.position
+        switch event {
+        case .callRecorded(let event): take(event)
+        case .budgetLeased(let event): take(event, recorded)
+        case .thresholdSet(let event):
+            guard let scope = CostScope(kind: event.scope, name: event.name) else { return }
+            limits[scope] = limit(event, recorded)
+            forgetSums()
+        case .thresholdRemoved(let event):
+            guard let scope = CostScope(kind: event.scope, name: event.name) else { return }
+            limits[scope] = nil
+            forgetSums()
+        case .projectAdded(let event):
+            projects[event.project, default: Timeline()].set(event.team, from: nil)
+            forgetSums()
+        case .projectMoved(let event):
+            projects[event.project, default: Timeline()].set(event.team, from: event.start)
+            forgetSums()
+        default: break
+        }
+        forgetOld(recorded.recorded)
+    }
+
+    private func limit(_ event: WireThresholdSet, _ recorded: RecordedEvent) -> Limit? {
+        guard event.policy == ThresholdPolicy.block.rawValue || event.policy == ThresholdPolicy.disableKeys.rawValue,
+            let threshold = Threshold(event, since: recorded.recorded), threshold.currency == currency
+        else { return nil }
+        return Limit(statement: event, threshold: threshold, position: recorded.position.value)
+    }
+
+    private mutating func take(_ event: WireCallRecorded) {
+        let charge = charge(of: event)
+        let ids = windows(of: charge)
+        if event.gateway == gateway {
+            let attempt = CallAttempt(call: event.call, attempt: event.attempt)
+            release(attempt)
+            recent.insert(attempt)
+            if let known = unlogged[attempt] {
+                let windows = windows(of: known)
+                unlogged[attempt] = nil
+                for id in windows { accounts[id]?.unlogged -= Int128(known.nanos) }
+            }
+        }
+        spending.add(charge, by: event.gateway)
+        for id in ids { accounts[id]?.spent[event.gateway, default: 0] += Int128(charge.nanos) }
+    }
+
+    private mutating func take(_ event: WireBudgetLeased, _ recorded: RecordedEvent) {
+        guard let id = WindowID(event) else { return }
+        adopt(event, id, version: recorded.version, position: recorded.position)
+    }
+
+    /// Windows that nobody asks about any more, and costs that no window of today reaches.
+    private mutating func forgetOld(_ now: Timestamp) {
+        let hour = HourlySpending.hour(of: now) - 10 * 86_400
+        guard hour >= forgottenBefore + 3_600 else { return }
+        forgottenBefore = hour
+        spending.forget(before: hour)
+        unlogged = unlogged.filter { $0.value.hour >= hour }
+        let day = Day(utc: Timestamp(seconds: hour))
+        books = books.filter { $0.key.firstDay >= day }
+        accounts = accounts.filter { $0.key.firstDay >= day }
+        plans = [:]
+    }
+
+    // MARK: Sums
+
+    private mutating func forgetSums() {
+        accounts = [:]
+        plans = [:]
+    }
+
+    private static let plansKept = 4_096
+
+    /// The windows with a limit that a charge counts in; their accounts are there afterwards.
+    private mutating func windows(of charge: Charge) -> [WindowID] {
+        if limits.isEmpty { return [] }
+        let plan = Plan(project: charge.project, hour: charge.hour)
+        if let known = plans[plan] { return known }
+        let instant = Timestamp(seconds: charge.hour)
+        var found: [WindowID] = []
+        for scope in scopes(of: charge.project, hour: charge.hour) {
+            guard let limit = limits[scope] else { continue }
+            for kind in WindowKind.allCases {
+                guard let nanos = limit.threshold.limit(kind) else { continue }
+                let window = CostWindow(kind, containing: instant, limit.threshold.calendar)
+                let id = WindowID(scope: scope, kind: kind, firstDay: window.firstDay)
+                if accounts[id] == nil { accounts[id] = account(scope, window, limit, nanos) }
+                found.append(id)
+            }
+        }
+        if plans.count >= Self.plansKept { plans = [:] }
+        plans[plan] = found
+        return found
+    }
+
+    private func scopes(of project: String, hour: Int64) -> [CostScope] {
+        let team = projects[project]?.value(at: Timestamp(seconds: hour))
+        return [.project(project)] + (team.map { [.team($0)] } ?? []) + [.organisation]
+    }
+
+    private func account(_ scope: CostScope, _ window: CostWindow, _ limit: Limit, _ nanos: Int64) -> Account {
+        func belongs(_ project: String, _ hour: Int64) -> Bool { scopes(of: project, hour: hour).contains(scope) }
+        var account = Account(
+            window: window, limit: nanos, zone: limit.threshold.zone, limitPosition: limit.position,
+            spent: spending.sums(in: window, where: belongs))
+        for charge in unlogged.values where window.contains(charge.hour) && belongs(charge.project, charge.hour) {
+            account.unlogged += Int128(charge.nanos)
+        }
+        for charge in reservations.values.map(\.charge)
+        where window.contains(charge.hour) && belongs(charge.project, charge.hour) {
+            account.reserved += Int128(charge.nanos)
+        }
+        return account
+    }
+
+    func account(_ id: WindowID) -> Account? { accounts[id] }
+}
+
+/// What becomes of further calls when a limit is spent.
+package enum ThresholdPolicy: String, CaseIterable, Sendable {
+    /// It is told.
+    case alert
+    /// And the gateway refuses further calls in the window.
+    case block
+    /// And the keys of the scope are disabled, until an administrator approves them again.
+    case disableKeys = "disable-keys"
+}
+
+/// The last attempts that the log has of this gateway: one that is settled after that is not counted again.
+struct RecentAttempts: Sendable {
+    private(set) var order: [CallAttempt] = []
+    private var next = 0
+    private var known: Set<CallAttempt> = []
+    private static let kept = 8_192
+
+    func contains(_ attempt: CallAttempt) -> Bool { known.contains(attempt) }
+
+    mutating func insert(_ attempt: CallAttempt) {
+        guard known.insert(attempt).inserted else { return }
+        if order.count < Self.kept {
+            order.append(attempt)
+        } else {
+            known.remove(order[next])
+            order[next] = attempt
+            next = (next + 1) % Self.kept
+        }
+    }
+}
+
+/// Reservations in the order in which they end: all last equally long.
+private struct ExpiryQueue: Sendable {
+    private var items: [(attempt: CallAttempt, expires: Timestamp)] = []
+    private var first = 0
+
+    mutating func add(_ attempt: CallAttempt, at expires: Timestamp) { items.append((attempt, expires)) }
+
+    /// - Returns: one that has ended by then; nil if there is none left.
+    mutating func next(at now: Timestamp) -> CallAttempt? {
+        guard first < items.count, items[first].expires <= now else { return nil }
+        defer {
+            first += 1
+            if first > 1_024, first * 2 > items.count {
+                items.removeFirst(first)
+                first = 0
+            }
+        }
+        return items[first].attempt
+    }
+}
