@@ -81,7 +81,7 @@ package enum AESGCM {
 }
 
 /// Random bytes from OpenSSL's generator, which the system seeds.
-func randomBytes(_ count: Int) throws(VaultError) -> [UInt8] {
+package func randomBytes(_ count: Int) throws(VaultError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
     guard RAND_bytes(&bytes, Int32(count)) == 1 else {
         throw VaultError(.unavailable, "the system gives no random numbers; try again", isRetriable: true)

@@ -8,7 +8,7 @@ package struct Person: Hashable, Sendable {
     /// As they gave it or their system account has it; in no event and no log.
     package let name: String
 
-    private static let prefix = "person-"
+    static let prefix = "person-"
     private static func secretID(of id: String) -> String { prefix + id }
 
     /// Makes up an id and keeps the name.

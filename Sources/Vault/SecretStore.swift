@@ -225,6 +225,14 @@ package enum SecretPurpose {
     package static let notificationChannel = "notification-channel"
     /// What an external scheduler shows to start a run.
     package static let cron = "cron"
+    /// A key with which the gateway calls an upstream.
+    package static let upstreamKey = "upstream-key"
+    /// What the hashes of the gateway's own keys are made with.
+    package static let gatewayKeyHash = "gateway-key-hash"
+    /// By which a person is known who does not act as a user of this machine.
+    package static let personToken = "person-token"
+    /// What a person may do.
+    package static let personRole = "person-role"
     /// Whatever a person put there by hand.
     package static let general = "general"
     /// A name, or which user is which person.

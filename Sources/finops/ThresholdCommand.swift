@@ -17,8 +17,10 @@ struct ThresholdCommand: AsyncParsableCommand {
             discussion: """
                 Days and weeks (from Monday) are those of the zone. Each level, in per cent of the limit, is told once per
                 window; what is set counts whole, in place of what was set before. What it would have found so far:
-                threshold-watcher dry-run. Examples:
+                threshold-watcher dry-run. With --policy block the gateway refuses calls beyond the limit until the next
+                window; with disable-keys the keys of the scope are disabled as well. Examples:
                   finops threshold set --project chatbot --daily 10.00 --weekly 50.00
+                  finops threshold set --project chatbot --daily 5.00 --policy block
                   finops threshold set --organisation --weekly 2000 --levels 50,80,100 --zone Asia/Seoul
                 """)
 
@@ -28,6 +30,8 @@ struct ThresholdCommand: AsyncParsableCommand {
         @Option(help: "Per cents of the limit at which it is told.") var levels = ThresholdText.usualLevels
         @Option(help: "The zone of the days and weeks, such as Asia/Seoul; the business zone if left out.")
         var zone: String?
+        @Option(help: "What becomes of calls beyond the limit: alert (nothing), block or disable-keys.")
+        var policy = ThresholdPolicy.alert
         @OptionGroup var options: AdministrationOptions
 
         func run() async throws {
@@ -36,7 +40,7 @@ struct ThresholdCommand: AsyncParsableCommand {
             let answer = try await AdministrationSession.run(options.global) { session in
                 let text = ThresholdText(
                     scope: scope, daily: daily, weekly: weekly, levels: levels,
-                    zone: zone ?? session.calendar.zone.identifier)
+                    zone: zone ?? session.calendar.zone.identifier, policy: policy)
                 let statement = try Self.statement(text, in: currency, reason: options.reason)
                 let projects = try await session.store.fold(.projects, with: ProjectRegister.self).state
                 let teams = try await session.store.fold(.teams, with: TeamRegister.self).state
@@ -45,7 +49,8 @@ struct ThresholdCommand: AsyncParsableCommand {
                     .set(statement, projects: .init(projects.keys), teams: .init(teams.keys)))
                 return Answer(
                     changed: !events.isEmpty,
-                    "\(scope.sentence) may cost \(statement.limits); told at \(statement.levelText) %",
+                    "\(scope.sentence) may cost \(statement.limits); told at \(statement.levelText) %"
+                        + policy.sentence,
                     statement.members)
             }
             try answer.print(options.global)
@@ -93,6 +98,7 @@ struct ThresholdCommand: AsyncParsableCommand {
                 .init("scope"), .init("name"), .init("daily", .right, display: Self.amount),
                 .init("weekly", .right, display: Self.amount), .init("currency"),
                 .init("levels") { $0.array?.map(\.text).joined(separator: ", ") ?? "" }, .init("zone"),
+                .init("policy"),
             ])
             for summary in try await log.allStreams(prefix: "threshold-") {
                 for (_, statement) in try await log.fold(summary.stream, with: ThresholdRegister.self).state {
@@ -151,6 +157,17 @@ extension WireThresholdSet {
             .init("weekly", hasWeekly ? .string(Self.amount(weekly)) : .null),
             .init("currency", .string((hasDaily ? daily : weekly).currency)),
             .init("levels", .array(levels.map { .integer($0) })), .init("zone", .string(zone)),
+            .init("policy", .string(policy)),
         ]
+    }
+}
+
+extension ThresholdPolicy: ExpressibleByArgument {
+    fileprivate var sentence: String {
+        switch self {
+        case .alert: ""
+        case .block: "; the gateway refuses calls beyond it"
+        case .disableKeys: "; its keys are disabled beyond it"
+        }
     }
 }

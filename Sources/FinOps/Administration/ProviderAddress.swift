@@ -1,6 +1,7 @@
 internal import Foundation
 
-/// What stands before `/organization/…` in a provider's addresses, as in the official client: an empty path gets `/v1`.
+/// What stands before `/organization/…` or `/chat/completions` in a provider's addresses, as in the official client: an
+/// empty path gets `/v1`.
 package struct ProviderAddress: Hashable, Sendable, CustomStringConvertible {
     /// With its scheme and without a slash at the end; it holds no user, password, query or fragment.
     package let text: String
@@ -15,8 +16,9 @@ package struct ProviderAddress: Hashable, Sendable, CustomStringConvertible {
         isExposed = false
     }
 
+    /// - Parameter emptyPath: what an empty path becomes.
     /// - Throws: `MalformedAddress`. Its text does not repeat the address, which may hold a password.
-    package init(_ text: String) throws(MalformedAddress) {
+    package init(_ text: String, emptyPath: String = "v1") throws(MalformedAddress) {
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), let parts = URLComponents(string: text) else {
             throw MalformedAddress(reason: "is not a URL")
         }
@@ -38,7 +40,7 @@ package struct ProviderAddress: Hashable, Sendable, CustomStringConvertible {
         if let port = parts.port, !(1...65_535).contains(port) { throw MalformedAddress(reason: "has no valid port") }
         let port = parts.port.map { ":\($0)" } ?? ""
         let path = parts.percentEncodedPath.split(separator: "/").joined(separator: "/")
-        self.text = "\(scheme)://\(host)\(port)/" + (path.isEmpty ? "v1" : path)
+        self.text = "\(scheme)://\(host)\(port)/" + (path.isEmpty ? emptyPath : path)
         isExposed = scheme == "http" && !Self.isThisMachine(host)
     }
 

@@ -106,8 +106,10 @@ package struct Budget: Sendable {
         expiring.add(attempt, at: expires)
         for id in windows {
             accounts[id]?.reserved += Int128(charge.nanos)
-            books[id, default: LeaseBook()].lastUse = now
-            books[id]?.largestBound = max(books[id]?.largestBound ?? 0, charge.nanos)
+            var book = books[id] ?? LeaseBook()
+            book.lastUse = now
+            book.largestBound = max(book.largestBound, charge.nanos)
+            books[id] = book
         }
         return .admitted
     }
@@ -187,8 +189,8 @@ package struct Budget: Sendable {
     }
 
     private func limit(_ event: WireThresholdSet, _ recorded: RecordedEvent) -> Limit? {
-        guard event.policy == ThresholdPolicy.block.rawValue || event.policy == ThresholdPolicy.disableKeys.rawValue,
-            let threshold = Threshold(event, since: recorded.recorded), threshold.currency == currency
+        guard let threshold = Threshold(event, since: recorded.recorded), threshold.policy.isHeld,
+            threshold.currency == currency
         else { return nil }
         return Limit(statement: event, threshold: threshold, position: recorded.position.value)
     }
@@ -280,16 +282,6 @@ package struct Budget: Sendable {
     }
 
     func account(_ id: WindowID) -> Account? { accounts[id] }
-}
-
-/// What becomes of further calls when a limit is spent.
-package enum ThresholdPolicy: String, CaseIterable, Sendable {
-    /// It is told.
-    case alert
-    /// And the gateway refuses further calls in the window.
-    case block
-    /// And the keys of the scope are disabled, until an administrator approves them again.
-    case disableKeys = "disable-keys"
 }
 
 /// The last attempts that the log has of this gateway: one that is settled after that is not counted again.

@@ -73,7 +73,7 @@ package enum KeyRefusal: Hashable, Sendable {
 }
 
 /// What the gateway calls.
-package struct UpstreamFacts: Hashable, Sendable {
+package struct UpstreamFacts: Hashable, Codable, Sendable {
     package let name: String
     package let provider: UpstreamRegister.Provider
     /// What stands before `/chat/completions`, `/messages` …; without a slash at the end.

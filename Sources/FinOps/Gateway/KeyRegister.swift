@@ -1,5 +1,5 @@
 package import EventLog
-import Foundation
+import FoundationEssentials
 import SwiftProtobuf
 
 /// One key of the gateway, from its issue on. The stream is `key-<id>`.
@@ -7,6 +7,7 @@ package enum KeyRegister: Decider {
     /// A key as its events tell it.
     package struct Key: Equatable, Sendable {
         package var issued: WireKeyIssued
+        package var issuedAt: Timestamp
         /// Of the value that applications should use.
         package var prefix: String
         /// The value before it, as long as it is accepted.
@@ -78,9 +79,10 @@ package enum KeyRegister: Decider {
 
     package static func evolve(_ state: inout State, _ event: ActedEvent) {
         switch event.event {
-        case .keyIssued(let issued): state = Key(issued: issued, prefix: issued.prefix)
+        case .keyIssued(let issued): state = Key(issued: issued, issuedAt: event.at, prefix: issued.prefix)
         case .keyRotated(let rotated):
-            state?.replaced = (state?.prefix).map { ReplacedValue(prefix: $0, validUntil: rotated.oldValidUntil) }
+            guard let old = state?.prefix else { return }
+            state?.replaced = ReplacedValue(prefix: old, validUntil: rotated.oldValidUntil)
             state?.prefix = rotated.prefix
             state?.rotated = event.at
         case .keyDisabled(let disabled) where disabled.cause != Cause.drill.rawValue:

@@ -1,5 +1,5 @@
 package import EventLog
-import Foundation
+import FoundationEssentials
 import SwiftProtobuf
 
 /// The gateway's own fold over keys, upstreams, projects and thresholds: who may call, what is called, and what a limit

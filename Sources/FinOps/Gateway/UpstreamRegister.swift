@@ -13,7 +13,7 @@ package enum UpstreamRegister: Decider {
     }
 
     /// Whose manners an upstream has. `azure` is OpenAI's with a deployment in the path.
-    package enum Provider: String, CaseIterable, Sendable {
+    package enum Provider: String, CaseIterable, Codable, Sendable {
         case openai, anthropic, azure
     }
 

@@ -2,7 +2,10 @@ import Digest
 
 /// The form of the gateway's own keys: `fo-` and 43 characters of base64url, which are 256 random bits.
 package enum VirtualKey {
+    /// Under which the vault keeps what `KeyHash` is made with: 32 random bytes, made with the first key.
+    package static let hashSecretID = "gateway-key-hash"
     private static let mark = Array("fo-".utf8)
+    /// That a key is made of.
     package static let randomBytes = 32
     /// Of the whole key.
     package static let bytes = 46

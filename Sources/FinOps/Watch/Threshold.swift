@@ -11,6 +11,8 @@ package struct Threshold: Sendable {
     /// As it was stated.
     package let zone: String
     package let calendar: BusinessCalendar
+    /// A statement of a policy that this program does not know is told, and nothing else.
+    package let policy: ThresholdPolicy
     /// When it was stated: windows that had ended by then are watched only for what becomes known later.
     package let since: Timestamp
     private let daily: Int64?
@@ -29,6 +31,7 @@ package struct Threshold: Sendable {
         self.levels = event.levels.sorted()
         self.zone = event.zone
         self.calendar = calendar
+        policy = ThresholdPolicy(rawValue: event.policy) ?? .alert
         self.since = since
         daily = event.hasDaily ? event.daily.nanos : nil
         weekly = event.hasWeekly ? event.weekly.nanos : nil
@@ -119,6 +122,9 @@ package enum ThresholdRegister: Decider {
             throw .badLevels(event.levels)
         }
         guard BusinessCalendar(event.zone) != nil else { throw .unknownZone(event.zone) }
+        guard let policy = ThresholdPolicy(rawValue: event.policy) else { throw .unknownPolicy(event.policy) }
+        let currency = (event.hasDaily ? event.daily : event.weekly).currency
+        guard !policy.isHeld || currency == Currency.usd.code else { throw .notHeldIn(currency) }
         return scope
     }
 }
@@ -131,6 +137,9 @@ package enum ThresholdRejection: Error, Hashable, Sendable {
     case limitNotPositive(String)
     case badLevels([UInt32])
     case unknownZone(String)
+    case unknownPolicy(String)
+    /// The gateway counts in the currency of prices.
+    case notHeldIn(String)
     case noThreshold(CostScope)
 }
 
@@ -145,6 +154,10 @@ extension ThresholdRejection: CustomStringConvertible {
         case .badLevels(let levels):
             "--levels: \(levels.map(String.init).joined(separator: ",")) is not 1 to \(ThresholdRegister.mostLevels) different per cents from 1 to \(ThresholdRegister.highestLevel); write them like 80,100"
         case .unknownZone(let zone): "--zone: the system knows no time zone \"\(zone)\"; write it like Asia/Seoul"
+        case .unknownPolicy(let policy):
+            "--policy: \"\(policy)\" is none of \(ThresholdPolicy.allCases.map(\.rawValue).joined(separator: ", "))"
+        case .notHeldIn(let currency):
+            "--policy: calls are priced in \(Currency.usd), so a limit in \(currency) cannot be held: leave the policy at alert"
         case .noThreshold(let scope):
             "there is no threshold for \(scope.kind) \(scope.name): `finops threshold list` shows which there are"
         }

@@ -7,16 +7,21 @@ package struct ThresholdText: Sendable {
     package var levels: String
     /// IANA.
     package var zone: String
+    package var policy: ThresholdPolicy
 
     /// The levels where nobody says any.
     package static let usualLevels = "80,100"
 
-    package init(scope: CostScope, daily: String?, weekly: String?, levels: String, zone: String) {
+    package init(
+        scope: CostScope, daily: String?, weekly: String?, levels: String, zone: String,
+        policy: ThresholdPolicy = .alert
+    ) {
         self.scope = scope
         self.daily = daily
         self.weekly = weekly
         self.levels = levels
         self.zone = zone
+        self.policy = policy
     }
 
     /// - Throws: `Malformed` for what is no amount or no list of levels. Whether they make sense is the register's to say.
@@ -28,7 +33,7 @@ package struct ThresholdText: Sendable {
         if let weekly { statement.weekly = try Self.amount(weekly, option: "--weekly", currency) }
         statement.levels = try Self.levels(levels)
         statement.zone = zone
-        statement.policy = "alert"
+        statement.policy = policy.rawValue
         statement.reason = reason
         return statement
     }

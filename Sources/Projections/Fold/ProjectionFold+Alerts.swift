@@ -10,6 +10,7 @@ extension ProjectionFold {
         if event.hasWeekly { parts.append("weekly \(text(event.weekly))") }
         parts.append("at \(event.levels.map(String.init).joined(separator: ", ")) %")
         parts.append("days of \(event.zone)")
+        if !["", ThresholdPolicy.alert.rawValue].contains(event.policy) { parts.append("policy \(event.policy)") }
         try audit(context, subject(event.scope, event.name), parts.joined(separator: ", "), event.reason)
     }
 

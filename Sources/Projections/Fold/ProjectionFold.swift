@@ -133,9 +133,15 @@ final class ProjectionFold {
         case .notificationRetried(let message): try apply(message, context)
         case .notificationSkipped(let message): try apply(message, context)
         case .notificationDropped(let message): try apply(message, context)
-        case .upstreamSet, .upstreamRemoved, .keyIssued, .keyRotated, .keyDisabled, .keyReactivationRequested,
-            .keyReactivated, .keyDisablementEnforced, .callRecorded, .budgetLeased:
-            break
+        case .upstreamSet(let message): try apply(message, context)
+        case .upstreamRemoved(let message): try apply(message, context)
+        case .keyIssued(let message): try apply(message, context)
+        case .keyRotated(let message): try apply(message, context)
+        case .keyDisabled(let message): try apply(message, context)
+        case .keyReactivationRequested(let message): try apply(message, context)
+        case .keyReactivated(let message): try apply(message, context)
+        case .keyDisablementEnforced(let message): try apply(message, context)
+        case .callRecorded, .budgetLeased: break
         }
     }
 

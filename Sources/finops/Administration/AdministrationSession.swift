@@ -26,14 +26,20 @@ actor AdministrationSession {
     }
 
     /// Runs `body` with the log of the directory, whether `finops up` runs or not.
+    /// - Parameter acting: as whom; the person that the user of this machine is, unless it names another one.
     /// - Throws: `CommandFailure` if the directory was never initialised, and what `body` throws.
     static func run<Answer: Sendable>(
-        _ options: GlobalOptions, _ body: (AdministrationSession) async throws -> Answer
+        _ options: GlobalOptions, as acting: ActingOptions? = nil,
+        _ body: (AdministrationSession) async throws -> Answer
     ) async throws -> Answer {
         let directory = try options.initialisedDirectory()
         let calendar = try BusinessCalendar.of(directory)
         let now = try PipelineClock.load(from: directory).now()
-        let person = try await Person.acting(in: try SecretStore.local(of: directory), at: now)
+        let vault = try SecretStore.local(of: directory)
+        let person =
+            if let named = try await acting?.person(in: vault) { named } else {
+                try await Person.acting(in: vault, at: now)
+            }
         return try await LogSession.withLog(directory, connector: .remote) { store in
             try await body(AdministrationSession(store: store, actor: person.id, now: now, calendar: calendar))
         }
@@ -59,6 +65,20 @@ actor AdministrationSession {
         try await undisturbed {
             let (state, version) = try await store.fold(stream, with: decider)
             let events = try D.decide(command, state)
+            if !events.isEmpty {
+                try await append([StreamAppend(stream, expected: .exactly(version), named(events))])
+            }
+            return events
+        }
+    }
+
+    /// The same for a decider to whom it matters who did what.
+    nonisolated func decide<D: Decider & SendableMetatype>(
+        _ decider: D.Type, on stream: StreamName, _ command: D.Command
+    ) async throws -> [FinOpsEvent] where D.Event == ActedEvent, D.Command: Sendable {
+        try await undisturbed {
+            let (state, version) = try await store.fold(stream, with: decider)
+            let events = try D.decide(command, state).map(\.event)
             if !events.isEmpty {
                 try await append([StreamAppend(stream, expected: .exactly(version), named(events))])
             }
@@ -114,6 +134,22 @@ extension EventReader {
         var state = D.initialState
         let recorded = try await readAll(stream: stream)
         for event in recorded { if let known = try EventCatalogue.decode(event.event) { D.evolve(&state, known) } }
+        return (state, recorded.last?.version ?? .none)
+    }
+}
+
+extension EventReader {
+    /// The same for a decider to whom it matters who did what.
+    /// - Throws: `StoreError`; `UndecodableEvent`.
+    func fold<D: Decider>(
+        _ stream: StreamName, with decider: D.Type
+    ) async throws -> (state: D.State, version: StreamVersion) where D.Event == ActedEvent {
+        var state = D.initialState
+        let recorded = try await readAll(stream: stream)
+        for event in recorded {
+            guard let known = try EventCatalogue.decode(event.event) else { continue }
+            D.evolve(&state, ActedEvent(known, by: event.event.actor, at: event.event.occurred))
+        }
         return (state, recorded.last?.version ?? .none)
     }
 }

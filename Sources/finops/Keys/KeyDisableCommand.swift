@@ -1,0 +1,110 @@
+import ArgumentParser
+import EventLog
+import FinOps
+import JSON
+import Runtime
+
+extension KeyCommand {
+    struct Disable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Disables a key at once: all applications that use it are refused.",
+            discussion: """
+                Then it waits up to two seconds and shows how long each gateway took. With --drill nothing is refused; the
+                gateways answer as if it were. Reactivation takes two people: finops key reactivate.
+                Example: finops key disable key-0192f3a4… --reason "runaway loop"
+                """)
+
+        @Argument(help: "The key's id.") var id: String
+        @Flag(help: "Only rehearse it.") var drill = false
+        @OptionGroup var acting: ActingOptions
+        @OptionGroup var options: AdministrationOptions
+
+        func run() async throws {
+            try options.checkReason()
+            let answer = try await AdministrationSession.run(options.global, as: acting) { session in
+                let events = try await session.decide(
+                    KeyRegister.self, on: .key(id),
+                    session.command(id, .disable(drill ? .drill : .person, reason: options.reason)))
+                guard !events.isEmpty else { return answer(changed: false, nil, []) }
+                let decision = try await session.store.readAll(stream: .key(id)).last { $0.type == "key.disabled" }
+                guard let decision else { return answer(changed: true, nil, []) }
+                return answer(
+                    changed: true, decision.position, try await session.store.acknowledgements(of: decision.position))
+            }
+            try answer.print(options.global)
+        }
+
+        private func answer(
+            changed: Bool, _ decision: Position?, _ acknowledgements: [WireKeyDisablementEnforced]
+        ) -> Answer {
+            var lines = [drill ? "\(id) was disabled in a drill: nothing is refused" : "\(id) is disabled"]
+            lines += acknowledgements.map { "\($0.gateway) after \($0.milliseconds) ms\($0.lastRequest)" }
+            if changed, acknowledgements.isEmpty {
+                lines.append("no gateway has answered: one that runs, or will, refuses it as soon as it sees the log")
+            }
+            let gateways = acknowledgements.map { event in
+                JSONValue.object([
+                    .init("gateway", .string(event.gateway)), .init("milliseconds", .number(event.milliseconds)),
+                    .init("last_accepted", event.hasLastAccepted ? .string(event.lastAcceptedText) : .null),
+                ])
+            }
+            return Answer(
+                changed: changed, lines.joined(separator: "\n"),
+                [
+                    .init("id", .string(id)), .init("drill", .bool(drill)),
+                    .init("decision", decision.map { .integer($0.value) } ?? .null),
+                    .init("gateways", .array(gateways)),
+                ])
+        }
+    }
+}
+
+extension AdministrationOptions {
+    /// - Throws: `CommandFailure` with `usage` where nobody says why.
+    func checkReason() throws {
+        guard !reason.isEmpty else {
+            throw CommandFailure(.usage, "--reason is missing: say why, for whoever reads the audit log")
+        }
+    }
+}
+
+extension EventReader {
+    /// What the gateways say to a decision, as long as they say something. Nobody knows here how many run: when one has
+    /// answered, the others have a little more time.
+    fileprivate func acknowledgements(of decision: Position) async throws -> [WireKeyDisablementEnforced] {
+        var found: [WireKeyDisablementEnforced] = []
+        var place = decision
+        var end = ContinuousClock.now + .seconds(2)
+        while ContinuousClock.now < end {
+            let page = try await read(after: place, limit: 1_000, types: ["key.disablement-enforced"])
+            place = max(place, page.scannedThrough)
+            for event in page.events {
+                guard case .keyDisablementEnforced(let event)? = try EventCatalogue.decode(event.event),
+                    event.decision == decision.value
+                else { continue }
+                found.append(event)
+                end = min(end, ContinuousClock.now + .milliseconds(300))
+            }
+            if place >= page.head { try await Task.sleep(for: .milliseconds(10)) }
+        }
+        return found
+    }
+}
+
+extension WireKeyDisablementEnforced {
+    fileprivate var milliseconds: String { Self.milliseconds(enforced &- decided) }
+
+    fileprivate var lastAcceptedText: String { Timestamp(microseconds: lastAccepted).rfc3339 }
+
+    fileprivate var lastRequest: String {
+        guard hasLastAccepted else { return ", no request before it" }
+        let after = lastAccepted &- decided
+        return ", last request \(Self.milliseconds(abs(after))) ms \(after < 0 ? "before" : "after") the decision"
+    }
+
+    private static func milliseconds(_ microseconds: Int64) -> String {
+        let rest = String(microseconds.magnitude % 1_000)
+        return "\(microseconds < 0 ? "-" : "")\(microseconds.magnitude / 1_000)."
+            + String(repeating: "0", count: 3 - rest.count) + rest
+    }
+}
