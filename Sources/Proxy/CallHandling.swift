@@ -7,7 +7,7 @@ package protocol CallHandling: Sendable {
     ///   whose client has gone meanwhile is not forwarded: the observer is told at once that it has ended.
     func begin(_ request: ProxyRequest, then: @escaping @Sendable (ProxyDecision) -> Void)
 
-    /// The answer to what cannot be served, in the manners of the route.
+    /// The answer to what never became a call, in the manners of the route.
     /// - Parameter target: path and query as asked for; nil where the request was not even readable.
     func answer(to problem: ProxyProblem, target: String?) -> ProxyAnswer
 }
@@ -95,6 +95,8 @@ package protocol CallObserving: AnyObject, Sendable {
     /// Called before the last byte of the answer is released, so that what must not be lost is written first.
     /// - Returns: bytes that were kept back and still belong to the answer.
     func ended(_ end: CallEnd) -> ByteBuffer
+    /// Asked for behind `ended` where no answer began and the client still waits for one: `timedOut` or `unreachable`.
+    func answer(insteadOf end: CallEnd) -> ProxyAnswer
 }
 
 /// How an attempt ended.

@@ -15,8 +15,6 @@ package enum ProxyProblem: String, CaseIterable, Hashable, Sendable {
     /// WebSocket and the like.
     case upgradeRefused
     case expectationFailed
-    case upstreamUnreachable
-    case upstreamTimedOut
 
     package var status: HTTPResponseStatus {
         switch self {
@@ -28,8 +26,6 @@ package enum ProxyProblem: String, CaseIterable, Hashable, Sendable {
         case .methodRefused: .methodNotAllowed
         case .upgradeRefused: .notImplemented
         case .expectationFailed: .expectationFailed
-        case .upstreamUnreachable: .badGateway
-        case .upstreamTimedOut: .gatewayTimeout
         }
     }
 
@@ -44,8 +40,6 @@ package enum ProxyProblem: String, CaseIterable, Hashable, Sendable {
         case .methodRefused: "This method is not served."
         case .upgradeRefused: "This gateway does not change protocols."
         case .expectationFailed: "Only `Expect: 100-continue` is understood."
-        case .upstreamUnreachable: "The provider cannot be reached."
-        case .upstreamTimedOut: "The provider did not answer in time."
         }
     }
 }

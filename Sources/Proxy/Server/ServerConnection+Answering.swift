@@ -15,6 +15,12 @@ extension ServerConnection {
         next()
     }
 
+    /// The attempt is over, and the upstream has said nothing.
+    func give(insteadOfAnswer answer: ProxyAnswer) {
+        guard context != nil else { return }
+        give(answer)
+    }
+
     func write(_ answer: ProxyAnswer, isKept: Bool) {
         var headers = HopByHop.stripped(answer.headers)
         headers.replaceOrAdd(name: "content-length", value: String(answer.body.readableBytes))
@@ -49,11 +55,6 @@ extension ServerConnection {
     /// The attempt is over; these bytes still belong to the answer.
     func ended(_ end: CallEnd, _ rest: ByteBuffer) {
         guard context != nil else { return }
-        if answer == nil {
-            let problem: ProxyProblem = end == .timedOut ? .upstreamTimedOut : .upstreamUnreachable
-            phase = .body
-            return give(shared.handler.answer(to: problem, target: request?.uri))
-        }
         write(rest)
         if end == .complete {
             answer?.finish(into: &output)

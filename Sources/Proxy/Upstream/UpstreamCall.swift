@@ -102,11 +102,12 @@ final class UpstreamCall {
 
     private func end(_ end: CallEnd) {
         guard isWanted else { return }
+        let hasAnswer = stage == .answering
         stage = .ended
         link = nil
         let rest = observer.ended(end)
         let client = self.client
         self.client = nil
-        client?.ended(end, rest)
+        if hasAnswer { client?.ended(end, rest) } else { client?.give(insteadOfAnswer: observer.answer(insteadOf: end)) }
     }
 }

@@ -106,6 +106,12 @@ final class Passing: CallHandling {
             whenEnded()
             return ByteBuffer(string: rest)
         }
+
+        func answer(insteadOf end: CallEnd) -> ProxyAnswer {
+            ProxyAnswer(
+                status: end == .timedOut ? .gatewayTimeout : .badGateway, headers: [:],
+                body: ByteBuffer(string: "instead: \(end.rawValue)"))
+        }
     }
 }
 
