@@ -16,6 +16,7 @@ let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -97,7 +98,7 @@ let package = Package(
         library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps"]),
         library("Providers", ["EventLog", "FinOps", "JSON", "Secret", "Transfer"]),
         library("Spool", ["Digest", "EventLog"]),
-        library("Proxy", ["JSON", "Secret", logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL]),
+        library("Proxy", [logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS]),
         library("Metering", ["Digest", "EventLog", "FinOps", "JSON"]),
         library("Stages", ["EventLog", "FinOps", "JSON", "Notices", logging]),
         library(
@@ -197,7 +198,9 @@ let package = Package(
             "NoticesTests", ["EventLog", "FinOps", "JSON", "Notices", protobuf], resources: [.copy("Golden")]),
         tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf]),
         tests("SpoolTests", ["EventLog", "Spool"]),
-        tests("ProxyTests", ["JSON", "Proxy", "Secret", logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
+        tests(
+            "ProxyTests", ["Proxy", logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS],
+            resources: [.copy("Fixtures")]),
         tests(
             "MeteringTests", ["EventLog", "FinOps", "JSON", "Metering", protobuf], resources: [.copy("Fixtures")]),
         tests("StagesTests", ["EventLog", "FinOps", "JSON", "Messaging", "Notices", "Stages", logging, protobuf]),

@@ -3,15 +3,21 @@ package import NIOHTTP1
 
 /// Decides what becomes of each request. Called on the connection's event loop: it must not block.
 package protocol CallHandling: Sendable {
-    /// - Parameter then: called exactly once, from any thread; at once wherever nothing has to be waited for.
+    /// - Parameter then: called exactly once, from any thread; at once wherever nothing has to be waited for. A request
+    ///   whose client has gone meanwhile is not forwarded: the observer is told at once that it has ended.
     func begin(_ request: ProxyRequest, then: @escaping @Sendable (ProxyDecision) -> Void)
+
+    /// The answer to what never became a call, in the manners of the route.
+    /// - Parameter target: path and query as asked for; nil where the request was not even readable.
+    func answer(to problem: ProxyProblem, target: String?) -> ProxyAnswer
 }
 
 /// One request as it arrived: its body is whole, and never larger than the proxy's limit.
 package struct ProxyRequest: Sendable {
+    /// Origin-form target, one `Host`, nothing ambiguous about its length: anything else is refused before.
     package let head: HTTPRequestHead
     package let body: ByteBuffer
-    /// Monotonic, when its first byte was read.
+    /// Monotonic, when its head was whole.
     package let started: NIODeadline
 
     package init(head: HTTPRequestHead, body: ByteBuffer, started: NIODeadline) {
@@ -24,9 +30,22 @@ package struct ProxyRequest: Sendable {
 /// What is done with a request.
 package enum ProxyDecision: Sendable {
     /// Answered here: a refusal, or what the gateway knows by itself.
-    case answer(status: HTTPResponseStatus, headers: HTTPHeaders, body: ByteBuffer)
+    case answer(ProxyAnswer)
     /// Sent on to an upstream that the configuration names, never the request; the observer sees all that comes back.
     case forward(UpstreamRequest, any CallObserving)
+}
+
+/// A whole answer made here. Hop-by-hop headers, `Date` and `Content-Length` are the proxy's own business.
+package struct ProxyAnswer: Sendable {
+    package let status: HTTPResponseStatus
+    package let headers: HTTPHeaders
+    package let body: ByteBuffer
+
+    package init(status: HTTPResponseStatus, headers: HTTPHeaders, body: ByteBuffer) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
 }
 
 /// What is sent upstream. Hop-by-hop headers, `Host` and `Content-Length` are the proxy's own business.
@@ -54,24 +73,30 @@ package struct UpstreamAddress: Hashable, Sendable {
     package let host: String
     package let port: Int
     package let isTLS: Bool
+    /// Path of a PEM file with authorities that are trusted besides the system's.
+    package let authorities: String?
 
-    package init(host: String, port: Int, isTLS: Bool) {
+    package init(host: String, port: Int, isTLS: Bool, authorities: String? = nil) {
         self.host = host
         self.port = port
         self.isTLS = isTLS
+        self.authorities = authorities
     }
 }
 
 /// Watches one attempt. Used on one event loop only, in this order: `answered`, `received` any number of times, `ended`
 /// once (also without any of the others).
 package protocol CallObserving: AnyObject, Sendable {
-    /// - Returns: the headers for the client; the proxy takes the hop-by-hop ones off before and after.
+    /// - Returns: the headers for the client, without `Content-Length` if the observer is going to change the body's
+    ///   length; the proxy takes the hop-by-hop ones off before and after.
     func answered(status: HTTPResponseStatus, headers: HTTPHeaders) -> HTTPHeaders
     /// - Returns: what the client gets of these bytes, which may be less or nothing.
     func received(_ bytes: ByteBuffer) -> ByteBuffer
     /// Called before the last byte of the answer is released, so that what must not be lost is written first.
     /// - Returns: bytes that were kept back and still belong to the answer.
     func ended(_ end: CallEnd) -> ByteBuffer
+    /// Asked for behind `ended` where no answer began and the client still waits for one: `timedOut` or `unreachable`.
+    func answer(insteadOf end: CallEnd) -> ProxyAnswer
 }
 
 /// How an attempt ended.
@@ -82,6 +107,7 @@ package enum CallEnd: String, Hashable, Sendable {
     case clientGone = "client-gone"
     /// The upstream closed in the middle of its answer.
     case upstreamCut = "upstream-cut"
+    /// The upstream was silent for too long, or the program's stop could not wait for it.
     case timedOut = "timed-out"
     /// No connection, or it broke before an answer began.
     case unreachable

@@ -1,0 +1,287 @@
+import NIOCore
+import NIOHTTP1
+
+/// One client's connection: one request after the other, whatever the client has sent ahead.
+final class ServerConnection: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundIn = Never
+    typealias OutboundOut = ByteBuffer
+
+    enum Phase {
+        /// Between requests.
+        case idle
+        /// Bytes of a head have come.
+        case head
+        case body
+        /// The handler has the request. The number tells its answer from a late one to another request.
+        case deciding(UInt64)
+        case forwarding(UpstreamCall)
+        /// An answer has been given to a request that is not read to its end: the rest is thrown away.
+        case draining
+        case closed
+    }
+
+    let shared: LoopContext
+    var context: ChannelHandlerContext?
+    var phase = Phase.idle
+    /// When the phase has lasted too long.
+    var deadline: NIODeadline
+    /// When the client has left too much lying for too long; nil while it takes what is there.
+    private var sendDeadline: NIODeadline?
+
+    var request: HTTPRequestHead?
+    var passed = RequestScreening.Passed()
+    var started = NIODeadline.now()
+    private var body = ByteBuffer()
+    /// What this request has taken of the budget, in bytes.
+    private var held = 0
+    private var number: UInt64 = 0
+
+    var answer: AnswerWriter?
+    var output = ByteBuffer()
+
+    /// What the client sent ahead. Reading stops while something waits here, so it is bounded by what one read brings.
+    private var ahead = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 0)
+    private var isReadHeld = false
+    private var isTakingAhead = false
+
+    init(shared: LoopContext) {
+        self.shared = shared
+        deadline = .now() + shared.configuration.times.keepAlive
+    }
+
+    var times: ProxyTimes { shared.configuration.times }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        shared.add(self)
+        if shared.isStopping { context.close(promise: nil) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { gone() }
+    func channelInactive(context: ChannelHandlerContext) {
+        gone()
+        context.fireChannelInactive()
+    }
+
+    private func gone() {
+        guard context != nil else { return }
+        let phase = self.phase
+        self.phase = .closed
+        context = nil
+        ahead.removeAll()
+        release()
+        shared.remove(self)
+        if case .forwarding(let call) = phase { call.cancel(.clientGone) }
+    }
+
+    // MARK: Reading
+
+    /// - Complexity: called for every read, so it does next to nothing.
+    func bytesArrived() {
+        guard case .idle = phase else { return }
+        phase = .head
+        deadline = .now() + times.head
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        switch phase {
+        case .idle, .head, .body: take(part)
+        case .deciding, .forwarding: ahead.append(part)
+        case .draining, .closed: break
+        }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if ahead.isEmpty { context.read() } else { isReadHeld = true }
+    }
+
+    private func take(_ part: HTTPServerRequestPart) {
+        switch part {
+        case .head(let head): begin(head)
+        case .body(let bytes): collect(bytes)
+        case .end: decide()
+        }
+    }
+
+    private func begin(_ head: HTTPRequestHead) {
+        started = .now()
+        request = head
+        answer = nil
+        phase = .body
+        deadline = started + times.bodyPause
+        switch RequestScreening.screen(head) {
+        case .failure(let refusal): refuse(refusal.problem)
+        case .success(let passed):
+            self.passed = passed
+            guard passed.contentLength ?? 0 <= shared.configuration.limits.bodyBytes else {
+                return refuse(.bodyTooLarge)
+            }
+            if passed.expectsContinue, passed.isChunked || passed.contentLength ?? 0 > 0 {
+                output.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
+                flush()
+            }
+        }
+    }
+
+    private func collect(_ bytes: ByteBuffer) {
+        let count = bytes.readableBytes
+        guard body.readableBytes + count <= shared.configuration.limits.bodyBytes else { return refuse(.bodyTooLarge) }
+        guard shared.budget.take(count) else { return refuse(.overloaded) }
+        held += count
+        if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
+        deadline = min(.now() + times.bodyPause, started + times.body)
+    }
+
+    private func decide() {
+        guard let request, let context else { return }
+        number += 1
+        phase = .deciding(number)
+        deadline = .distantFuture
+        let whole = ProxyRequest(head: request, body: body, started: started)
+        body = ByteBuffer()
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let (loop, number) = (context.eventLoop, self.number)
+        shared.handler.begin(whole) { decision in
+            if loop.inEventLoop { return bound.value.follow(decision, number) }
+            loop.execute { bound.value.follow(decision, number) }
+        }
+    }
+
+    private func follow(_ decision: ProxyDecision, _ number: UInt64) {
+        guard case .deciding(number) = phase, context != nil else {
+            if case .forward(_, let observer) = decision { _ = observer.ended(.clientGone) }
+            return
+        }
+        switch decision {
+        case .answer(let answer): give(answer)
+        case .forward(let request, let observer):
+            let call = UpstreamCall(request, observer: observer, client: self, times: times)
+            phase = .forwarding(call)
+            shared.pool.send(call)
+        }
+    }
+
+    // MARK: Between requests
+
+    /// The answer is whole.
+    func next() {
+        release()
+        guard let context else { return }
+        guard answer?.isKept == true, !passed.isLast, !shared.isStopping else { return closeAfterSending() }
+        answer = nil
+        request = nil
+        phase = .idle
+        deadline = .now() + times.keepAlive
+        takeAhead(context)
+    }
+
+    /// A loop, because each answer that is given at once comes back here.
+    private func takeAhead(_ context: ChannelHandlerContext) {
+        guard !isTakingAhead else { return }
+        isTakingAhead = true
+        while let part = ahead.popFirst() {
+            if case .idle = phase { bytesArrived() }
+            switch phase {
+            case .idle, .head, .body: take(part)
+            case .draining, .closed: ahead.removeAll()
+            case .deciding, .forwarding:
+                ahead.prepend(part)
+                isTakingAhead = false
+                return
+            }
+        }
+        isTakingAhead = false
+        if isReadHeld {
+            isReadHeld = false
+            context.read()
+        }
+    }
+
+    private func release() {
+        body = ByteBuffer()
+        if held > 0 { shared.budget.give(held) }
+        held = 0
+    }
+
+    /// Answers what is not read to its end, and reads on for a moment: a connection that is closed over unread bytes is
+    /// reset, and the client would not see the answer.
+    func refuse(_ problem: ProxyProblem) {
+        guard let context else { return }
+        release()
+        let answer = shared.handler.answer(to: problem, target: request?.uri)
+        write(answer, isKept: false)
+        phase = .draining
+        deadline = .now() + times.drain
+        let end = context.eventLoop.makePromise(of: Void.self)
+        send(end)
+        end.futureResult.assumeIsolated().whenComplete { [weak self] _ in
+            self?.context?.close(mode: .output, promise: nil)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let error = error as? HTTPParserError else { return context.close(promise: nil) }
+        switch phase {
+        case .idle, .head, .body:
+            if case .invalidEOFState = error { return context.close(promise: nil) }
+            refuse(error == .headerOverflow ? .headersTooLarge : .malformed)
+        case .deciding, .forwarding:
+            // The answer to what came before is still given; the connection ends behind it.
+            passed.isLast = true
+        case .draining, .closed: break
+        }
+    }
+
+    // MARK: Time
+
+    func look(at now: NIODeadline) {
+        if let sendDeadline, now > sendDeadline { return abandon() }
+        if case .forwarding(let call) = phase { return call.look(at: now) }
+        guard now > deadline else { return }
+        switch phase {
+        case .head, .body: refuse(.tooSlow)
+        case .idle, .draining: abandon()
+        case .deciding, .forwarding, .closed: break
+        }
+    }
+
+    private func abandon() { context?.close(promise: nil) }
+
+    /// Whether the client leaves too much lying to be sent more.
+    var isBlocked: Bool { sendDeadline != nil }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        noteWritability()
+        context.fireChannelWritabilityChanged()
+    }
+
+    func noteWritability() {
+        guard let context else { return }
+        if context.channel.isWritable {
+            guard sendDeadline != nil else { return }
+            sendDeadline = nil
+            if case .forwarding(let call) = phase { call.resume() }
+        } else if sendDeadline == nil {
+            sendDeadline = .now() + times.send
+        }
+    }
+
+    /// The program stops: what runs may end, and nothing begins.
+    func stop() {
+        switch phase {
+        case .idle, .head: abandon()
+        case .body, .deciding, .forwarding, .draining, .closed: break
+        }
+    }
+
+    /// The program cannot wait any longer.
+    func cut() {
+        if case .forwarding(let call) = phase {
+            phase = .draining
+            call.cancel(.timedOut)
+        }
+        abandon()
+    }
+}

@@ -1,0 +1,113 @@
+import NIOCore
+import NIOHTTP1
+
+/// One attempt, between a client's connection and one to its upstream. Used on the event loop of both.
+final class UpstreamCall {
+    enum Stage { case connecting, waiting, answering, ended }
+
+    let request: UpstreamRequest
+    private let observer: any CallObserving
+    private(set) var client: ServerConnection?
+    private(set) var stage = Stage.connecting
+    private let times: ProxyTimes
+    private var deadline: NIODeadline
+    private var given = NIODeadline.distantFuture
+    private weak var link: UpstreamLink?
+    private var isRetried = false
+
+    init(
+        _ request: UpstreamRequest, observer: any CallObserving, client: ServerConnection, times: ProxyTimes
+    ) {
+        self.request = request
+        self.observer = observer
+        self.client = client
+        self.times = times
+        deadline = .now() + times.connect
+    }
+
+    /// Whether somebody still waits for it.
+    var isWanted: Bool { stage != .ended }
+    /// Whether the client leaves too much lying.
+    var isBlocked: Bool { client?.isBlocked == true }
+
+    // MARK: From the upstream's side
+
+    /// The request is on its way.
+    func sent(over link: UpstreamLink) {
+        self.link = link
+        stage = .waiting
+        given = .now()
+        deadline = given + times.firstByte
+    }
+
+    func answered(_ head: HTTPResponseHead) {
+        guard isWanted else { return }
+        stage = .answering
+        let headers = observer.answered(status: head.status, headers: HopByHop.stripped(head.headers))
+        client?.begin(head.status, HopByHop.stripped(headers))
+    }
+
+    func received(_ bytes: ByteBuffer) {
+        guard isWanted else { return }
+        client?.write(observer.received(bytes))
+    }
+
+    /// Everything that one read brought has been told.
+    func readCompleted() {
+        guard isWanted, stage == .answering else { return }
+        deadline = .now() + times.idle
+        client?.flush()
+    }
+
+    /// - Returns: whether another connection may carry it: this one had been kept, was found closed at once, and nothing
+    ///   of an answer arrived.
+    func mayBeRetried(after link: UpstreamLink) -> Bool {
+        guard stage == .waiting, !isRetried, link.wasReused, NIODeadline.now() < given + times.stale else { return false }
+        isRetried = true
+        stage = .connecting
+        self.link = nil
+        deadline = .now() + times.connect
+        return true
+    }
+
+    func completed() { end(.complete) }
+    func failed() { end(stage == .answering ? .upstreamCut : .unreachable) }
+
+    // MARK: From the client's side
+
+    /// The client takes again what is there for it.
+    func resume() {
+        deadline = .now() + times.idle
+        link?.resume()
+    }
+
+    /// Nobody waits for the answer any longer: the upstream is told so at once.
+    func cancel(_ end: CallEnd) {
+        guard isWanted else { return }
+        stage = .ended
+        client = nil
+        _ = observer.ended(end)
+        let link = self.link
+        self.link = nil
+        link?.abandon(self)
+    }
+
+    func look(at now: NIODeadline) {
+        guard isWanted, now > deadline, !isBlocked else { return }
+        let link = self.link
+        // A connection that cannot be made is no answer that is late.
+        end(stage == .connecting ? .unreachable : .timedOut)
+        link?.abandon(self)
+    }
+
+    private func end(_ end: CallEnd) {
+        guard isWanted else { return }
+        let hasAnswer = stage == .answering
+        stage = .ended
+        link = nil
+        let rest = observer.ended(end)
+        let client = self.client
+        self.client = nil
+        if hasAnswer { client?.ended(end, rest) } else { client?.give(insteadOfAnswer: observer.answer(insteadOf: end)) }
+    }
+}

@@ -1,0 +1,157 @@
+import NIOCore
+import NIOHTTP1
+import NIOHTTP2
+
+/// The near end of a connection to an upstream, or of one stream of it: carries one call at a time.
+final class UpstreamLink: ChannelDuplexHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias OutboundIn = Never
+    typealias OutboundOut = HTTPClientRequestPart
+
+    private let owner: any UpstreamLinkOwner
+    private var context: ChannelHandlerContext?
+    private var call: UpstreamCall?
+    /// Whether it carried calls before this one.
+    private(set) var wasReused = false
+    private var isKept = false
+    /// Whether all of the request is with the system; an answer may come before.
+    private var isSent = true
+    private var isReadHeld = false
+    /// Since when it has had nothing to do.
+    private(set) var idleSince = NIODeadline.now()
+    /// Bodies up to this size are on their way when an answer to them comes.
+    private static let certainlySentBytes = 16 << 10
+
+    init(owner: any UpstreamLinkOwner) { self.owner = owner }
+
+    var isUsable: Bool { call == nil && context?.channel.isActive == true }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func send(_ call: UpstreamCall, isReuse: Bool) {
+        guard let context else { return call.failed() }
+        self.call = call
+        wasReused = isReuse
+        call.sent(over: self)
+        let request = call.request
+        context.write(wrapOutboundOut(.head(Self.head(of: request))), promise: nil)
+        isSent = request.body.readableBytes <= Self.certainlySentBytes
+        if request.body.readableBytes > 0 {
+            context.write(wrapOutboundOut(.body(.byteBuffer(request.body))), promise: nil)
+        }
+        if isSent { return context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil) }
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenSuccess { [weak self, weak call] in
+            if let self, let call, self.call === call { self.isSent = true }
+        }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: sent)
+    }
+
+    private static func head(of request: UpstreamRequest) -> HTTPRequestHead {
+        var fields = HopByHop.filtered(request.headers) { name in
+            !FieldName.isSame(name, "host") && !FieldName.isSame(name, "content-length")
+        }
+        fields.add(name: "host", value: request.upstream.authority)
+        fields.add(name: "via", value: "1.1 finops")
+        let hasBody = request.method == .POST || request.method == .PUT || request.method == .PATCH
+        if hasBody || request.body.readableBytes > 0 {
+            fields.add(name: "content-length", value: String(request.body.readableBytes))
+        }
+        return HTTPRequestHead(version: .http1_1, method: request.method, uri: request.target, headers: fields)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard let call else { return close() }  // Nobody has asked: what it says belongs to no answer.
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            guard head.status != .switchingProtocols else { return fail() }
+            isKept = head.isKeepAlive
+            call.answered(head)
+        case .body(let bytes): call.received(bytes)
+        case .end: finish(call)
+        }
+    }
+
+    private func finish(_ call: UpstreamCall) {
+        self.call = nil
+        idleSince = .now()
+        // Before the client gets its end: its next request may follow at once and is to find this connection.
+        if isKept, isSent { owner.isFree(self) } else { close() }
+        call.completed()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        call?.readCompleted()
+        context.fireChannelReadComplete()
+    }
+
+    /// What cannot be passed on is not read, so that it waits with the upstream.
+    func read(context: ChannelHandlerContext) {
+        if call?.isBlocked == true { isReadHeld = true } else { context.read() }
+    }
+
+    func resume() {
+        guard isReadHeld else { return }
+        isReadHeld = false
+        context?.read()
+    }
+
+    /// Nobody waits for this call's answer any longer.
+    func abandon(_ call: UpstreamCall) {
+        guard self.call === call else { return }
+        self.call = nil
+        close()
+    }
+
+    func close() {
+        owner.isGone(self)
+        context?.close(promise: nil)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if error is IOError || (error as? NIOHTTP2Errors.StreamClosed)?.errorCode == .refusedStream {
+            lost()
+        } else {
+            fail()
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        lost()
+        context.fireChannelInactive()
+    }
+
+    /// It broke, perhaps before the upstream had read anything.
+    private func lost() {
+        let call = self.call
+        self.call = nil
+        close()
+        guard let call else { return }
+        if call.mayBeRetried(after: self) { owner.retry(call) } else { call.failed() }
+    }
+
+    /// It says what is no answer.
+    private func fail() {
+        let call = self.call
+        self.call = nil
+        close()
+        call?.failed()
+    }
+}
+
+/// Who keeps a connection while it has nothing to do.
+protocol UpstreamLinkOwner: AnyObject {
+    func isFree(_ link: UpstreamLink)
+    /// May be told more than once.
+    func isGone(_ link: UpstreamLink)
+    func retry(_ call: UpstreamCall)
+}
+
+extension UpstreamAddress {
+    /// As it stands in `Host`.
+    var authority: String {
+        let name = host.contains(":") ? "[\(host)]" : host
+        return port == (isTLS ? 443 : 80) ? name : "\(name):\(port)"
+    }
+}

@@ -1,0 +1,34 @@
+import Logging
+import NIOCore
+
+/// The connections of one event loop to all upstreams. Used on that loop alone.
+final class UpstreamPool {
+    private let loop: any EventLoop
+    private let times: ProxyTimes
+    private let trust: UpstreamTrust
+    private let logger: Logger
+    private var hosts: [UpstreamAddress: UpstreamHost] = [:]
+
+    init(loop: any EventLoop, times: ProxyTimes, trust: UpstreamTrust, logger: Logger) {
+        self.loop = loop
+        self.times = times
+        self.trust = trust
+        self.logger = logger
+    }
+
+    func send(_ call: UpstreamCall) {
+        let address = call.request.upstream
+        if let host = hosts[address] { return host.send(call) }
+        let host = UpstreamHost(address, loop: loop, times: times, trust: trust, logger: logger)
+        hosts[address] = host
+        host.send(call)
+    }
+
+    func look(at now: NIODeadline) {
+        for host in hosts.values { host.look(at: now) }
+    }
+
+    func closeAll() {
+        for host in hosts.values { host.look(at: .distantFuture) }
+    }
+}

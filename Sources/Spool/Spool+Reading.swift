@@ -1,0 +1,142 @@
+import Digest
+import Dispatch
+import EventLog
+import Glibc
+import Synchronization
+
+/// Where a reader stopped, so that it need not look for the place again.
+struct ReadCursor {
+    let after: UInt64
+    let path: String
+    let offset: Int
+}
+
+extension Spool {
+    /// Records on disk after a number, in order, at most `limit` and about `bytes`.
+    /// - Throws: `SpoolFailure`, with kind `damaged` and the place if a record is not what was written.
+    package func read(after number: UInt64, limit: Int, bytes: Int = 4 << 20) async throws(SpoolFailure)
+        -> [SpoolRecord]
+    {
+        let result = await withCheckedContinuation { continuation in
+            reads.async {
+                continuation.resume(
+                    returning: Result { () throws(SpoolFailure) in
+                        try self.readNow(after: number, limit: limit, bytes: bytes)
+                    })
+            }
+        }
+        return try result.get()
+    }
+
+    /// A part of a file that holds records on disk.
+    private struct Part {
+        let path: String
+        let last: UInt64
+        let end: Int
+    }
+
+    private func readNow(after number: UInt64, limit: Int, bytes: Int) throws(SpoolFailure) -> [SpoolRecord] {
+        let (parts, durable) = core.state.withLock { state in
+            let closed = state.segments.map { Part(path: $0.path, last: $0.last, end: $0.bytes) }
+            let active = Part(path: state.active.path, last: state.next - 1, end: state.activeBytes)
+            return (closed + (state.next > state.activeFirst ? [active] : []), state.durable)
+        }
+        var records: [SpoolRecord] = []
+        var room = bytes
+        for part in parts where part.last > number {
+            guard records.count < limit, room > 0 else { break }
+            try read(part, after: number, through: durable, limit: limit, &room, &records)
+        }
+        return records
+    }
+
+    private func read(
+        _ part: Part, after number: UInt64, through durable: UInt64, limit: Int, _ room: inout Int,
+        _ records: inout [SpoolRecord]
+    ) throws(SpoolFailure) {
+        let known = cursor.withLock { $0.flatMap { $0.after == number && $0.path == part.path ? $0.offset : nil } }
+        let start = known ?? RecordForm.fileStart.count
+        let file = try SpoolFile(part.path, O_RDONLY)
+        // From a known place a batch is enough; elsewhere the place has to be looked for.
+        let wanted = known == nil ? part.end - start : min(part.end - start, room + RecordForm.recordBytes)
+        let bytes = try file.read(from: start, count: wanted)
+        var decoder = EventDecoder()
+        var hash = SHA256()
+        let outcome = bytes.withUnsafeBytes { (bytes) -> Result<Int, SpoolFailure> in
+            var offset = 0
+            while offset < bytes.count, records.count < limit, room > 0 {
+                guard case .record(let found, let end) = RecordForm.look(bytes, at: offset, &hash) else {
+                    return .failure(Self.damage(part.path, start + offset))
+                }
+                if found > durable { break }
+                if found > number {
+                    do throws(EventDecoder.Malformed) {
+                        records.append(try RecordForm.decode(bytes, at: offset, &decoder))
+                    } catch {
+                        return .failure(Self.damage(part.path, start + error.at))
+                    }
+                    room -= end - offset
+                }
+                offset = end
+            }
+            return .success(start + offset)
+        }
+        let offset = try outcome.get()
+        if let last = records.last?.number {
+            cursor.withLock { $0 = ReadCursor(after: last, path: part.path, offset: offset) }
+        }
+    }
+
+    private static func damage(_ path: String, _ offset: Int) -> SpoolFailure {
+        SpoolFailure(
+            .damaged, path: path,
+            reason: "at byte \(offset) is no record any more; a restart of the gateway sets it aside and goes on")
+    }
+
+    /// Says that everything up to here has arrived: files that hold nothing else are deleted.
+    /// - Throws: `SpoolFailure` if a file cannot be deleted; it is tried again next time.
+    package func release(through number: UInt64) throws(SpoolFailure) {
+        let done = core.state.withLock { state in
+            state.released = max(state.released, min(number, state.next - 1))
+            return state.segments.prefix { $0.last <= number }
+        }
+        for segment in done {
+            guard unlink(segment.path) == 0 || errno == ENOENT else { throw .system("delete it", segment.path) }
+            core.state.withLock { state in
+                state.segments.removeAll { $0 == segment }
+                state.totalBytes -= segment.bytes
+            }
+        }
+    }
+
+    /// Keeps what the log refuses for good, durably, in a file of its own, in the spool's form.
+    /// - Returns: the file.
+    package func setAside(_ record: SpoolRecord) throws(SpoolFailure) -> String {
+        let folder = directory + "/refused"
+        try PrivateFiles.makeDirectory(folder)
+        var bytes: [UInt8] = []
+        var hash = SHA256()
+        RecordForm.encode(record.event, in: record.stream, number: record.number, into: &bytes, &hash)
+        let path = Segment.path(in: folder, first: record.number)
+        try PrivateFiles.replace(path, with: RecordForm.fileStart + bytes)
+        return path
+    }
+
+    // MARK: The place of its numbers among the producer's sequences
+
+    /// What is added to a record's number to make it the producer's sequence; nil until the log was asked for the first
+    /// time. It is 0 but for a spool that was begun anew under a name that the log knows.
+    package func sequenceBase() throws(SpoolFailure) -> UInt64? {
+        let path = directory + "/sequence-base"
+        guard let bytes = try PrivateFiles.read(path) else { return nil }
+        guard let base = UInt64(String(decoding: bytes, as: UTF8.self)) else {
+            throw SpoolFailure(.damaged, path: path, reason: "it should hold a number")
+        }
+        return base
+    }
+
+    /// Notes it, durably.
+    package func setSequenceBase(_ base: UInt64) throws(SpoolFailure) {
+        try PrivateFiles.replace(directory + "/sequence-base", with: Array(String(base).utf8))
+    }
+}

@@ -1,0 +1,203 @@
+import Digest
+import EventLog
+import Glibc
+import Synchronization
+
+/// What the writers and the thread that syncs share.
+struct SpoolState: ~Copyable {
+    var next: UInt64
+    var durable: UInt64
+    var released: UInt64
+    /// Closed files, oldest first.
+    var segments: [Segment]
+    /// The file that is written. It may be empty.
+    var active: SpoolFile
+    var activeFirst: UInt64
+    var activeBytes: Int
+    var totalBytes: Int
+    /// Closed files that are not on disk yet.
+    var unsynced: [SpoolFile] = []
+    var folderChanged = true
+    var isDirty = false
+    var isClosing = false
+    var failure: SpoolFailure?
+    var buffer: [UInt8] = []
+    var hash = SHA256()
+    var listener: AsyncStream<UInt64>.Continuation?
+    var closed: [@Sendable () -> Void] = []
+    /// Held as long as something is written.
+    var lock: SpoolLock?
+}
+
+/// The spool's writing side: appends by any thread, syncs by one of its own.
+final class SpoolCore: Sendable {
+    let directory: String
+    let state: Mutex<SpoolState>
+    private let settings: SpoolSettings
+    private let bell = SyncBell()
+
+    init(
+        _ directory: String, _ settings: SpoolSettings, _ lock: SpoolLock, _ segments: [Segment], next: UInt64
+    ) throws(SpoolFailure) {
+        self.directory = directory
+        self.settings = settings
+        let active = try Self.begin(directory, next)
+        state = Mutex(
+            SpoolState(
+                next: next, durable: next - 1, released: (segments.first?.first ?? next) - 1, segments: segments,
+                active: active, activeFirst: next, activeBytes: RecordForm.fileStart.count,
+                totalBytes: segments.reduce(RecordForm.fileStart.count) { $0 + $1.bytes }, lock: lock))
+        try PrivateFiles.syncDirectory(directory)
+    }
+
+    private static func begin(_ directory: String, _ first: UInt64) throws(SpoolFailure) -> SpoolFile {
+        let path = Segment.path(in: directory, first: first)
+        let file = try SpoolFile(path, O_RDWR | O_CREAT | O_APPEND | O_EXCL)
+        do throws(SpoolFailure) {
+            try file.write(RecordForm.fileStart)
+        } catch {
+            unlink(path)
+            throw error
+        }
+        return file
+    }
+
+    // MARK: Writing
+
+    func append(_ event: NewEvent, to stream: StreamName) throws(SpoolFailure) -> UInt64 {
+        try checkSize(event, stream)
+        let (number, isFirst) = try state.withLock { (state) throws(SpoolFailure) -> (UInt64, Bool) in
+            if let failure = state.failure { throw failure }
+            RecordForm.encode(event, in: stream, number: state.next, into: &state.buffer, &state.hash)
+            let count = state.buffer.count
+            guard state.totalBytes + count <= settings.totalBytes else {
+                throw SpoolFailure(
+                    .full, path: directory,
+                    reason: "it holds \(state.totalBytes) of at most \(settings.totalBytes) bytes that wait for the log"
+                )
+            }
+            if state.activeBytes + count > settings.segmentBytes, state.next > state.activeFirst {
+                try roll(&state)
+            }
+            try write(&state)
+            state.activeBytes += count
+            state.totalBytes += count
+            defer {
+                state.next += 1
+                state.isDirty = true
+            }
+            return (state.next, !state.isDirty)
+        }
+        if isFirst { bell.ring() }
+        return number
+    }
+
+    /// What the log would refuse goes in all the same, for it has its place there; what cannot be written does not.
+    private func checkSize(_ event: NewEvent, _ stream: StreamName) throws(SpoolFailure) {
+        let longest = max(stream.text.utf8.count, event.type.text.utf8.count, event.actor.utf8.count)
+        guard event.payload.count <= EventLimits.payloadBytes, longest <= Int(UInt16.max) else {
+            throw SpoolFailure(
+                .tooLarge, path: directory,
+                reason: "an event with \(event.payload.count) bytes of payload and a name of \(longest) bytes")
+        }
+    }
+
+    private func write(_ state: inout SpoolState) throws(SpoolFailure) {
+        do throws(SpoolFailure) {
+            try state.active.write(state.buffer)
+        } catch {
+            // Half a record must not stand before the next one.
+            if ftruncate(state.active.descriptor, off_t(state.activeBytes)) != 0 {
+                state.failure = SpoolFailure(
+                    .readOnly, path: state.active.path,
+                    reason: "a record that was written in part could not be taken back after: \(error.reason)")
+            }
+            throw error
+        }
+    }
+
+    private func roll(_ state: inout SpoolState) throws(SpoolFailure) {
+        let file = try Self.begin(directory, state.next)
+        state.segments.append(
+            Segment(
+                path: state.active.path, first: state.activeFirst, last: state.next - 1, bytes: state.activeBytes))
+        state.unsynced.append(state.active)
+        state.active = file
+        state.activeFirst = state.next
+        state.activeBytes = RecordForm.fileStart.count
+        state.totalBytes += RecordForm.fileStart.count
+        state.folderChanged = true
+    }
+
+    // MARK: Syncing
+
+    /// The body of the thread that syncs. It is rung for by the first record that is not on disk, waits a little for
+    /// others, and takes them all.
+    func syncUntilClosed() {
+        while true {
+            bell.wait()
+            if !state.withLock({ $0.isClosing }) { usleep(settings.syncDelayMicroseconds) }
+            syncOnce()
+            let ended = state.withLock { state -> [@Sendable () -> Void]? in
+                guard state.isClosing, !state.isDirty else { return nil }
+                state.lock = nil
+                state.failure = state.failure ?? SpoolFailure(.closed, path: directory, reason: "it was closed")
+                state.listener?.finish()
+                return state.closed
+            }
+            guard let ended else { continue }
+            for tell in ended { tell() }
+            return
+        }
+    }
+
+    private func syncOnce() {
+        let (files, through, folderChanged) = state.withLock { state in
+            defer {
+                state.unsynced = []
+                state.folderChanged = false
+                state.isDirty = false
+            }
+            return (state.unsynced + [state.active], state.next - 1, state.folderChanged)
+        }
+        do throws(SpoolFailure) {
+            for file in files where settings.sync(file.descriptor) != 0 { throw .system("sync it", file.path) }
+            if folderChanged { try PrivateFiles.syncDirectory(directory) }
+        } catch {
+            // The kernel may have dropped what it could not write, and says so only once: nothing after it can be
+            // vouched for.
+            let failure = SpoolFailure(.readOnly, path: error.path, reason: "\(error.reason); it takes no more records")
+            return state.withLock { $0.failure = $0.failure ?? failure }
+        }
+        state.withLock { state in
+            guard state.failure == nil, through > state.durable else { return }
+            state.durable = through
+            state.listener?.yield(through)
+        }
+    }
+
+    // MARK: Others
+
+    func durableNumbers() -> AsyncStream<UInt64> {
+        let (stream, continuation) = AsyncStream.makeStream(of: UInt64.self, bufferingPolicy: .bufferingNewest(1))
+        state.withLock { state in
+            state.listener?.finish()
+            state.listener = continuation
+            continuation.yield(state.durable)
+        }
+        return stream
+    }
+
+    func askToClose() { close {} }
+
+    /// - Parameter then: called when everything is on disk and the lock is free.
+    func close(_ then: @escaping @Sendable () -> Void) {
+        let isClosed = state.withLock { state in
+            if state.lock == nil { return true }
+            state.isClosing = true
+            state.closed.append(then)
+            return false
+        }
+        if isClosed { then() } else { bell.ring() }
+    }
+}
