@@ -242,7 +242,7 @@ package struct ThresholdWatch: Sendable {
             }
             groups[index].forgetChanges()
         }
-        if look != nil { judgeRemoved(&judgement) }
+        clear(endedFindings(judgement), &judgement)
         let details = CrossingDetails(judgement.crossings, pages, table, &scopes)
         let events =
             judgement.clearings + judgement.crossings.map { .thresholdCrossed(details.event($0, at: position)) }
@@ -261,18 +261,35 @@ package struct ThresholdWatch: Sendable {
         window.end > lookedAt(look).lowerBound.utcStart && window.start <= look
     }
 
-    /// What was found against limits that are no more.
-    private mutating func judgeRemoved(_ judgement: inout Judgement) {
-        guard let look else { return }
-        for finding in findings.standing where thresholds[scopes.all[finding.scope]]?.limit(finding.kind) == nil {
-            guard let calendar = BusinessCalendar(finding.standing.zone) else { continue }
-            let window = CostWindow(finding.kind, first: Day(number: finding.firstDay), calendar)
-            guard Self.isLookedAt(window, look) else { continue }
-            let sums = sums(of: window)
+    /// What was found against limits that are no more, or in the windows of a zone that a threshold no longer has.
+    private func endedFindings(_ judgement: Judgement) -> [Findings.Standing] {
+        guard let look else { return judgement.foreign }
+        let ended = findings.standing.filter { standing in
+            let threshold = thresholds[scopes.all[standing.scope]]
+            return threshold?.limit(standing.kind) == nil || threshold?.zone != standing.finding.zone
+        }
+        return judgement.foreign + ended.filter { window(of: $0).map { Self.isLookedAt($0, look) } ?? false }
+    }
+
+    private mutating func clear(_ ended: [Findings.Standing], _ judgement: inout Judgement) {
+        var known: [CostWindow: [Int128]] = [:]
+        for standing in ended {
+            guard let window = window(of: standing) else { continue }
+            let scope = scopes.all[standing.scope]
+            let sums = known[window] ?? sums(of: window)
+            known[window] = sums
             judgement.clear(
-                scopes.all[finding.scope], window, level: finding.level, zone: finding.standing.zone,
-                limit: Money(nanos: finding.standing.limit, currency: currency),
-                cost: finding.scope < sums.count ? sums[finding.scope] : 0, reason: "removed")
+                scope, window, level: standing.level, standing.finding,
+                limit: Money(nanos: standing.finding.limit, currency: currency),
+                cost: standing.scope < sums.count ? sums[standing.scope] : 0,
+                reason: thresholds[scope]?.limit(standing.kind) == nil ? "removed" : "zone")
+        }
+    }
+
+    /// - Returns: nil for a zone that the system does not know.
+    private func window(of standing: Findings.Standing) -> CostWindow? {
+        BusinessCalendar(standing.finding.zone).map {
+            CostWindow(standing.kind, first: Day(number: standing.firstDay), $0)
         }
     }
 
