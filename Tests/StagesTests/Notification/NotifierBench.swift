@@ -18,7 +18,8 @@ struct NotifierBench: Sendable {
     func notifier(
         _ store: (any EventStore)? = nil, settings: Outbox.Settings = .init(paceMicroseconds: 0),
         sample: @escaping @Sendable (String) async -> SilenceWatch.StageSample? = { _ in nil },
-        stages: [String: String] = [:]
+        stages: [String: String] = [:],
+        open: (@Sendable (String, WireChannelSet) throws(DeliveryRefusal) -> any NoticeDelivering)? = nil
     ) -> Notifier {
         let (clock, otherSide) = (clock, otherSide)
         return Notifier(
@@ -26,7 +27,10 @@ struct NotifierBench: Sendable {
             settings: .init(outbox: settings, stages: stages, tick: .milliseconds(2)),
             .init(
                 now: clock.now, sleep: { try await clock.sleep(until: $0) }, pause: { _ in await Task.yield() },
-                open: { destination, channel throws(DeliveryRefusal) in try otherSide.open(destination, channel) },
+                open: { destination, channel throws(DeliveryRefusal) in
+                    guard let open else { return try otherSide.open(destination, channel) }
+                    return try open(destination, channel)
+                },
                 sample: sample, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
     }
 
