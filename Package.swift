@@ -143,8 +143,9 @@ let package = Package(
         program(
             "sandbox",
             [
-                "CSandboxTrace", "EventLog", "JSON", "Runtime", argumentParser, hummingbird, logging, nioCore, nioPosix,
-                serviceLifecycle,
+                "CSandboxTrace", "EventLog", "JSON", "Runtime", "Transfer", argumentParser, hummingbird, logging,
+                nioCore,
+                nioPosix, serviceLifecycle,
             ]),
         .target(name: "CSandboxTrace", exclude: ["azure-llm-conv-2023.csv"]),
         program(
