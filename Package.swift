@@ -143,8 +143,9 @@ let package = Package(
         program(
             "sandbox",
             [
-                "CSandboxTrace", "EventLog", "JSON", "Runtime", argumentParser, hummingbird, logging, nioCore, nioPosix,
-                serviceLifecycle,
+                "CSandboxTrace", "EventLog", "JSON", "Runtime", "Transfer", argumentParser, hummingbird, logging,
+                nioCore,
+                nioPosix, serviceLifecycle,
             ]),
         .target(name: "CSandboxTrace", exclude: ["azure-llm-conv-2023.csv"]),
         program(
@@ -157,7 +158,9 @@ let package = Package(
         .target(name: "CLimits", dependencies: ["CSQLite", "CZeroMQ"]),
 
         // Tests
-        library("TestSupport", ["EventLog", "FinOps", "Messaging", "Storage", protobuf], path: "Tests/TestSupport"),
+        library(
+            "TestSupport", ["EventLog", "FinOps", "Messaging", "Runtime", "Storage", protobuf],
+            path: "Tests/TestSupport", exclude: ["MailServer"]),
         tests("EventLogTests", ["EventLog", "Messaging", "Storage", "Digest"]),
         tests("StorageTests", ["CSQLite", "Digest", "EventLog", "Storage"]),
         tests("MessagingTests", ["EventLog", "Messaging", "Runtime", "Storage", "ZeroMQ"]),
@@ -177,7 +180,11 @@ let package = Package(
         tests(
             "NoticesTests", ["EventLog", "FinOps", "JSON", "Notices", protobuf], resources: [.copy("Golden")]),
         tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf]),
-        tests("StagesTests", ["EventLog", "FinOps", "JSON", "Messaging", "Notices", "Stages", logging, protobuf]),
+        tests(
+            "StagesTests",
+            [
+                "Channels", "EventLog", "FinOps", "JSON", "Messaging", "Notices", "Secret", "Stages", logging, protobuf,
+            ]),
         tests(
             "RuntimeTests", ["EventLog", "JSON", "Messaging", "Runtime", argumentParser, logging, serviceLifecycle]),
         tests("EndToEndTests", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", protobuf]),
