@@ -45,10 +45,13 @@ struct Judgement {
             let sum = sums.sum(change.scope)
             guard look != nil || sum != change.before else { continue }
             let reached = threshold.reached(sum, window.kind)
+            let findings = known?[change.scope]
+            // Most sums are far from their limits, and nothing was ever found about them.
+            if reached.isEmpty, findings == nil { continue }
             // A window that had ended when the threshold was stated is judged by what becomes known of its cost later.
             let isOld = window.end <= threshold.since
             let before = isOld ? (look == nil ? threshold.reached(change.before, window.kind) : reached) : []
-            var standing = (known?[change.scope] ?? [:]).filter { $0.value.isStanding }
+            var standing = (findings ?? [:]).filter { $0.value.isStanding }
             for (level, finding) in standing where finding.zone != threshold.zone {
                 // About other hours, though they have the same first day.
                 standing[level] = nil
