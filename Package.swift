@@ -162,9 +162,8 @@ let package = Package(
         program(
             "sandbox",
             [
-                "CSandboxTrace", "EventLog", "JSON", "Runtime", argumentParser, httpTypes, hummingbird, logging,
-                nioCore, nioPosix,
-                serviceLifecycle,
+                "CSandboxTrace", "EventLog", "JSON", "Runtime", "Transfer", argumentParser, httpTypes, hummingbird,
+                logging, nioCore, nioPosix, serviceLifecycle,
             ]),
         .target(name: "CSandboxTrace", exclude: ["azure-llm-conv-2023.csv"]),
         program(
@@ -177,7 +176,9 @@ let package = Package(
         .target(name: "CLimits", dependencies: ["CSQLite", "CZeroMQ"]),
 
         // Tests
-        library("TestSupport", ["EventLog", "FinOps", "Messaging", "Storage", protobuf], path: "Tests/TestSupport"),
+        library(
+            "TestSupport", ["EventLog", "FinOps", "Messaging", "Runtime", "Storage", protobuf],
+            path: "Tests/TestSupport", exclude: ["MailServer"]),
         tests("EventLogTests", ["EventLog", "Messaging", "Storage", "Digest"]),
         tests("StorageTests", ["CSQLite", "Digest", "EventLog", "Storage"]),
         tests("MessagingTests", ["EventLog", "Messaging", "Runtime", "Storage", "ZeroMQ"]),
@@ -203,7 +204,11 @@ let package = Package(
             resources: [.copy("Fixtures")]),
         tests(
             "MeteringTests", ["EventLog", "FinOps", "JSON", "Metering", protobuf], resources: [.copy("Fixtures")]),
-        tests("StagesTests", ["EventLog", "FinOps", "JSON", "Messaging", "Notices", "Stages", logging, protobuf]),
+        tests(
+            "StagesTests",
+            [
+                "Channels", "EventLog", "FinOps", "JSON", "Messaging", "Notices", "Secret", "Stages", logging, protobuf,
+            ]),
         tests(
             "RuntimeTests", ["EventLog", "JSON", "Messaging", "Runtime", argumentParser, logging, serviceLifecycle]),
         tests("EndToEndTests", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", protobuf]),

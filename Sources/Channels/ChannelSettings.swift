@@ -6,11 +6,16 @@ package struct ChannelSettings: Sendable {
     package var notice: NoticeSettings
     package var transfer: TransferSettings
 
-    /// - Parameter transfer: its certificates and proxy count; the whole of one message has `messageSeconds`.
-    package init(notice: NoticeSettings, transfer: TransferSettings = TransferSettings()) {
+    /// - Parameters:
+    ///   - transfer: its certificates and proxy count.
+    ///   - messageSeconds: for the whole of one message.
+    package init(
+        notice: NoticeSettings, transfer: TransferSettings = TransferSettings(),
+        messageSeconds: Int = Self.messageSeconds
+    ) {
         self.notice = notice
         self.transfer = transfer
-        self.transfer.totalSeconds = Self.messageSeconds
+        self.transfer.totalSeconds = messageSeconds
         self.transfer.responseBytes = Self.answerBytes
     }
 

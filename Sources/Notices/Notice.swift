@@ -7,8 +7,10 @@ package struct Notice: Sendable {
     package var id: String
     /// Where it goes, such as `slack` or `mail-en`.
     package var destination: String
-    /// At least one, the most urgent first.
+    /// At least one and at most `mostFacts`, the most urgent first.
     package var facts: [Fact]
+    /// How many it tells besides, for which there is no room: they are counted.
+    package var unlisted: Int
     /// Facts about the same subjects that waited for this message and are not told one by one.
     package var heldBack: Int
     /// An earlier attempt may have arrived: the message says so.
@@ -17,15 +19,20 @@ package struct Notice: Sendable {
     package var at: Timestamp
 
     package init(
-        id: String, destination: String, facts: [Fact], heldBack: Int = 0, mayRepeat: Bool = false, at: Timestamp
+        id: String, destination: String, facts: [Fact], unlisted: Int = 0, heldBack: Int = 0, mayRepeat: Bool = false,
+        at: Timestamp
     ) {
         self.id = id
         self.destination = destination
         self.facts = facts
+        self.unlisted = unlisted
         self.heldBack = heldBack
         self.mayRepeat = mayRepeat
         self.at = at
     }
+
+    /// So many have a line in a message of any channel, whatever their names.
+    package static let mostFacts = 100
 
     /// Something that is told.
     package struct Fact: Sendable {

@@ -90,10 +90,15 @@ package final class SQLiteLogScanner {
             defer { scan.reset() }
             var bytes = 0
             var scanned = 0
+            var last = (type: Int64(0), isWanted: true)
             while page.events.count < limit, bytes < EventLimits.readBytes, scanned < Self.scannedRows, try scan.step()
             {
                 scanned += 1
-                if let types, !types.contains(EventType(try rows.types.name(scan.integer(3)))) {
+                // Neighbours are mostly of one type, which is looked up once.
+                if let types, scan.integer(3) != last.type {
+                    last = (scan.integer(3), types.contains(EventType(try rows.types.name(scan.integer(3)))))
+                }
+                if !last.isWanted {
                     page.scannedThrough = Position(UInt64(bitPattern: scan.integer(0)))
                     continue
                 }

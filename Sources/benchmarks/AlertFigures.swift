@@ -5,11 +5,14 @@ import Foundation
 import Messaging
 import Runtime
 import SwiftProtobuf
+import Synchronization
 
 /// How long it takes from a cost to the message about it, through the real programs.
 enum AlertFigures {
     private static let backgroundBatch = 10
     private static let backgroundPause: Duration = .milliseconds(10)
+    /// Events a second: with fewer the figure would not be what it says.
+    private static let leastNoise = 950.0
     /// A webhook takes a message a second.
     private static let pace: Duration = .milliseconds(1_150)
     private static let longestWait: Duration = .seconds(20)
@@ -47,8 +50,10 @@ enum AlertFigures {
         // The first one waits for the programs to be ready.
         _ = try await store.append(AppendRequest(session: session, sequence: 1, [scene.expense(of: 0)]))
         _ = try await arrival(0, at: slack)
-        let background = Task { try await makeNoise(log) }
+        let written = Counter()
+        let background = Task { try await makeNoise(log, written) }
         defer { background.cancel() }
+        let began = ContinuousClock.now
         var milliseconds: [Double] = []
         for number in 1...samples {
             try await Task.sleep(for: pace)
@@ -57,6 +62,8 @@ enum AlertFigures {
             _ = try await store.append(AppendRequest(session: session, sequence: UInt64(number) + 1, [expense]))
             milliseconds.append((try await arrival(number, at: slack) - start) / .milliseconds(1))
         }
+        let rate = Double(written.value) / ((ContinuousClock.now - began) / .seconds(1))
+        guard rate >= leastNoise else { throw UnexpectedOutput(text: "only \(Int(rate)) events/s beside the alerts") }
         return milliseconds
     }
 
@@ -69,7 +76,7 @@ enum AlertFigures {
         throw UnexpectedOutput(text: "alert \(number) did not arrive")
     }
 
-    private static func makeNoise(_ log: LogProcess) async throws {
+    private static func makeNoise(_ log: LogProcess, _ written: Counter) async throws {
         let store = try log.connect()
         defer { store.close() }
         let session = try await store.openSession("noise")
@@ -80,6 +87,7 @@ enum AlertFigures {
                 AppendRequest(
                     session: session, sequence: UInt64(sequence) + 1,
                     Workload.typical.appends(first..<first + backgroundBatch)))
+            written.add(backgroundBatch)
             next += backgroundPause
             try await Task.sleep(until: next, clock: .continuous)
         }
@@ -100,6 +108,15 @@ enum AlertFigures {
         )
         return Samples(zip(Samples(commits).values, Samples(trips).values).map { ($0 + $1 / 2) * 1_000 })
     }
+}
+
+/// Events that one task writes and another counts.
+private final class Counter: Sendable {
+    private let count = Atomic(0)
+
+    var value: Int { count.load(ordering: .relaxed) }
+
+    func add(_ number: Int) { count.add(number, ordering: .relaxed) }
 }
 
 /// A directory with a channel, a threshold for each of some projects, and keys that belong to them.

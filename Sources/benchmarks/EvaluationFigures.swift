@@ -132,9 +132,11 @@ struct WatcherChild: AsyncParsableCommand {
 
     func run() async throws {
         let reader = SQLiteEventReader(files: LogFiles(database: file))
+        var logger = Logger(label: "watcher-child")
+        // A line for each crossing is the pipeline's, not the measurement's.
+        logger.logLevel = .warning
         let watcher = ThresholdWatcher(
-            store: DiscardingStore(reader: reader), reader: reader, currency: .usd,
-            logger: Logger(label: "watcher-child"),
+            store: DiscardingStore(reader: reader), reader: reader, currency: .usd, logger: logger,
             now: { wallTime() })
         print(try await seconds { try await watcher.catchUp() })
     }

@@ -84,10 +84,34 @@ private struct Examination {
                 // A configuration that cannot be read is told of once.
                 if let configuration { try topology.checkZone(against: configuration) }
             },
+        ]
+        if let gap = gapFinding() { findings.append(gap) }
+        findings += [
             check("clock", remedy: "finops up writes it anew") { _ = try PipelineClock.load(from: directory) },
             check("disk space", remedy: "make room on the disk of \(directory.path)") { try checkFreeSpace() },
         ]
         return findings + (await logFindings()) + [projectionsFinding()]
+    }
+
+    /// nil where the pipeline cannot be read, which is told of already.
+    private func gapFinding() -> Finding? {
+        guard let topology = try? Topology.load(pipeline ?? directory.pipeline, knownTypes: .finOps) else { return nil }
+        var finding = Finding(subject: "programs of the pipeline")
+        do {
+            guard let gap = try PipelineGap(of: topology) else { return finding }
+            if gap.mayBeElsewhere {
+                finding.note = "\(gap.problem): right, if they run on another machine"
+            } else {
+                finding.problem = gap.problem
+                finding.remedy =
+                    pipeline.map { "add them to \($0), as \(directory.pipeline) of a new `finops init` has them" }
+                    ?? PipelineGap.remedy(directory)
+            }
+        } catch {
+            finding.problem = "\(error)"
+            finding.remedy = "install this version anew: its default pipeline is damaged"
+        }
+        return finding
     }
 
     private func configurationFinding() -> (Configuration?, Finding) {

@@ -27,6 +27,9 @@ struct UpCommand: AsyncParsableCommand {
         let topology = try Topology.load(options.pipeline ?? directory.pipeline, knownTypes: .finOps)
         let configuration = try Configuration.load(directory)
         try topology.checkZone(against: configuration)
+        if let gap = try PipelineGap(of: topology), !gap.mayBeElsewhere, !options.quiet {
+            Output.message("warning: \(topology.file): \(gap.problem); finops doctor names the remedy")
+        }
         guard let lock = try FileLock(path: directory.supervisorLock) else {
             throw CommandFailure(
                 .failure, "finops up already runs in \(directory.path)", hint: "look at it with: finops status")

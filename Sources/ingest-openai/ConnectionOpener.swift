@@ -3,6 +3,7 @@ import FinOps
 import Providers
 import Runtime
 import Secret
+import Stages
 import Synchronization
 import Transfer
 import Vault
@@ -57,7 +58,11 @@ struct ConnectionOpener: Sendable {
         } catch {
             throw SourceFailure(.misconfigured, error.message, isRetriable: error.isRetriable)
         }
-        try await uses.record(entry, for: "\(connection.provider)/\(connection.account)", in: log)
+        do throws(StoreError) {
+            try await uses.record(.init(entry), for: "\(connection.provider)/\(connection.account)", in: log)
+        } catch {
+            throw SourceFailure(.unavailable, "the use of secret \"\(entry.id)\" cannot be recorded: \(error)")
+        }
         return secret
     }
 
@@ -65,6 +70,12 @@ struct ConnectionOpener: Sendable {
         do throws(TransferFailure) { return try CurlTransport(settings) } catch {
             throw SourceFailure(.misconfigured, error.message)
         }
+    }
+}
+
+extension SecretUse.Version {
+    init(_ entry: SecretEntry) {
+        self.init(id: entry.id, purpose: entry.purpose, number: entry.version, created: entry.created)
     }
 }
 

@@ -58,7 +58,7 @@ struct CronListener: Service {
             return Self.response(401, ["error": "unauthorized"], [.wwwAuthenticate: "Bearer"])
         }
         do {
-            try await uses.record(try vault().entry(Self.secretID), for: "cron", in: log)
+            try await uses.record(.init(try vault().entry(Self.secretID)), for: "cron", in: log)
             return Self.response(of: try await batch.ask())
         } catch {
             logger.warning("a run cannot be started", metadata: ["error": "\(error)"])

@@ -4,6 +4,7 @@ import FinOps
 import FoundationEssentials
 import Providers
 import Runtime
+import Stages
 import Transfer
 
 /// How the provider is reached.
@@ -60,6 +61,6 @@ struct ProviderOptions: ParsableArguments {
             directory: directory, clock: clock, settings: settings,
             listStyle: configuration.listStyle == .brackets ? .brackets : .plain,
             legacyPerSecond: pause.map { 1 / $0 } ?? OpenAILegacySource.perSecond,
-            uses: SecretUse(stage: "ingest-openai", clock: clock))
+            uses: SecretUse(stage: "ingest-openai", now: { clock.now() }))
     }
 }

@@ -27,7 +27,7 @@ struct ChannelOpener: Sendable {
         self.directory = directory
         settings = ChannelSettings(
             notice: NoticeSettings(consoleURL: configuration.consoleURL, zone: configuration.zone), transfer: transfer)
-        uses = SecretUse(stage: Notifier.stage, clock: clock)
+        uses = SecretUse(stage: Notifier.stage, now: { clock.now() })
     }
 
     /// - Parameter log: is told that the secret is used.
@@ -55,7 +55,9 @@ struct ChannelOpener: Sendable {
         } catch {
             throw .misconfigured(error.message)
         }
-        do throws(StoreError) { try await uses.record(entry, for: "channel/\(channel.channel)", in: log) } catch {
+        let used = SecretUse.Version(
+            id: entry.id, purpose: entry.purpose, number: entry.version, created: entry.created)
+        do throws(StoreError) { try await uses.record(used, for: "channel/\(channel.channel)", in: log) } catch {
             throw DeliveryRefusal(
                 DeliveryFailure(
                     code: "unavailable", message: "the use of secret \"\(entry.id)\" cannot be recorded: \(error)",

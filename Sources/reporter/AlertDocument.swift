@@ -125,13 +125,11 @@ struct AlertDocument {
 
     // MARK: Values
 
-    /// Of a limit, with one decimal, rounded down: what is not reached never looks reached.
+    /// Of a limit, as messages round it.
     static func percent(_ cost: Int64, of limit: Int64) -> String? {
-        guard limit > 0 else { return nil }
-        let (tenths, rest) = (Int128(cost) * 1_000).quotientAndRemainder(dividingBy: Int128(limit))
-        let down = rest < 0 ? tenths - 1 : tenths
-        let (whole, tenth) = down.magnitude.quotientAndRemainder(dividingBy: 10)
-        return (down < 0 ? "-" : "") + "\(whole).\(tenth)"
+        guard let tenths = Share.tenthsOfPercent(cost, of: limit) else { return nil }
+        let (whole, tenth) = tenths.magnitude.quotientAndRemainder(dividingBy: 10)
+        return (tenths < 0 ? "-" : "") + "\(whole).\(tenth)"
     }
 
     private func money(_ nanos: Int64?) -> JSONValue { JSONValue(nanos.map { NanoText.text(Int128($0)) }) }

@@ -13,9 +13,10 @@ struct Sandbox: AsyncParsableCommand {
             The rule that makes a week of the trace is written at the type Week. Examples:
               sandbox serve --port 8080
               sandbox serve --fault 429,path=/costs,times=2,retry_after=1 --port-file /tmp/address
+              sandbox inbox --address http://127.0.0.1:8080
               sandbox expected --from 2026-11-09 --to 2026-11-15 --by project,model
             """,
-        subcommands: [Serve.self, ExpectedCommand.self, Demo.self])
+        subcommands: [Serve.self, InboxCommand.self, ExpectedCommand.self, Demo.self])
 
     static func main() async { await runProgram() }
 }

@@ -35,6 +35,41 @@ import Transfer
                 == String(decoding: try Data(contentsOf: source), as: UTF8.self))
     }
 
+    @Test(arguments: [
+        "", "Plain", "=?UTF-8?B?no?=", String(repeating: "A long subject in English, ", count: 12),
+        String(repeating: "가나다라마바사", count: 30), "🔴 👩‍👩‍👧‍👦 e\u{301} 한", "tab\tand  blanks",
+    ])
+    func subjectsAndTextsComeBackAsTheyWere(_ subject: String) async throws {
+        let text = "\(subject)\n..\n.\n\(String(repeating: "길고 긴 줄 ", count: 500))\n"
+        let bytes = message(subject: subject, text: text, html: "<p>\(text)</p>").bytes
+        #expect(bytes.allSatisfy { $0 < 0x80 })
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\r\n") { #expect(line.utf8.count <= 78) }
+        try await withMailServer { running in
+            let transport = try CurlMailTransport(TransferSettings())
+            _ = try await transport.send(
+                Mail(sender: from.address, recipients: to.map(\.address), message: bytes),
+                to: MailServer(url: "smtp://127.0.0.1:\(running.port)"))
+            let received = try await running.message()
+            #expect(Array(received.raw) == bytes)
+            #expect(received.defects == [])
+            #expect(received.subject == subject.split { $0.isWhitespace }.joined(separator: " "))
+            let lines = text.replacing("\n", with: "\r\n")
+            #expect(received.text == lines)
+            #expect(received.html == "<p>\(lines)</p>")
+            #expect(received.fromName == "비용 알림")
+            #expect(received.fromAddress == "alerts@example.com")
+            #expect(received.to == ["kim@example.com", "lee@example.com"])
+            #expect(received.date == "2026-11-22T08:00:00+00:00")
+            #expect(received.messageID == "<0f1e2d3c@example.com>")
+            #expect(received.references == "<window-4b5a6978@example.com>")
+            #expect(
+                received.headers == [
+                    "Date", "From", "To", "Subject", "Message-ID", "References", "Auto-Submitted", "MIME-Version",
+                    "Content-Type",
+                ])
+        }
+    }
+
     @Test func noSubjectBringsAnotherHeader() {
         let text = String(decoding: message(subject: "a\r\nBcc: x@y.z\n\rTo: q\u{85}w").bytes, as: UTF8.self)
         #expect(!text.contains("\r\nBcc"))

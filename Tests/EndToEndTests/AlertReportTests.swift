@@ -120,7 +120,7 @@ import Testing
             let alerts = answer["alerts"]?.array ?? []
             #expect(alerts.map { $0["level"]?.integer } == [100, 80])
             #expect(alerts.map { $0["state"]?.string } == ["cleared", "open"])
-            #expect(alerts.map { $0["percent"]?.string } == ["123.4", "81.2"])
+            #expect(alerts.map { $0["percent"]?.string } == ["123.5", "81.2"])
             #expect(alerts.map { $0["cost"]?.string } == ["12.349999999", "8.123456789"])
             #expect(alerts.map { $0["cleared_reason"]?.string } == ["cost", nil])
             #expect(alerts.map { $0["notified"]?.string } == [nil, "2026-11-22T03:00:00Z"])
@@ -132,7 +132,7 @@ import Testing
 
             let table = try await log.reporter("alerts").expecting().standardOutput
             for words in [
-                "project search-api", "검색팀", "day 2026-11-21", "12.35", "123.4", "cleared by cost at 9.99",
+                "project search-api", "검색팀", "day 2026-11-21", "12.35", "123.5", "cleared by cost at 9.99",
                 "key-a gpt-4o +8.00", "source-silent", "nothing for 26 h", "position 10",
             ] { #expect(table.contains(words), "\(words)") }
         }

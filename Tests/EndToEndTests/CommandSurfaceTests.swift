@@ -160,6 +160,29 @@ import Testing
                 installation, "finops key map --provider openai --provider-key-id key_1 --project chat")
             #expect(try await problems().isEmpty)
 
+            // A directory of an earlier version knows nothing of programs that came later.
+            let pipeline = installation.directory + "/pipeline.yaml"
+            try Self.earlierPipeline.write(toFile: pipeline, atomically: true, encoding: .utf8)
+            chmod(pipeline, 0o600)
+            #expect(
+                try await problems() == [
+                    "programs of the pipeline":
+                        "mv \(pipeline) \(pipeline).before && finops init --dir \(installation.directory), carry over what "
+                        + "`diff \(pipeline).before \(pipeline)` shows to be yours, then start finops up again"
+                ])
+            let told = try await installation.run("finops", "doctor").expecting(3)
+            #expect(told.standardOutput.contains("it does not run threshold-watcher, notifier\n"))
+            let up = try installation.start("finops", ["up"])
+            try await eventually("it warns") {
+                up.standardErrorSoFar.contains("does not run threshold-watcher, notifier")
+            }
+            up.send(SIGTERM)
+            _ = await up.wait(limit: .seconds(20))
+            // The remedy, word for word.
+            try FileManager.default.moveItem(atPath: pipeline, toPath: pipeline + ".before")
+            _ = try await text(installation, "finops init")
+            #expect(try await problems().isEmpty)
+
             // A new master key would not open what the vault holds.
             let masterKey = installation.directory + "/keys/master.key"
             try FileManager.default.moveItem(atPath: masterKey, toPath: masterKey + ".away")
@@ -172,6 +195,20 @@ import Testing
             _ = try await text(installation, "finops init")
         }
     }
+
+    /// As `finops init` wrote it before there were alerts, shortened.
+    private static let earlierPipeline = """
+        version: 1
+        name: default
+        endpoints: { log-requests: ipc, log-events: ipc }
+        stores: { log: { owner: event-log }, projections: { owner: projector } }
+        processes:
+          - { name: event-log, command: [event-log, serve], binds: [log-requests, log-events] }
+          - { name: attributor, command: [attributor, run], after: [event-log] }
+          - { name: projector, command: [projector, run], after: [event-log] }
+          - { name: ingest-openai, command: [ingest-openai, run], after: [event-log] }
+
+        """
 
     @Test func theDoctorFindsWhatIsThereButDamaged() async throws {
         try await Installation.with { installation in

@@ -111,6 +111,43 @@ import Testing
         }
     }
 
+    @Test func whatArrivedIsPrintedWhileTheSandboxRunsAndAfterADemo() async throws {
+        try await Installation.with { installation in
+            let block: JSONValue = ["type": "section", "text": ["type": "mrkdwn", "text": "5 &gt; 4 <!channel>"]]
+            #expect(try await installation.post(["text": "hello", "blocks": [block]]) == "200 ok")
+            #expect(try await installation.post(["blocks": []]) == "400 no_text")
+            try await installation.mail(subject: "🔴 [임계값 초과] search-api")
+            func inbox(_ arguments: [String]) async throws -> ProgramResult {
+                await (try RunningProgram("sandbox", ["inbox"] + arguments, scratch: installation.root)).wait()
+            }
+            let json = try await inbox(["--address", installation.address, "--json"]).expecting().json()
+            #expect(json["slack"]?["messages"]?.array?.first?["text"] == "hello")
+            #expect(json["slack"]?["refused"]?.array?.count == 1)
+            #expect(json["mail"]?["messages"]?.array?.first?["subject"] == "🔴 [임계값 초과] search-api")
+            let text = try await inbox(["--address", installation.address + "/"]).expecting().standardOutput
+            for words in [
+                "Slack (1, 1 refused)\n", "    5 > 4 <!channel>\n", "refused: no_text\n", "Mail (1)\n",
+                "finops@example.com → kim@example.com, lee@example.com\n", "    🔴 [임계값 초과] search-api\n", "    첫 줄\n",
+                "    끝\n",
+                "Sentry (0)\n",
+            ] {
+                #expect(text.contains(words), "\(words) in \(text)")
+            }
+
+            // A demo leaves an address where nobody answers, and what arrived.
+            let demo = installation.root.appending(path: "demo-state")
+            let kept = demo.appending(path: "demo/inbox")
+            #expect(try await inbox(["--dir", demo.path]).expecting(1).standardError.contains("no demo was played"))
+            try FileManager.default.createDirectory(at: kept, withIntermediateDirectories: true)
+            try Data("http://127.0.0.1:1\n".utf8).write(to: demo.appending(path: "demo/address"))
+            try Data((json["mail"]?.text ?? "").utf8).write(to: kept.appending(path: "mail.json"))
+            let left = try await inbox(["--dir", demo.path, "--json"]).expecting().json()
+            #expect(left["mail"] == json["mail"])
+            #expect(left["slack"]?["messages"]?.array == [])
+            try await inbox(["--address", "http://127.0.0.1:1"]).expecting(5)
+        }
+    }
+
     @Test func resendAndSentryTakeMessagesToo() async throws {
         try await Installation.with { installation in
             let mail = #"{"from":"a@x.com","to":["b@x.com"],"subject":"s","html":"<p>h</p>","text":"t"}"#

@@ -413,6 +413,7 @@ enum EventSamples {
                 $0.cost = usd(nanos: 9_990_000_000).wire
                 $0.position = 4_800
                 $0.reason = "cost"
+                $0.team = "search"
             }),
         .alertAcknowledged(
             .with {

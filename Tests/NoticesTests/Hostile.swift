@@ -75,10 +75,11 @@ struct Hostile {
             event.window = crossing.window
             event.firstDay = crossing.firstDay
             event.zone = crossing.zone
+            event.team = crossing.team
             event.level = crossing.level
             event.limit = crossing.limit
             event.cost = crossing.cost
-            event.reason = ["cost", "limit", "removed", text()].randomElement(using: &random) ?? ""
+            event.reason = ["cost", "limit", "removed", "zone", text()].randomElement(using: &random) ?? ""
             return .thresholdCleared(event)
         case .collectionFailed:
             var event = WireRunFailed()

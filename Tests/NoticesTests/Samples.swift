@@ -22,6 +22,7 @@ enum Samples {
         sample("cleared", .cleared, .thresholdCleared(cleared(reason: "cost"))),
         sample("cleared-limit", .cleared, .thresholdCleared(cleared(reason: "limit"))),
         sample("cleared-removed", .cleared, .thresholdCleared(cleared(reason: "removed"))),
+        sample("cleared-zone", .cleared, .thresholdCleared(cleared(reason: "zone"))),
         sample("collection-failed", .collectionFailed, .runFailed(failed)),
         sample("collection-throttled", .collectionFailed, .runFailed(throttled)),
         sample("model-unpriced", .modelUnpriced, .modelUnpriced(unpriced)),
@@ -133,6 +134,7 @@ enum Samples {
             $0.cost = usd(nanos: 9_100_000_000).wire
             $0.position = 48_300
             $0.reason = reason
+            $0.team = "검색팀"
         }
     }
 

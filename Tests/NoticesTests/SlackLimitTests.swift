@@ -20,6 +20,20 @@ import Testing
         }
     }
 
+    @Test(arguments: NoticeLanguage.allCases) func whatHasNoLineIsCounted(_ language: NoticeLanguage) throws {
+        var notice = Samples.notice(Samples.many(Notice.mostFacts))
+        notice.unlisted = 899
+        let slack = SlackText(notice, language: language, settings: Samples.settings)
+        let text = try Self.check(slack)
+        let mail = MailText(notice, language: language, settings: Samples.settings)
+        try MailLimitTests.check(mail)
+        for part in [text, mail.text, mail.html] {
+            #expect(part.contains("chat-assistant-100") && part.contains("899") && part.contains("finops alert list"))
+        }
+        // Of 999 one stands in the first line.
+        #expect(slack.body["text"]?.string?.contains("998") == true && mail.subject.contains("998"))
+    }
+
     @Test(arguments: 0..<60) func noTextWhateverItHoldsBreaksALimit(_ seed: UInt64) throws {
         var hostile = Hostile(seed: seed)
         let count = seed == 0 ? 100 : Int.random(in: 1...100, using: &hostile.random)

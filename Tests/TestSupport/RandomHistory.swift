@@ -8,8 +8,6 @@ package struct RandomHistory: Sendable {
     private var clock: Int64
     private var versions: UInt64 = 0
     private let base: Day
-    /// One for all thresholds: a window of another zone that begins on the same day is another window.
-    private let zone: String
     private static let zones = ["Asia/Seoul", "America/New_York", "UTC", "Australia/Lord_Howe"]
 
     package init(seed: UInt64) {
@@ -17,7 +15,6 @@ package struct RandomHistory: Sendable {
         // Around clock changes, or not.
         base = Day(["2026-03-08", "2026-04-05", "2026-11-01", "2026-11-20"].randomElement(using: &random)!)!
         clock = base.utcStart.seconds
-        zone = Self.zones.randomElement(using: &random)!
     }
 
     /// Unix seconds of the day that it turns around.
@@ -101,6 +98,6 @@ package struct RandomHistory: Sendable {
             scope, daily: kinds & 1 == 0 ? nil : Int64.random(in: 100...2_000, using: &random),
             weekly: kinds & 2 == 0 ? nil : Int64.random(in: 500...8_000, using: &random),
             levels: [[100], [80, 100], [50, 80, 120]].randomElement(using: &random)!,
-            zone: zone)
+            zone: Self.zones.randomElement(using: &random)!)
     }
 }

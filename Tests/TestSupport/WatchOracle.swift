@@ -51,13 +51,15 @@ package struct WatchOracle {
     private var assignments: [WireAttributionAssigned] = []
     private var thresholds: [CostScope: Threshold] = [:]
     private var standing: [Finding: String] = [:]
+    /// What every window costs after the last commit.
+    private var known: [Place: Int128] = [:]
     private var days = ZoneDays()
 
     package init() {}
 
     /// - Returns: what one commit brings about, in words, sorted.
     package mutating func commit(_ events: [FinOpsEvent], at recorded: Timestamp) -> [String] {
-        let before = sums
+        let before = known
         var touched: Set<Place> = []
         var isLook = false
         for event in events {
@@ -73,38 +75,53 @@ package struct WatchOracle {
             if event.costDay != nil { touched.formUnion(places(changedFrom: old)) }
         }
         let after = sums
+        known = after
         if isLook {
-            touched.formUnion(after.keys.filter { isLooked($0, recorded) })
-            touched.formUnion(standing.keys.map(\.place).filter { isLooked($0, recorded) })
+            for place in Set(after.keys).union(standing.keys.map(\.place)) {
+                guard let threshold = thresholds[place.scope], threshold.limit(place.kind) != nil else { continue }
+                if isLooked(place, threshold.zone, recorded) { touched.insert(place) }
+            }
         } else {
             touched = touched.filter { before[$0, default: 0] != after[$0, default: 0] }
         }
-        var found: [String] = []
+        var found = end(touched, isLook: isLook, recorded)
         for place in touched {
             found += judge(place, before[place] ?? 0, after[place] ?? 0, isLook: isLook, recorded)
         }
         return found.sorted()
     }
 
+    /// Takes back what was found against a limit that is no more, or in a window of a zone that its threshold no longer has:
+    /// when it is looked for, and when the window with the same first day in the threshold's zone is judged.
+    private mutating func end(_ judged: Set<Place>, isLook: Bool, _ recorded: Timestamp) -> [String] {
+        var found: [String] = []
+        for (finding, zone) in standing {
+            let threshold = thresholds[finding.place.scope]
+            let isRemoved = threshold?.limit(finding.place.kind) == nil
+            guard isRemoved || threshold?.zone != zone else { continue }
+            guard isLook && isLooked(finding.place, zone, recorded) || !isRemoved && judged.contains(finding.place)
+            else { continue }
+            standing[finding] = nil
+            let reason = isRemoved ? "removed" : "zone"
+            found.append(words(finding, "cleared by \(reason) at", sum(finding.place, zone: zone)))
+        }
+        return found
+    }
+
     private mutating func judge(
         _ place: Place, _ before: Int128, _ after: Int128, isLook: Bool, _ recorded: Timestamp
     ) -> [String] {
+        guard let threshold = thresholds[place.scope], let limit = threshold.limit(place.kind).map({ Int128($0) })
+        else { return [] }
         var found: [String] = []
-        let limits = thresholds[place.scope].flatMap { threshold in
-            threshold.limit(place.kind).map { (threshold, Int128($0)) }
-        }
         for finding in standing.keys where finding.place == place {
-            let isReached = limits.map { threshold, limit in
+            let isReached =
                 threshold.levels.contains(finding.level) && after * 100 >= limit * Int128(finding.level)
-            }
-            guard isReached != true else { continue }
-            let isChanged = isLook && limits?.0.since == recorded
-            let reason = isReached == nil ? "removed" : isChanged ? "limit" : "cost"
-            let zone = standing.removeValue(forKey: finding)
-            let cost = isReached == nil ? sum(place, zone: zone ?? "") : after
-            found.append(words(finding, "cleared by \(reason) at", cost))
+            guard !isReached else { continue }
+            standing[finding] = nil
+            let reason = isLook && threshold.since == recorded ? "limit" : "cost"
+            found.append(words(finding, "cleared by \(reason) at", after))
         }
-        guard let (threshold, limit) = limits else { return found }
         let isOver = days.end(place.firstDay, place.kind, threshold.zone) <= threshold.since
         for level in threshold.levels where after * 100 >= limit * Int128(level) {
             let finding = Finding(place: place, level: level)
@@ -208,12 +225,8 @@ package struct WatchOracle {
         return sum
     }
 
-    private mutating func isLooked(_ place: Place, _ recorded: Timestamp) -> Bool {
-        let zone =
-            thresholds[place.scope]?.limit(place.kind) == nil
-            ? standing.first { $0.key.place == place }?.value : thresholds[place.scope]?.zone
-        guard let zone else { return false }
-        return days.end(place.firstDay, place.kind, zone) > Day(utc: recorded).advanced(by: -8).utcStart
+    private mutating func isLooked(_ place: Place, _ zone: String, _ recorded: Timestamp) -> Bool {
+        days.end(place.firstDay, place.kind, zone) > Day(utc: recorded).advanced(by: -8).utcStart
             && days.start(place.firstDay, zone) <= recorded
     }
 }

@@ -284,7 +284,7 @@ package nonisolated struct WireThresholdCrossed: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
-/// A restatement, a bill, a mapping or another limit took a crossing back.
+/// A restatement, a bill, a mapping, another limit or another zone took a crossing back.
 package nonisolated struct WireThresholdCleared: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -322,8 +322,11 @@ package nonisolated struct WireThresholdCleared: Sendable {
 
   package var position: UInt64 = 0
 
-  /// cost, limit or removed
+  /// cost, limit, zone or removed
   package var reason: String = String()
+
+  /// of a project, as its crossing named it
+  package var team: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -778,7 +781,7 @@ nonisolated extension WireThresholdCrossed.Cause: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension WireThresholdCleared: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ThresholdCleared"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}scope\0\u{1}name\0\u{1}window\0\u{3}first_day\0\u{1}zone\0\u{1}level\0\u{1}limit\0\u{1}cost\0\u{1}position\0\u{1}reason\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}scope\0\u{1}name\0\u{1}window\0\u{3}first_day\0\u{1}zone\0\u{1}level\0\u{1}limit\0\u{1}cost\0\u{1}position\0\u{1}reason\0\u{1}team\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -796,6 +799,7 @@ nonisolated extension WireThresholdCleared: SwiftProtobuf.Message, SwiftProtobuf
       case 8: try { try decoder.decodeSingularMessageField(value: &self._cost) }()
       case 9: try { try decoder.decodeSingularUInt64Field(value: &self.position) }()
       case 10: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.team) }()
       default: break
       }
     }
@@ -836,6 +840,9 @@ nonisolated extension WireThresholdCleared: SwiftProtobuf.Message, SwiftProtobuf
     if !self.reason.isEmpty {
       try visitor.visitSingularStringField(value: self.reason, fieldNumber: 10)
     }
+    if !self.team.isEmpty {
+      try visitor.visitSingularStringField(value: self.team, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -850,6 +857,7 @@ nonisolated extension WireThresholdCleared: SwiftProtobuf.Message, SwiftProtobuf
     if lhs._cost != rhs._cost {return false}
     if lhs.position != rhs.position {return false}
     if lhs.reason != rhs.reason {return false}
+    if lhs.team != rhs.team {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

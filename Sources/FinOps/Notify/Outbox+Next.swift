@@ -13,10 +13,8 @@ extension Outbox {
         case wait(until: Timestamp?)
     }
 
-    /// More facts than these fit into no message; the next one tells the rest. A thousand at once are ten messages, also
-    /// when the first of them had left already.
-    package static let mostFacts = 111
-    /// Counted ones included.
+    /// One message is about no more, those that are only counted included; the next one tells the rest. What it has no line
+    /// for it counts, so that a thousand crossings at once are two messages where the first of them had left already.
     private static let mostItems = 2_000
 
     /// Decides. Asked only while no attempt is under way: one without an outcome is taken for uncertain.
@@ -112,14 +110,18 @@ extension Outbox {
         let rules = HoldRules(self, at: now)
         var earliest: Timestamp?
         var chosen = Chosen()
+        var held: [OutboxItem] = []
         for item in waiting {
             if let until = rules.holds(item) {
                 earliest = min(earliest ?? until, until)
-            } else if !chosen.add(item, limit: Self.mostFacts) || chosen.count >= Self.mostItems {
-                break
+                held.append(item)
+            } else {
+                chosen.add(item)
             }
+            if chosen.count >= Self.mostItems { break }
         }
         guard let first = chosen.told.first else { return .wait(until: earliest) }
+        chosen.count(held, upTo: Self.mostItems)
         return paced(at: now)
             ?? .send(
                 DeliveryPlan(
@@ -134,7 +136,7 @@ extension Outbox {
 /// Why an item waits, at one moment.
 private struct HoldRules {
     private let now: Timestamp
-    private let lastTold: [String: Timestamp]
+    private let lastTold: [String: [UInt32: Timestamp]]
     private let snoozes: [String: Timestamp]
     private let quietEnd: Timestamp?
     private let digests: (last: Timestamp, next: Timestamp)?
@@ -153,9 +155,12 @@ private struct HoldRules {
         var until: Timestamp?
         func wait(_ moment: Timestamp) { until = max(until ?? moment, moment) }
         // Where the clock was set back, what lies in the future holds nothing.
-        if item.isThrottled, let told = lastTold[item.subject], told <= now {
-            let free = told.advanced(bySeconds: Outbox.throttleSeconds)
-            if now < free { wait(free) }
+        if item.isThrottled, let told = lastTold[item.subject] {
+            // A warning does not keep back that the limit is reached.
+            for (level, told) in told where level >= item.level && told <= now {
+                let free = told.advanced(bySeconds: Outbox.throttleSeconds)
+                if now < free { wait(free) }
+            }
         }
         if item.kind == .crossed || item.kind == .cleared, let end = snoozes[item.subject], now < end { wait(end) }
         guard !item.isUrgent else { return until }
@@ -173,16 +178,21 @@ private struct Chosen {
 
     var count: Int { told.count + counted.count }
 
-    /// - Returns: false if it has no place any more.
-    mutating func add(_ item: OutboxItem, limit: Int) -> Bool {
+    mutating func add(_ item: OutboxItem) {
         if let topic = item.topic, let place = placeOfTopic[topic] {
             counted.append(told[place])
             told[place] = item
-            return true
+            return
         }
-        guard told.count < limit else { return false }
         if let topic = item.topic { placeOfTopic[topic] = told.count }
         told.append(item)
-        return true
+    }
+
+    /// Lower levels of windows that are told are news no more: they are counted, whatever keeps them back.
+    mutating func count(_ held: [OutboxItem], upTo limit: Int) {
+        for item in held where count < limit {
+            guard let place = item.topic.flatMap({ placeOfTopic[$0] }), item.level < told[place].level else { continue }
+            counted.append(item)
+        }
     }
 }

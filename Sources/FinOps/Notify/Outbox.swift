@@ -48,8 +48,8 @@ package struct Outbox: Sendable {
     private(set) var current: Message?
     private(set) var revived: [Message] = []
     private var abandoned: [String: Message] = [:]
-    /// When a subject was told about, within the last hour.
-    private(set) var lastTold: [String: Timestamp] = [:]
+    /// When a subject was told about, by the level of what was told, within the last hour.
+    private(set) var lastTold: [String: [UInt32: Timestamp]] = [:]
     private(set) var lastAttempt: Timestamp?
     /// How many messages there have been.
     private(set) var messages: UInt64 = 0
@@ -162,8 +162,10 @@ package struct Outbox: Sendable {
     /// What is under way has been told, or may have been.
     private mutating func told(at time: Timestamp) {
         let hourAgo = time.advanced(bySeconds: -Self.throttleSeconds)
-        lastTold = lastTold.filter { $0.value > hourAgo }
-        for item in current?.items ?? [] where item.isThrottled { lastTold[item.subject] = time }
+        lastTold = lastTold.mapValues { $0.filter { $0.value > hourAgo } }.filter { !$0.value.isEmpty }
+        for item in current?.items ?? [] where item.isThrottled {
+            lastTold[item.subject, default: [:]][item.level] = time
+        }
     }
 
     // MARK: What people say

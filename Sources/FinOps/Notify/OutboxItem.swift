@@ -5,7 +5,7 @@ package struct OutboxItem: Hashable, Sendable {
     /// Unique in the destination.
     package let id: String
     package let kind: FactKind
-    /// What at most one message an hour is about, such as `project/search-api`.
+    /// What at most one message an hour and level is about, such as `project/search-api`.
     package let subject: String
     /// The event it tells; `.start` for none.
     package let cause: Position
@@ -29,7 +29,13 @@ package struct OutboxItem: Hashable, Sendable {
         queued = time
     }
 
-    /// Whether a message about its subject keeps further ones back for an hour.
+    /// Of a crossing, per cent of the limit; 0 where there are no levels.
+    var level: UInt32 {
+        guard kind == .crossed, let slash = correlation.lastIndex(of: "/") else { return 0 }
+        return UInt32(correlation[correlation.index(after: slash)...]) ?? 0
+    }
+
+    /// Whether a message about its subject keeps further ones back for an hour: those of its level and of lower ones.
     var isThrottled: Bool { kind == .crossed || kind == .collectionFailed }
 
     /// Of items that go out together and share it, the newest is told and the others are counted; nil: it is told itself.

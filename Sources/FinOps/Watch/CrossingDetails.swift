@@ -17,14 +17,32 @@ struct CrossingDetails {
         var isBilled = false
         var latest: (hour: Int64, team: String)?
 
-        mutating func add(_ nanos: Int64, _ row: CostPage.Row, at hour: Int64, isNow: Bool, team: String?) {
-            guard isNow else {
-                before[row.series, default: 0] += Int128(nanos)
-                return
-            }
-            now[row.series, default: 0] += Int128(nanos)
+        mutating func add(_ part: Part, _ row: CostPage.Row, team: String?) {
+            if part.hasBefore { before[row.series, default: 0] += part.before }
+            guard let hour = part.latestHour else { return }
+            now[row.series, default: 0] += part.now
             if row.isBilled { isBilled = true } else { isMetered = true }
             if let team, (hour, team) > (latest?.hour ?? .min, latest?.team ?? "") { latest = (hour, team) }
+        }
+    }
+
+    /// What the hours of one row, with one owner, add to an answer.
+    private struct Part {
+        let owner: ScopeTable.OwnerNumbers?
+        var now: Int128 = 0
+        var before: Int128 = 0
+        var hasBefore = false
+        /// Of those in the window itself; nil if there is none.
+        var latestHour: Int64?
+
+        mutating func add(_ nanos: Int64, at hour: Int64, isNow: Bool) {
+            if isNow {
+                now += Int128(nanos)
+                latestHour = hour
+            } else {
+                before += Int128(nanos)
+                hasBefore = true
+            }
         }
     }
 
@@ -62,19 +80,32 @@ struct CrossingDetails {
         let compared = previous.start.seconds..<min(previous.start.seconds + elapsed, previous.end.seconds)
         for number in previous.utcDays.lowerBound...window.utcDays.upperBound {
             let start = Day(number: number).utcStart.seconds
-            for row in pages[number]?.rows(table) ?? [] {
+            // Most rows are none of the crossings' business, and there may be thousands.
+            for row in pages[number]?.rows(table) ?? [] where scopes.counts(row.series, for: wanted, table) {
+                var part = Part(owner: nil)
                 for (hour, nanos) in zip(stride(from: start, to: .max, by: 3_600), row.nanos) where nanos != 0 {
                     let isNow = window.contains(hour)
                     guard isNow || compared.contains(hour) else { continue }
                     let owner = scopes.owner(of: row.series, hour: hour, table)
-                    for scope in [ScopeTable.organisation, owner?.project, owner?.team].compactMap({ $0 })
-                    where wanted.contains(scope) {
-                        let team = owner.map { scopes.all[$0.team].name }
-                        answers[Question(scope: scope, window: window), default: Answer()]
-                            .add(nanos, row, at: hour, isNow: isNow, team: team)
+                    if owner != part.owner {
+                        add(part, row, to: window, wanted, scopes)
+                        part = Part(owner: owner)
                     }
+                    part.add(nanos, at: hour, isNow: isNow)
                 }
+                add(part, row, to: window, wanted, scopes)
             }
+        }
+    }
+
+    private mutating func add(
+        _ part: Part, _ row: CostPage.Row, to window: CostWindow, _ wanted: Set<Int>, _ scopes: ScopeTable
+    ) {
+        guard part.hasBefore || part.latestHour != nil else { return }
+        let team = part.owner.map { scopes.all[$0.team].name }
+        for scope in [ScopeTable.organisation, part.owner?.project, part.owner?.team].compactMap({ $0 })
+        where wanted.contains(scope) {
+            answers[Question(scope: scope, window: window), default: Answer()].add(part, row, team: team)
         }
     }
 

@@ -10,6 +10,8 @@ struct Findings: Sendable {
         /// Nano-units.
         let limit: Int64
         let zone: String
+        /// Of a project.
+        let team: String
     }
 
     /// A crossing that nothing took back.
@@ -19,7 +21,7 @@ struct Findings: Sendable {
         let kind: WindowKind
         let firstDay: Int
         let level: UInt32
-        let standing: Finding
+        let finding: Finding
     }
 
     private struct Place: Hashable {
@@ -29,7 +31,7 @@ struct Findings: Sendable {
 
     private var all: [Place: [Int: [UInt32: Finding]]] = [:]
 
-    /// By the number of the scope, then by level.
+    /// By the number of the scope, then by level; whatever its zone.
     func about(_ window: CostWindow) -> [Int: [UInt32: Finding]]? {
         all[Place(kind: window.kind, firstDay: window.firstDay.number)]
     }
@@ -39,8 +41,7 @@ struct Findings: Sendable {
         all.flatMap { place, scopes in
             scopes.flatMap { scope, levels in
                 levels.filter { $0.value.isStanding }.map { level, finding in
-                    Standing(
-                        scope: scope, kind: place.kind, firstDay: place.firstDay, level: level, standing: finding)
+                    Standing(scope: scope, kind: place.kind, firstDay: place.firstDay, level: level, finding: finding)
                 }
             }
         }
@@ -50,11 +51,15 @@ struct Findings: Sendable {
         switch event {
         case .thresholdCrossed(let event):
             add(
-                Finding(position: event.position, isStanding: true, limit: event.limit.nanos, zone: event.zone),
+                Finding(
+                    position: event.position, isStanding: true, limit: event.limit.nanos, zone: event.zone,
+                    team: event.team),
                 (event.scope, event.name), (event.window, event.firstDay), level: event.level, &scopes)
         case .thresholdCleared(let event):
             add(
-                Finding(position: event.position, isStanding: false, limit: event.limit.nanos, zone: event.zone),
+                Finding(
+                    position: event.position, isStanding: false, limit: event.limit.nanos, zone: event.zone,
+                    team: event.team),
                 (event.scope, event.name), (event.window, event.firstDay), level: event.level, &scopes)
         default: break
         }
@@ -69,8 +74,12 @@ struct Findings: Sendable {
         else { return }
         let number = scopes.number(of: scope)
         let place = Place(kind: kind, firstDay: firstDay.number)
-        // It is folded when it is found, and met again in the log: what is older than what is known says nothing.
-        if let known = all[place]?[number]?[level], known.position >= finding.position { return }
+        // It is folded when it is found, and met again in the log: what is older than what is known says nothing. What one
+        // commit clears in one zone and finds in another was cleared first.
+        if let known = all[place]?[number]?[level] {
+            if known.position > finding.position { return }
+            if known.position == finding.position && (known.isStanding || !finding.isStanding) { return }
+        }
         all[place, default: [:]][number, default: [:]][level] = finding
     }
 

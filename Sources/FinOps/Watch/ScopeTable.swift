@@ -27,11 +27,23 @@ struct ScopeTable: Sendable {
     }
 
     mutating func owner(of series: Int, hour: Int64, _ table: SeriesTable) -> OwnerNumbers? {
+        spans(of: series, table).last { $0.from <= hour }?.owner
+    }
+
+    /// Whether costs of a series count, at any time, for one of some scopes.
+    mutating func counts(_ series: Int, for wanted: Set<Int>, _ table: SeriesTable) -> Bool {
+        wanted.contains(Self.organisation)
+            || spans(of: series, table).contains { span in
+                span.owner.map { wanted.contains($0.project) || wanted.contains($0.team) } ?? false
+            }
+    }
+
+    private mutating func spans(of series: Int, _ table: SeriesTable) -> [(from: Int64, owner: OwnerNumbers?)] {
         if owners.count <= series { owners += repeatElement(nil, count: series + 1 - owners.count) }
-        if let known = owners[series] { return known.last { $0.from <= hour }?.owner }
+        if let known = owners[series] { return known }
         let found = look(up: table.all[series])
         owners[series] = found
-        return found.last { $0.from <= hour }?.owner
+        return found
     }
 
     private mutating func look(up series: CostSeries) -> [(from: Int64, owner: OwnerNumbers?)] {

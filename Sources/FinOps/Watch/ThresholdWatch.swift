@@ -132,28 +132,57 @@ package struct ThresholdWatch: Sendable {
         for change in changes { add(change) }
     }
 
-    /// Whether `take(usage:of:)` can read it.
-    package static func isUsage(_ event: NewEvent) -> Bool { UsageCost.reads(event) }
+    /// Whether `take(usage:of:)` can read events of a type.
+    package static func isUsage(_ type: EventType, schema: UInt16) -> Bool { UsageCost.reads(type, schema: schema) }
 
     /// Folds a usage event of a UTC day as the log has it: the same as decoding it first, in a tenth of the time.
-    /// - Precondition: `isUsage(event)`; the days that `missingDays(for:)` named have been inserted.
+    /// - Precondition: `isUsage` of its type; the days that `missingDays(for:)` named have been inserted.
     /// - Throws: `WireFields.Malformed`, or what decoding throws; then nothing was taken.
     package mutating func take(usage event: NewEvent, of day: Day) throws {
         guard isArmed else { return }
         if recentDay != day.number { prepare(day) }
-        let usage = try UsageCost(event)
-        let counts = usage.nanos != 0 && event.payload[usage.currency].elementsEqual(currencyCode)
-        let number = counts ? try number(of: usage, event) : 0
-        pages[day.number]?.see(usage.bucketStart, usage.bucketEnd, observed: usage.observed)
-        guard counts else { return }
-        if let change = pages[day.number]?.add(usage.nanos, series: number, at: usage.bucketStart, table) {
-            add(change)
+        guard var page = pages.removeValue(forKey: day.number) else {
+            preconditionFailure("days are inserted before their costs are taken")
         }
+        defer { pages[day.number] = page }
+        let usage = try UsageCost(event.type, schema: event.schema, event.payload)
+        try take(usage, of: event.payload, into: &page) { event }
     }
 
-    private mutating func number(of usage: UsageCost, _ event: NewEvent) throws -> Int {
-        try series.number(of: usage, event.payload) {
-            switch try EventCatalogue.decode(event) {
+    /// Folds neighbours of one UTC day as `take(usage:of:)` does each of them, without looking for their day every time.
+    /// - Precondition: as there; costs of that day have been taken since anything else was folded.
+    /// - Returns: the place of the first event that cannot be read; nothing of it, or of those behind it, was taken. The end
+    ///   if all were.
+    package mutating func take(usage events: ArraySlice<RecordedEvent>, of day: Day) -> Int {
+        guard isArmed, recentDay == day.number, var page = pages.removeValue(forKey: day.number) else {
+            return events.startIndex
+        }
+        defer { pages[day.number] = page }
+        for place in events.indices {
+            // Whoever takes that event by itself is told what is wrong with it.
+            do {
+                // Field by field: a copy of the event would cost as much as all that is done with it.
+                let usage = try UsageCost(
+                    events[place].event.type, schema: events[place].event.schema, events[place].event.payload)
+                try take(usage, of: events[place].event.payload, into: &page) { events[place].event }
+            } catch { return place }
+        }
+        return events.endIndex
+    }
+
+    private mutating func take(
+        _ usage: UsageCost, of payload: [UInt8], into page: inout CostPage, _ event: () -> NewEvent
+    ) throws {
+        let counts = usage.nanos != 0 && payload[usage.currency].elementsEqual(currencyCode)
+        let number = counts ? try number(of: usage, payload, event) : 0
+        page.see(usage.bucketStart, usage.bucketEnd, observed: usage.observed)
+        guard counts, let change = page.add(usage.nanos, series: number, at: usage.bucketStart, table) else { return }
+        add(change)
+    }
+
+    private mutating func number(of usage: UsageCost, _ payload: [UInt8], _ event: () -> NewEvent) throws -> Int {
+        try series.number(of: usage, payload) {
+            switch try EventCatalogue.decode(event()) {
             case .usageRecorded(let event): table.number(of: CostSeries(event.row))
             case .usageRestated(let event): table.number(of: CostSeries(event.row))
             case .usageRepriced(let event): table.number(of: CostSeries(event.row))
@@ -242,7 +271,7 @@ package struct ThresholdWatch: Sendable {
             }
             groups[index].forgetChanges()
         }
-        if look != nil { judgeRemoved(&judgement) }
+        clear(endedFindings(judgement), &judgement)
         let details = CrossingDetails(judgement.crossings, pages, table, &scopes)
         let events =
             judgement.clearings + judgement.crossings.map { .thresholdCrossed(details.event($0, at: position)) }
@@ -261,18 +290,35 @@ package struct ThresholdWatch: Sendable {
         window.end > lookedAt(look).lowerBound.utcStart && window.start <= look
     }
 
-    /// What was found against limits that are no more.
-    private mutating func judgeRemoved(_ judgement: inout Judgement) {
-        guard let look else { return }
-        for finding in findings.standing where thresholds[scopes.all[finding.scope]]?.limit(finding.kind) == nil {
-            guard let calendar = BusinessCalendar(finding.standing.zone) else { continue }
-            let window = CostWindow(finding.kind, first: Day(number: finding.firstDay), calendar)
-            guard Self.isLookedAt(window, look) else { continue }
-            let sums = sums(of: window)
+    /// What was found against limits that are no more, or in the windows of a zone that a threshold no longer has.
+    private func endedFindings(_ judgement: Judgement) -> [Findings.Standing] {
+        guard let look else { return judgement.foreign }
+        let ended = findings.standing.filter { standing in
+            let threshold = thresholds[scopes.all[standing.scope]]
+            return threshold?.limit(standing.kind) == nil || threshold?.zone != standing.finding.zone
+        }
+        return judgement.foreign + ended.filter { window(of: $0).map { Self.isLookedAt($0, look) } ?? false }
+    }
+
+    private mutating func clear(_ ended: [Findings.Standing], _ judgement: inout Judgement) {
+        var known: [CostWindow: [Int128]] = [:]
+        for standing in ended {
+            guard let window = window(of: standing) else { continue }
+            let scope = scopes.all[standing.scope]
+            let sums = known[window] ?? sums(of: window)
+            known[window] = sums
             judgement.clear(
-                scopes.all[finding.scope], window, level: finding.level, zone: finding.standing.zone,
-                limit: Money(nanos: finding.standing.limit, currency: currency),
-                cost: finding.scope < sums.count ? sums[finding.scope] : 0, reason: "removed")
+                scope, window, level: standing.level, standing.finding,
+                limit: Money(nanos: standing.finding.limit, currency: currency),
+                cost: standing.scope < sums.count ? sums[standing.scope] : 0,
+                reason: thresholds[scope]?.limit(standing.kind) == nil ? "removed" : "zone")
+        }
+    }
+
+    /// - Returns: nil for a zone that the system does not know.
+    private func window(of standing: Findings.Standing) -> CostWindow? {
+        BusinessCalendar(standing.finding.zone).map {
+            CostWindow(standing.kind, first: Day(number: standing.firstDay), $0)
         }
     }
 

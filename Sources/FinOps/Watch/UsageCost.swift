@@ -13,7 +13,7 @@ struct UsageCost {
     private(set) var names = (0..<0, 0..<0)
 
     /// The types that it can read, in the schemas that it knows.
-    static func reads(_ event: NewEvent) -> Bool { Layout(event) != nil }
+    static func reads(_ type: EventType, schema: UInt16) -> Bool { Layout(type, schema: schema) != nil }
 
     /// Where a type keeps what it says.
     private struct Layout {
@@ -21,9 +21,9 @@ struct UsageCost {
         /// nil: the row's cost is what it adds.
         let difference: UInt64?
 
-        init?(_ event: NewEvent) {
-            guard event.schema == 1 else { return nil }
-            switch event.type {
+        init?(_ type: EventType, schema: UInt16) {
+            guard schema == 1 else { return nil }
+            switch type {
             case "usage.recorded": (observed, difference) = (2, nil)
             case "usage.restated": (observed, difference) = (2, 5)
             case "usage.repriced": (observed, difference) = (5, 4)
@@ -32,12 +32,12 @@ struct UsageCost {
         }
     }
 
-    /// - Precondition: `reads(event)`.
-    init(_ event: NewEvent) throws(WireFields.Malformed) {
-        guard let layout = Layout(event) else { preconditionFailure("it reads usage alone") }
-        var fields = WireFields(event.payload.startIndex..<event.payload.endIndex)
+    /// - Precondition: `reads(type, schema: schema)`.
+    init(_ type: EventType, schema: UInt16, _ payload: [UInt8]) throws(WireFields.Malformed) {
+        guard let layout = Layout(type, schema: schema) else { preconditionFailure("it reads usage alone") }
+        var fields = WireFields(payload.startIndex..<payload.endIndex)
         var hasRow = false
-        let outcome: Result<Void, WireFields.Malformed> = event.payload.withUnsafeBytes { bytes in
+        let outcome: Result<Void, WireFields.Malformed> = payload.withUnsafeBytes { bytes in
             do throws(WireFields.Malformed) {
                 while let field = try fields.next(bytes) {
                     switch (field.number, field.value) {
@@ -122,9 +122,31 @@ extension [UInt8] {
         guard count == names.0.count + names.1.count else { return false }
         return withUnsafeBytes { known in
             payload.withUnsafeBytes { bytes in
-                known.prefix(names.0.count).elementsEqual(bytes[names.0])
-                    && known.dropFirst(names.0.count).elementsEqual(bytes[names.1])
+                UnsafeRawBufferPointer(rebasing: known.prefix(names.0.count))
+                    .isEqual(to: UnsafeRawBufferPointer(rebasing: bytes[names.0]))
+                    && UnsafeRawBufferPointer(rebasing: known.dropFirst(names.0.count))
+                        .isEqual(to: UnsafeRawBufferPointer(rebasing: bytes[names.1]))
             }
         }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Word by word, since names are compared for every event.
+    /// - Precondition: both are of the same length.
+    fileprivate func isEqual(to other: Self) -> Bool {
+        var place = 0
+        while place + 8 <= count {
+            guard
+                loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                    == other.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            else { return false }
+            place += 8
+        }
+        while place < count {
+            guard self[place] == other[place] else { return false }
+            place += 1
+        }
+        return true
     }
 }

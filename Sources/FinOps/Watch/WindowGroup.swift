@@ -62,10 +62,7 @@ struct WindowGroup: Sendable {
             }
             recent = place
         }
-        windows[recent].add(nanos, to: ScopeTable.organisation)
-        guard let owner else { return }
-        windows[recent].add(nanos, to: owner.project)
-        windows[recent].add(nanos, to: owner.team)
+        windows[recent].add(nanos, owner)
     }
 
     /// Counts every scope of a window as changed.
@@ -105,7 +102,14 @@ struct WindowSums: Sendable {
         isWhole = true
     }
 
-    fileprivate mutating func add(_ amount: Int64, to scope: Int) {
+    fileprivate mutating func add(_ amount: Int64, _ owner: ScopeTable.OwnerNumbers?) {
+        add(amount, to: ScopeTable.organisation)
+        guard let owner else { return }
+        add(amount, to: owner.project)
+        add(amount, to: owner.team)
+    }
+
+    private mutating func add(_ amount: Int64, to scope: Int) {
         mark(scope)
         nanos[scope] += Int128(amount)
     }

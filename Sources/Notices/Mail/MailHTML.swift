@@ -19,7 +19,7 @@ enum MailHTML {
             <table role="presentation" class="page" width="100%" cellpadding="0" cellspacing="0" border="0" style="background:#f2f4f7">
             <tr><td align="center" style="padding:16px 8px">
             <table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="max-width:640px;table-layout:fixed">
-            \(full)\(rest.isEmpty ? "" : others(Array(rest), message.words))\(footer(message))</table>
+            \(full)\(rest.isEmpty ? "" : others(Array(rest), message.words.othersTitle(message.others(after: full.count))))\(footer(message))</table>
             </td></tr>
             </table>
             </body>
@@ -151,10 +151,10 @@ enum MailHTML {
     private static let headlineBytes = 250
     private static let addressBytes = 200
 
-    private static func others(_ passages: [Passage], _ words: any Words) -> HTML {
+    private static func others(_ passages: [Passage], _ title: String) -> HTML {
         """
         <tr><td class="card" style="background:#ffffff;border:1px solid #d0d5dd;padding:16px 16px 8px;\(wrap)">
-        <h2 class="text" style="margin:0 0 8px;font-size:15px;color:#1d2939">\(words.othersTitle(passages.count))</h2>
+        <h2 class="text" style="margin:0 0 8px;font-size:15px;color:#1d2939">\(title)</h2>
         <table width="100%" cellpadding="0" cellspacing="0" border="0" style="\(font)">
         \(passages.map { line($0) })</table>
         </td></tr>

@@ -22,10 +22,9 @@ package struct MailText: Sendable {
 enum MailPlainText {
     static func text(_ message: Message) -> String {
         let full = message.passages.prefix(MailText.mostInFull).map(passage)
-        let rest = message.passages.dropFirst(MailText.mostInFull)
-        let others =
-            rest.isEmpty
-            ? [] : [([message.words.othersTitle(rest.count)] + rest.map { "- " + line($0) }).joined(separator: "\n")]
+        let rest = message.passages.dropFirst(full.count)
+        let title = message.words.othersTitle(message.others(after: full.count))
+        let others = rest.isEmpty ? [] : [([title] + rest.map { "- " + line($0) }).joined(separator: "\n")]
         let end = (message.notes + [message.colophon, message.words.whyThisMail]).joined(separator: "\n")
         return (full + others + ["-- \n" + end]).joined(separator: "\n\n") + "\n"
     }

@@ -56,7 +56,7 @@ package struct SlackText: Sendable {
         let notes = Part(lines: (message.notes + [message.colophon]).map { "\($0)" }, isSmall: true)
         let rest = message.passages.dropFirst(full.count)
         if rest.isEmpty { return full + [notes] }
-        let title = "*\(message.words.othersTitle(rest.count))*" as Mrkdwn
+        let title = "*\(message.words.othersTitle(message.others(after: full.count)))*" as Mrkdwn
         let room = totalLimit - notes.length - title.length - full.reduce(0) { $0 + $1.length }
         let share = min(lineLimit, room / rest.count - 1)
         return full + [Part(lines: [title] + rest.map { line($0, within: share) }), notes]

@@ -80,11 +80,14 @@ extension Teller {
 
     func clearing(_ event: WireThresholdCleared) -> Passage {
         let span = WindowSpan(kind: event.window, firstDay: event.firstDay, zone: event.zone)
-        let subjects = subjects(event.scope, event.name, team: "")
+        let subjects = subjects(event.scope, event.name, team: event.team)
+        // What is no more, or is not what it was, is no measure.
+        let isComparable = event.reason != "removed" && event.reason != "zone"
         let reason: ClearingInWords.Reason =
             switch event.reason {
             case "limit": .limit
             case "removed": .removed
+            case "zone": .zone(OutsideText.name(event.zone))
             default: .cost
             }
         let correction = words.correction(
@@ -96,7 +99,7 @@ extension Teller {
             tone: .good,
             headline: headline(
                 "✅", .corrected, subjects,
-                reason == .removed ? amount(event.cost) : figures(event.cost, event.limit)),
+                isComparable ? figures(event.cost, event.limit) : amount(event.cost)),
             aside: span.map(words.shortWindow),
             sentences: [Phrase(correction)],
             rows: span.map { [row(.window, words.window($0))] } ?? [],

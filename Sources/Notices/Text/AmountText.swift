@@ -21,9 +21,7 @@ enum AmountText {
 
     /// `123.4 %`; what is below the whole never shows as 100.0. Nil without a whole.
     static func percent(_ part: Int64, of whole: Int64) -> String? {
-        guard whole > 0 else { return nil }
-        var tenths = DecimalText.divideHalfEven(Int128(part) * 1_000, by: Int128(whole))
-        if part < whole { tenths = min(tenths, 999) }
+        guard let tenths = Share.tenthsOfPercent(part, of: whole) else { return nil }
         let (units, rest) = tenths.magnitude.quotientAndRemainder(dividingBy: 10)
         return (tenths < 0 ? "-" : "") + grouped(units) + ".\(rest) %"
     }

@@ -150,6 +150,9 @@ struct EnglishWords: Words {
         case .cost: told + "the cost was counted again and is now \(clearing.cost), \(share)."
         case .limit: told + "the limit has changed, and the cost of \(clearing.cost) is now \(share)."
         case .removed: told + "the threshold was removed. The cost is now \(clearing.cost)."
+        case .zone(let zone):
+            told
+                + "the threshold's time zone has changed, and its days and weeks are judged anew. This one, of \(zone), has now cost \(clearing.cost)."
         }
     }
 
@@ -236,6 +239,10 @@ struct EnglishWords: Words {
 
     func heldBack(_ count: Int) -> String {
         "\(count) earlier \(count == 1 ? "alert" : "alerts") about the same subjects \(count == 1 ? "was" : "were") held back; what stands above is the newest state of each."
+    }
+
+    func unlisted(_ count: Int) -> String {
+        "\(count) of them \(count == 1 ? "has" : "have") no line here for want of room: finops alert list shows every alert that stands."
     }
 
     let mayRepeat = "This may be a repeat: it is not known whether an earlier attempt arrived."

@@ -145,6 +145,9 @@ struct KoreanWords: Words {
         case .cost: told + "비용이 다시 집계되어 지금은 \(clearing.cost), \(share)입니다."
         case .limit: told + "한도가 바뀌어, 지금 비용은 \(clearing.cost), \(share)입니다."
         case .removed: told + "임계값이 삭제되었습니다. 지금 비용은 \(clearing.cost)입니다."
+        case .zone(let zone):
+            told
+                + "임계값의 시간대가 바뀌어 새 시간대의 날과 주로 다시 판단합니다. \(zone) 기준이던 이 기간의 비용은 지금 \(clearing.cost)입니다."
         }
     }
 
@@ -232,6 +235,10 @@ struct KoreanWords: Words {
 
     func heldBack(_ count: Int) -> String {
         "그사이 같은 대상의 알림 \(count)건은 따로 보내지 않았습니다. 위에는 대상마다 가장 새로운 상태를 적었습니다."
+    }
+
+    func unlisted(_ count: Int) -> String {
+        "그 가운데 \(count)건은 자리가 모자라 여기에 적지 못했습니다. 열려 있는 알림은 모두 finops alert list 명령으로 볼 수 있습니다."
     }
 
     let mayRepeat = "같은 알림이 되풀이된 것일 수 있습니다: 앞선 시도가 도착했는지 확인되지 않았습니다."

@@ -63,6 +63,8 @@ protocol Words: Sendable {
     func others(_ count: Int) -> String
     func othersTitle(_ count: Int) -> String
     func heldBack(_ count: Int) -> String
+    /// What the message is about, too, and has no line for.
+    func unlisted(_ count: Int) -> String
     var mayRepeat: String { get }
     func colophon(sent: String, notification: String) -> String
     var whyThisMail: String { get }
@@ -141,6 +143,8 @@ struct ClearingInWords: Hashable, Sendable {
         case cost
         case limit
         case removed
+        /// The zone that the window was of, which is no longer the threshold's.
+        case zone(String)
     }
 
     let subject: String

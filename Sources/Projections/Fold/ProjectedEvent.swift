@@ -43,7 +43,7 @@ package struct ProjectedEvent: Sendable {
             case .some(let other): return .other(other)
             case nil: return .unknown
             }
-        } catch let error as UsageFactReader.Malformed {
+        } catch let error as WireFields.Malformed {
             return .undecodable(reason: error.reason)
         } catch let error as UndecodableEvent {
             return .undecodable(reason: error.reason)

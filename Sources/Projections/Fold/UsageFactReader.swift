@@ -1,16 +1,16 @@
+import FinOps
+
 /// Reads the wire form of a usage event into a `UsageFact`. SwiftProtobuf stays the definition (a test holds this reader
 /// to it, and every new series is decoded by it); here no message object, string or array is made for a row.
 enum UsageFactReader {
-    struct Malformed: Error { let reason: String }
-
-    /// - Throws: `Malformed` for bytes that are no usage event.
+    /// - Throws: `WireFields.Malformed` for bytes that are no usage event.
     static func read(_ payload: [UInt8], as statement: UsageFact.Statement) throws -> UsageFact {
         var fact = UsageFact(payload: payload, statement: statement)
         let observedField: UInt64 = statement == .repriced ? 5 : 2
         var fields = WireFields(payload.startIndex..<payload.endIndex)
         try payload.withUnsafeBytes { bytes in
             while let field = try fields.next(bytes) {
-                switch (field.number, field.kind) {
+                switch (field.number, field.value) {
                 case (1, .bytes(let range)):
                     fact.row = range
                     try readRow(&fact, bytes)
@@ -19,18 +19,18 @@ enum UsageFactReader {
                 }
             }
         }
-        guard !fact.row.isEmpty else { throw Malformed(reason: "it has no row") }
+        guard !fact.row.isEmpty else { throw WireFields.Malformed(reason: "it has no row") }
         return fact
     }
 
-    private static func readRow(_ fact: inout UsageFact, _ bytes: UnsafeRawBufferPointer) throws(Malformed) {
+    private static func readRow(_ fact: inout UsageFact, _ bytes: UnsafeRawBufferPointer) throws(WireFields.Malformed) {
         var fields = WireFields(fact.row)
         fact.identityHead = fact.row.lowerBound..<fact.row.lowerBound
         fact.identityTail = fact.row.upperBound..<fact.row.upperBound
         var tailBegins: Int?
         var before = fact.row.lowerBound
         while let field = try fields.next(bytes) {
-            switch (field.number, field.kind) {
+            switch (field.number, field.value) {
             case (1...3, _): fact.identityHead = fact.row.lowerBound..<fields.offset
             case (4, .varint(let value)): fact.bucketStart = Int64(bitPattern: value)
             case (5, .varint(let value)): fact.bucketEnd = Int64(bitPattern: value)
@@ -53,20 +53,20 @@ enum UsageFactReader {
 
     private static func readQuantities(
         _ quantities: inout UsageQuantities, _ range: Range<Int>, _ bytes: UnsafeRawBufferPointer
-    ) throws(Malformed) {
+    ) throws(WireFields.Malformed) {
         var fields = WireFields(range)
         while let field = try fields.next(bytes) {
-            if case .varint(let value) = field.kind { quantities.set(field: field.number, Int64(bitPattern: value)) }
+            if case .varint(let value) = field.value { quantities.set(field: field.number, Int64(bitPattern: value)) }
         }
     }
 
     private static func readCost(
         _ fact: inout UsageFact, _ range: Range<Int>, _ bytes: UnsafeRawBufferPointer
-    ) throws(Malformed) {
+    ) throws(WireFields.Malformed) {
         fact.hasCost = true
         var fields = WireFields(range)
         while let field = try fields.next(bytes) {
-            switch (field.number, field.kind) {
+            switch (field.number, field.value) {
             case (1, .varint(let value)): fact.costNanos = Int64(bitPattern: value)
             case (2, .bytes(let text)): fact.currency = text
             default: break
@@ -93,60 +93,5 @@ enum UsageFactReader {
     private static func mix(_ value: UInt64) -> UInt64 {
         let product = value.multipliedFullWidth(by: 0xD6E8_FEB8_6659_FD93)
         return product.high ^ product.low
-    }
-}
-
-/// The fields of one message, one after another.
-private struct WireFields {
-    enum Kind {
-        case varint(UInt64)
-        case bytes(Range<Int>)
-        case fixed
-    }
-
-    private(set) var offset: Int
-    private let end: Int
-
-    init(_ range: Range<Int>) {
-        offset = range.lowerBound
-        end = range.upperBound
-    }
-
-    mutating func next(_ bytes: UnsafeRawBufferPointer) throws(UsageFactReader.Malformed) -> (
-        number: UInt64, kind: Kind
-    )? {
-        if offset == end { return nil }
-        let tag = try varint(bytes)
-        guard tag >> 3 > 0 else { throw .init(reason: "field number 0 at byte \(offset)") }
-        switch tag & 7 {
-        case 0: return (tag >> 3, .varint(try varint(bytes)))
-        case 1: try skip(8)
-        case 2:
-            let length = try varint(bytes)
-            let start = offset
-            try skip(length)
-            return (tag >> 3, .bytes(start..<offset))
-        case 5: try skip(4)
-        default: throw .init(reason: "wire type \(tag & 7) at byte \(offset)")
-        }
-        return (tag >> 3, .fixed)
-    }
-
-    private mutating func skip(_ count: UInt64) throws(UsageFactReader.Malformed) {
-        guard count <= UInt64(end - offset) else { throw .init(reason: "a field reaches past the end") }
-        offset += Int(count)
-    }
-
-    private mutating func varint(_ bytes: UnsafeRawBufferPointer) throws(UsageFactReader.Malformed) -> UInt64 {
-        var value: UInt64 = 0
-        var shift: UInt64 = 0
-        while offset < end, shift < 64 {
-            let byte = bytes[offset]
-            offset += 1
-            value |= UInt64(byte & 0x7F) << shift
-            if byte & 0x80 == 0 { return value }
-            shift += 7
-        }
-        throw .init(reason: "a number without an end at byte \(offset)")
     }
 }

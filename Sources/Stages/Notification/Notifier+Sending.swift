@@ -91,7 +91,8 @@ extension Notifier {
                     code: "unavailable", message: "what is to be told cannot be read: \(error)", isRetriable: true))
         }
         let notice = Notice(
-            id: plan.notification, destination: plan.destination, facts: facts, heldBack: plan.heldBack,
+            id: plan.notification, destination: plan.destination, facts: facts,
+            unlisted: max(0, plan.told.count - Notice.mostFacts), heldBack: plan.heldBack,
             mayRepeat: plan.isUncertain, at: surroundings.now())
         do throws(DeliveryRefusal) {
             return await (try await deliverer(for: plan.destination)).deliver(notice)
@@ -111,11 +112,11 @@ extension Notifier {
         return deliverer
     }
 
-    /// What the log says about the items, the most urgent first.
+    /// What the log says about the items, the most urgent first, as many as a message lists.
     private func facts(of plan: DeliveryPlan) async throws -> [Notice.Fact] {
         var facts: [Notice.Fact] = []
         let ordered = plan.told.filter(\.isUrgent) + plan.told.filter { !$0.isUrgent }
-        for item in ordered {
+        for item in ordered.prefix(Notice.mostFacts) {
             guard item.cause > .start else {
                 facts.append(Notice.Fact(kind: item.kind, event: nil, position: .start, recorded: item.queued))
                 continue

@@ -78,7 +78,9 @@ package actor Notifier {
 
     /// What it reacts to.
     package static let types: Set<EventType> = Queueing.types.union(NotifierMemory.statementTypes)
-        .union(SilenceWatch.types).union(ownTypes)
+        .union(SilenceWatch.types).union(ownTypes).union([retryType])
+    /// An administrator's word that what was put aside can be read now.
+    private static let retryType: EventType = "processing.retried"
     /// What others write into outboxes.
     private static let ownTypes: Set<EventType> = [
         "notification.queued", "notification.retried", "notification.skipped",
@@ -125,8 +127,7 @@ package actor Notifier {
         // For as long as it takes: an outcome that is not written down would be delivered again.
         writer = ReactorWriter(
             stage: Self.stage, store: store, attempts: .max, pause: surroundings.pause, logger: surroundings.logger)
-        memory = NotifierMemory(
-            outbox: settings.outbox, silence: SilenceWatch(settings: settings.silence, stages: settings.stages))
+        memory = NotifierMemory(settings)
     }
 
     // MARK: Running
@@ -231,8 +232,9 @@ package actor Notifier {
         defer { endTurn() }
         head = max(head, batch.head)
         try await takeInNews(batch)
+        let retried = try await takeInRetried(batch)
         while true {
-            let draft = draft(batch)
+            let draft = draft(batch, retried: retried)
             let isFar =
                 batch.scannedThrough.value - min(checkpoint.value, batch.scannedThrough.value) >= Self.checkpointStride
             if !draft.entries.isEmpty || !draft.failures.isEmpty || isFar {
@@ -252,21 +254,32 @@ package actor Notifier {
         }
     }
 
-    private func draft(_ batch: SubscriptionBatch) -> Draft {
+    /// What had been put aside and is to be tried again. What it says of channels, snoozes and sources counts in its old
+    /// place among all that was said since, so everything said is read anew.
+    private func takeInRetried(_ batch: SubscriptionBatch) async throws -> [RecordedEvent] {
+        var retried: [RecordedEvent] = []
+        for event in batch.events where event.type == Self.retryType {
+            // What cannot be decoded here is put aside like any other event.
+            guard case .processingRetried(let retry)? = try? EventCatalogue.decode(event.event),
+                retry.stage == Self.stage, retry.position > 0
+            else { continue }
+            retried += try await reader.read(after: Position(retry.position - 1), limit: 1, types: nil).events
+        }
+        guard !retried.isEmpty else { return [] }
+        var reloaded = NotifierMemory(settings)
+        try await reloaded.load(from: reader, through: scanned, answersThrough: batch.scannedThrough)
+        memory = reloaded
+        return retried
+    }
+
+    private func draft(_ batch: SubscriptionBatch, retried: [RecordedEvent]) -> Draft {
         var draft = Draft(memory: memory)
         let now = surroundings.now()
+        for recorded in retried {
+            decoded(recorded, &draft) { event, draft in queue(event, recorded, at: now, &draft) }
+        }
         for recorded in batch.events where !Self.ownTypes.contains(recorded.type) {
-            do {
-                guard let event = try EventCatalogue.decode(recorded.event) else {
-                    surroundings.logger.warning(
-                        "event of an unknown schema left alone",
-                        metadata: ["position": "\(recorded.position)", "type": "\(recorded.type)"])
-                    continue
-                }
-                react(to: event, recorded, at: now, &draft)
-            } catch {
-                putAside(recorded, error, &draft)
-            }
+            decoded(recorded, &draft) { event, draft in react(to: event, recorded, at: now, &draft) }
         }
         // Far behind, more may be coming that belongs into the same message.
         guard isSending, head.value - min(head.value, batch.scannedThrough.value) <= Self.backlogEvents else {
@@ -281,10 +294,30 @@ package actor Notifier {
         return draft
     }
 
+    private func decoded(
+        _ recorded: RecordedEvent, _ draft: inout Draft, _ body: (FinOpsEvent, inout Draft) -> Void
+    ) {
+        do {
+            guard let event = try EventCatalogue.decode(recorded.event) else {
+                surroundings.logger.warning(
+                    "event of an unknown schema left alone",
+                    metadata: ["position": "\(recorded.position)", "type": "\(recorded.type)"])
+                return
+            }
+            body(event, &draft)
+        } catch {
+            putAside(recorded, error, &draft)
+        }
+    }
+
     private func react(to event: FinOpsEvent, _ recorded: RecordedEvent, at now: Timestamp, _ draft: inout Draft) {
         draft.memory.hear(event, position: recorded.position, at: recorded.event.occurred)
         // What it said of conditions itself it knows already.
         if recorded.stream.category != "condition" { draft.memory.silence.evolve(event, at: recorded.recorded) }
+        queue(event, recorded, at: now, &draft)
+    }
+
+    private func queue(_ event: FinOpsEvent, _ recorded: RecordedEvent, at now: Timestamp, _ draft: inout Draft) {
         let items = Queueing.items(
             for: event, position: recorded.position, version: recorded.version,
             destinations: draft.memory.destinations)

@@ -19,9 +19,9 @@ struct NotifierMemory: Sendable {
     private var channels: [String: WireChannelSet] = [:]
     private var statements: [String: Statement] = [:]
 
-    init(outbox settings: Outbox.Settings, silence: SilenceWatch) {
-        self.settings = settings
-        self.silence = silence
+    init(_ settings: Notifier.Settings) {
+        self.settings = settings.outbox
+        silence = SilenceWatch(settings: settings.silence, stages: settings.stages)
     }
 
     /// Where alerts go now.
@@ -88,9 +88,14 @@ extension NotifierMemory {
     private static let runTail: UInt64 = 50
     private static let runStreams = 100
 
-    /// Reads what a run begins with: what was said up to a position, and the outboxes as they are.
-    mutating func load(from reader: any EventReader, through position: Position) async throws {
-        let said = try await statements(reader, through: position)
+    /// Reads what a run begins with: what was said up to a position, and the outboxes as they are. What was put aside has
+    /// no part in it.
+    /// - Parameter answers: up to there it counts what people said of events put aside; without, up to the position.
+    mutating func load(
+        from reader: any EventReader, through position: Position, answersThrough answers: Position? = nil
+    ) async throws {
+        let parking = try await parking(reader, answersThrough: answers ?? position)
+        let said = try await statements(reader, through: position, without: parking)
         // Before the outboxes, so that an old channel is no news to them; acknowledgements after: they are about items.
         for (recorded, event) in said {
             if case .alertAcknowledged = event { continue }
@@ -104,18 +109,34 @@ extension NotifierMemory {
             guard case .alertAcknowledged = event else { continue }
             hear(event, position: recorded.position, at: recorded.event.occurred)
         }
-        try await loadSilence(from: reader, through: position)
+        try await loadSilence(from: reader, through: position, without: parking)
+    }
+
+    private func parking(_ reader: any EventReader, answersThrough position: Position) async throws -> ParkingLot {
+        var parking = ParkingLot(stage: Notifier.stage)
+        for recorded in try await reader.readAll(stream: .failures(stage: Notifier.stage)) {
+            // An administrator's answer beyond the position is still to be acted on, not yet history.
+            guard recorded.position <= position || recorded.type == "processing.failed" else { continue }
+            if let event = try EventCatalogue.decode(recorded.event) { parking.evolve(event) }
+        }
+        return parking
+    }
+
+    /// nil for what was put aside, and for what would be: of an event that cannot be decoded nothing is known, and that
+    /// must not keep the others from being told.
+    private func readable(_ recorded: RecordedEvent, without parking: ParkingLot) -> FinOpsEvent? {
+        parking.excludes(recorded.position) ? nil : try? EventCatalogue.decode(recorded.event)
     }
 
     private func statements(
-        _ reader: any EventReader, through position: Position
+        _ reader: any EventReader, through position: Position, without parking: ParkingLot
     ) async throws -> [(RecordedEvent, FinOpsEvent)] {
         var said: [(RecordedEvent, FinOpsEvent)] = []
         for prefix in ["channel-", "threshold-"] {
             for summary in try await reader.allStreams(prefix: prefix) {
                 for recorded in try await reader.readAll(stream: summary.stream)
                 where recorded.position <= position && Self.statementTypes.contains(recorded.type) {
-                    if let event = try EventCatalogue.decode(recorded.event) { said.append((recorded, event)) }
+                    if let event = readable(recorded, without: parking) { said.append((recorded, event)) }
                 }
             }
         }
@@ -144,16 +165,16 @@ extension NotifierMemory {
         }
     }
 
-    private mutating func loadSilence(from reader: any EventReader, through position: Position) async throws {
+    private mutating func loadSilence(
+        from reader: any EventReader, through position: Position, without parking: ParkingLot
+    ) async throws {
         for prefix in ["connection-", "condition-"] {
             for summary in try await reader.allStreams(prefix: prefix) {
                 for recorded in try await reader.readAll(stream: summary.stream) {
                     if prefix == "condition-" { grew(summary.stream, by: 1) }
                     guard recorded.position <= position || prefix == "condition-",
-                        let event = try EventCatalogue.decode(recorded.event)
-                    else {
-                        continue
-                    }
+                        let event = readable(recorded, without: parking)
+                    else { continue }
                     silence.evolve(event, at: recorded.recorded)
                 }
             }

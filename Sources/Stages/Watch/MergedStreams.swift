@@ -7,11 +7,22 @@ struct MergedStreams: Sendable {
         /// Never all handed out.
         var events: [RecordedEvent]
         var at = 0
+        /// How many to read next.
+        var piece = MergedStreams.firstPiece
 
         var next: Position { events[at].position }
+
+        /// The end of what lies up to a position, of no more than `limit` events.
+        func end(through position: Position, limit: Int) -> Int {
+            let most = min(events.count, at + limit)
+            if events[most - 1].position <= position { return most }
+            return events[at..<most].firstIndex { $0.position > position } ?? most
+        }
     }
 
-    private static let pieceEvents = 256
+    private static let firstPiece = 256
+    /// Of a stream whose events follow one another in the log.
+    private static let greatestPiece = 4_096
 
     private let reader: any EventReader
     private let bound: Position
@@ -35,26 +46,41 @@ struct MergedStreams: Sendable {
     /// - Throws: `StoreError`.
     mutating func next(_ limit: Int) async throws(StoreError) -> [RecordedEvent] {
         var events: [RecordedEvent] = []
-        events.reserveCapacity(limit)
         while events.count < limit, !sources.isEmpty, sources[0].next <= bound {
-            let event = sources[0].events[sources[0].at]
-            events.append(event)
-            sources[0].at += 1
-            if sources[0].at == sources[0].events.count {
-                sources[0].events = try await reader.read(
-                    stream: event.stream, after: event.version, limit: Self.pieceEvents)
-                sources[0].at = 0
-                if sources[0].events.isEmpty {
-                    sources.swapAt(0, sources.count - 1)
-                    sources.removeLast()
-                    sink()
-                    continue
-                }
+            let first = sources[0].at
+            let end = sources[0].end(through: beforeOthers, limit: limit - events.count)
+            if events.isEmpty, first == 0, end == sources[0].events.count {
+                events = sources[0].events
+            } else {
+                events += sources[0].events[first..<end]
             }
-            // Positions have no gaps: what follows directly comes first everywhere.
-            if sources[0].next != event.position.next { sink() }
+            sources[0].at = end
+            if end == sources[0].events.count { try await goOn() }
+            if !sources.isEmpty { sink() }
+            // A piece is handed on as it is, rather than copied for the sake of a few more.
+            if events.count >= limit / 2 { break }
         }
         return events
+    }
+
+    /// Up to here the first source's events come before those of all others.
+    private var beforeOthers: Position {
+        let others = [1, 2].filter { $0 < sources.count }.map { sources[$0].next }
+        return others.min().map { min(bound, $0) } ?? bound
+    }
+
+    /// Reads the next piece of the first source, or does without it at its end. What is read grows with what is read at one
+    /// go, so that little is held of streams that take turns.
+    private mutating func goOn() async throws(StoreError) {
+        guard let last = sources[0].events.last else { return }
+        let piece = sources[0].piece
+        sources[0].events = try await reader.read(stream: last.stream, after: last.version, limit: piece)
+        sources[0].at = 0
+        sources[0].piece = min(piece * 2, Self.greatestPiece)
+        if sources[0].events.isEmpty {
+            sources.swapAt(0, sources.count - 1)
+            sources.removeLast()
+        }
     }
 
     /// Puts the first source where it belongs.
@@ -66,6 +92,7 @@ struct MergedStreams: Sendable {
                 if sources[child].next < sources[least].next { least = child }
             }
             guard least != place else { return }
+            sources[place].piece = Self.firstPiece
             sources.swapAt(place, least)
             place = least
         }

@@ -29,8 +29,8 @@ actor ThresholdEvaluation {
         var last: RecordedEvent
         var looksAround = false
 
-        func goesOn(with event: RecordedEvent) -> Bool {
-            event.recorded == last.recorded && event.producer == last.producer
+        func goesOn(at recorded: Timestamp, by producer: ProducerName) -> Bool {
+            recorded == last.recorded && producer == last.producer
         }
     }
 
@@ -139,7 +139,11 @@ actor ThresholdEvaluation {
     ///   - isAtHead: nothing after them is known; false leaves a commit open that may go on in the next events.
     /// - Throws: `StoreError`.
     func judge(_ events: [RecordedEvent], through position: Position, isAtHead: Bool) async throws -> Verdict {
-        for event in events { try await take(event) }
+        var next = events.startIndex
+        while next < events.endIndex {
+            try await take(events[next])
+            next = takeNeighbours(in: events, after: next)
+        }
         if let open, isAtHead, try await isOver(open, after: position) { try await settle(open) }
         verdict.through = open.map { Position($0.first.value - 1) } ?? position
         defer { verdict = Verdict(through: verdict.through) }
@@ -156,7 +160,7 @@ actor ThresholdEvaluation {
 
     private func take(_ event: RecordedEvent) async throws {
         let subject = subject(of: event.stream)
-        if let commit = open, !commit.goesOn(with: event) { try await settle(commit) }
+        if let commit = open, !commit.goesOn(at: event.recorded, by: event.producer) { try await settle(commit) }
         if case .costs = subject, !watch.isArmed { return }
         if open == nil { open = Commit(first: event.position, last: event) } else { open?.last = event }
         if case .failures = subject {
@@ -164,6 +168,28 @@ actor ThresholdEvaluation {
         } else if parking.isEmpty || !parking.holds(event) {
             try await apply(event, subject, before: event.position)
         }
+    }
+
+    /// Takes in what follows an event that was taken in, as far as it is usage of the same stream and commit: most of what a
+    /// log holds, and nothing has to be read for it.
+    /// - Returns: the place of the first event that is something else.
+    private func takeNeighbours(in events: [RecordedEvent], after place: Int) -> Int {
+        let first = place + 1
+        guard let commit = open, case .costs(let day) = recent.subject, recent.stream == commit.last.stream else {
+            return first
+        }
+        var end = first
+        // Field by field: a copy of the event would cost more than all of the comparing.
+        while end < events.endIndex, events[end].stream == recent.stream,
+            commit.goesOn(at: events[end].recorded, by: events[end].producer),
+            ThresholdWatch.isUsage(events[end].event.type, schema: events[end].event.schema),
+            parking.isEmpty || !parking.holds(events[end])
+        {
+            end += 1
+        }
+        let next = watch.take(usage: events[first..<end], of: day)
+        if next > first { open?.last = events[next - 1] }
+        return next
     }
 
     /// Neighbours in the log are mostly of one stream, whose name is read once.
@@ -190,7 +216,7 @@ actor ThresholdEvaluation {
         case .costs(let day):
             let missing = watch.missingDays(for: day)
             if !missing.isEmpty { try await load(missing, through: Position(position.value - 1)) }
-            if ThresholdWatch.isUsage(event.event) {
+            if ThresholdWatch.isUsage(event.type, schema: event.event.schema) {
                 do { try watch.take(usage: event.event, of: day) } catch { park(event, error: "\(error)") }
             } else if let decoded = decode(event) {
                 watch.take(decoded, of: day)

@@ -29,7 +29,7 @@ struct Demo: CancellableCommand {
         if json { try Output.line(report.document.prettyText) } else { try Output.write(report.text) }
         if !once {
             Output.message(
-                "\nLook around:\n  export FINOPS_HOME=\(path)\n  reporter costs --by team,day --from 2026-11-09 --to 2026-11-15\n  reporter alerts\nand at the messages that arrived: \(stage.inbox)/index.html"
+                "\nLook around:\n  export FINOPS_HOME=\(path)\n  reporter costs --by team,day --from 2026-11-09 --to 2026-11-15\n  reporter alerts\n  sandbox inbox\nThe last prints the messages that arrived; a browser shows them: \(stage.files.inbox)/index.html"
             )
         }
         guard report.isRight else {

@@ -29,24 +29,18 @@ struct DemoAlerts: Sendable {
     /// - Parameters:
     ///   - alerts: what `reporter alerts` says.
     ///   - totals: what `sandbox expected --by project,day` says.
-    ///   - inbox: where the sandbox keeps what arrived.
-    init(alerts: JSONValue, totals: JSONValue, inbox: String) throws {
+    ///   - files: where the sandbox keeps what arrived.
+    init(alerts: JSONValue, totals: JSONValue, files: DemoFiles) throws {
         crossed = (alerts["alerts"]?.array ?? []).filter { $0["name"]?.string == Self.project }
         expected = Set(
             (totals["rows"]?.array ?? []).filter { $0["project"]?.string == Self.providerProject }.flatMap { row in
                 Self.levels.filter { (row["cost_nano"]?.integer ?? 0) * 100 >= Self.limitNano * $0 }
                     .map { "\(row["day"]?.string ?? "") \($0)" }
             })
-        let (slack, mail) = (try Self.arrived("slack", in: inbox), try Self.arrived("mail", in: inbox))
+        let (slack, mail) = (try files.arrived(.slack), try files.arrived(.mail))
         self.slack = slack["messages"]?.array ?? []
         self.mail = mail["messages"]?.array ?? []
         refused = (slack["refused"]?.array ?? []).count + (mail["refused"]?.array ?? []).count
-    }
-
-    private static func arrived(_ receiver: String, in inbox: String) throws -> JSONValue {
-        let path = "\(inbox)/\(receiver).json"
-        guard FileManager.default.fileExists(atPath: path) else { return .object([]) }
-        return try JSONValue.parse(try String(contentsOfFile: path, encoding: .utf8))
     }
 
     /// Those that tell of the threshold; others tell of the outage and of the model without a price.
@@ -115,8 +109,6 @@ struct DemoAlerts: Sendable {
 }
 
 extension DemoStage {
-    nonisolated var inbox: String { directory.path + "/demo/inbox" }
-
     /// Connects the sandbox's Slack and mailbox, and arms the threshold.
     func arm(slack address: String, mailbox: String) async throws {
         let file = directory.path + "/demo/slack-url"
@@ -126,7 +118,9 @@ extension DemoStage {
             "finops", "channel", "set", "mail", "--smtp", mailbox, "--from", "finops@example.com", "--to",
             DemoAlerts.people)
         try await run("finops", "threshold", "set", "--project", DemoAlerts.project, "--daily", DemoAlerts.daily)
-        say("\(DemoAlerts.project) may cost \(DemoAlerts.daily) USD a day; messages arrive at \(address)/inbox")
+        say(
+            "\(DemoAlerts.project) may cost \(DemoAlerts.daily) USD a day; messages arrive at \(address)/inbox "
+                + "(in a terminal: sandbox inbox --address \(address))")
     }
 
     /// What was crossed and told by now.
@@ -134,7 +128,7 @@ extension DemoStage {
         try DemoAlerts(
             alerts: try await json("reporter", "alerts", "--limit", "1000", "--json"),
             totals: try await json("sandbox", arguments: ["expected", "--by", "project,day"], inDirectory: false),
-            inbox: inbox)
+            files: files)
     }
 
     /// Waits until the last message has left. What has not arrived by then is a problem of the report.

@@ -35,7 +35,8 @@ actor DemoStage {
         programs = try .beside()
     }
 
-    private nonisolated var scratch: String { directory.path + "/demo" }
+    nonisolated var files: DemoFiles { DemoFiles(directory: directory.path) }
+    private nonisolated var scratch: String { files.folder }
 
     /// Makes the directory, starts the provider, connects it, and sets up teams, projects and mappings.
     func prepare() async throws {
@@ -65,20 +66,20 @@ actor DemoStage {
 
     /// - Returns: the addresses of the provider and of the mailbox.
     private func startSandbox() async throws -> (String, String) {
-        let files = ["address", "mailbox"].map { "\(scratch)/\($0)" }
+        let ports = [files.address, "\(scratch)/mailbox"]
         let child = try start(
             "sandbox",
             [
-                "serve", "--lifeline", "--port-file", files[0], "--smtp-port", "0", "--smtp-port-file", files[1],
-                "--inbox", inbox, "--slack-limit", "--outage", Self.outage,
+                "serve", "--lifeline", "--port-file", ports[0], "--smtp-port", "0", "--smtp-port-file", ports[1],
+                "--inbox", files.inbox, "--slack-limit", "--outage", Self.outage,
             ], log: "sandbox")
         sandbox = child
-        while !files.allSatisfy(FileManager.default.fileExists) {
+        while !ports.allSatisfy(FileManager.default.fileExists) {
             guard child.exit == nil else { throw CommandFailure(.failure, "the sandbox ended: \(log("sandbox"))") }
             // Another process makes the file, and nothing tells us.
             try await Task.sleep(for: .milliseconds(20))
         }
-        let addresses = try files.map {
+        let addresses = try ports.map {
             try String(contentsOfFile: $0, encoding: .utf8).trimmingCharacters(in: .newlines)
         }
         return (addresses[0], addresses[1])

@@ -9,8 +9,8 @@ struct Serve: AsyncParsableCommand {
         abstract: "Serves until SIGTERM, or until its lifeline ends.",
         discussion: """
             Besides the provider it has a Slack webhook (/slack/T1/B1/anything), an SMTP mailbox on a port of its own,
-            Resend (/resend) and Sentry (/api/1/envelope/); what arrived is shown by /inbox, /sandbox/slack and
-            /sandbox/mail. Example: sandbox serve --port 8080 --smtp-port 2525
+            Resend (/resend) and Sentry (/api/1/envelope/); what arrived is shown by `sandbox inbox`, /inbox, /sandbox/slack
+            and /sandbox/mail. Example: sandbox serve --port 8080 --smtp-port 2525
             """)
 
     @OptionGroup var options: ProviderOptions

@@ -22,11 +22,15 @@ import Testing
         private var minutes = 0.0
         private var fates: [String: Fate] = [:]
         private var queued: [String] = []
-        private var subjects: [String: String] = [:]
+        private var crossings: [String: (project: String, level: UInt32)] = [:]
+        private var snoozes: [String: Double] = [:]
         /// What the other side took, by message.
         private var arrived: [String: [String]] = [:]
         private var acknowledged: Set<String> = []
-        private var lastMessage: [String: Double] = [:]
+        /// By project, then by level: what arrived first.
+        private var lastMessage: [String: [UInt32: Double]] = [:]
+        /// The same, of what is known to be told, or may have been.
+        private var lastTold: [String: [UInt32: Double]] = [:]
         private var dead: [String] = []
 
         init(seed: UInt64) { random = SeededGenerator(seed: seed) }
@@ -38,19 +42,24 @@ import Testing
             let project = "p\(Int.random(in: 0..<4, using: &random))"
             let level: UInt32 = [50, 80, 100][Int.random(in: 0..<3, using: &random)]
             switch Int.random(in: 0..<10, using: &random) {
-            case 0...4: note(scene.crossed(project, level, at: minutes), project)
-            case 5: note(scene.cleared(project, level, at: minutes), project)
+            case 0...4:
+                let item = scene.crossed(project, level, at: minutes)
+                note(item)
+                crossings[item] = (project, level)
+            case 5: note(scene.cleared(project, level, at: minutes))
             case 6: scene.acknowledge(project, at: minutes)
-            case 7: scene.snooze(project, until: minutes + Double.random(in: -5...90, using: &random), at: minutes)
+            case 7:
+                let end = minutes + Double.random(in: -5...90, using: &random)
+                scene.snooze(project, until: end, at: minutes)
+                snoozes[project] = end
             case 8: if !dead.isEmpty { scene.retry(dead.removeFirst(), at: minutes) }
             default: break
             }
             deliver(worksPerCent: 60)
         }
 
-        private mutating func note(_ item: String, _ project: String) {
+        private mutating func note(_ item: String) {
             fates[item] = .waiting
-            subjects[item] = project
             queued.append(item)
         }
 
@@ -68,7 +77,7 @@ import Testing
             for _ in 0..<50 {
                 let now = OutboxScene.at(minutes)
                 switch scene.outbox.next(at: now) {
-                case .wait: return
+                case .wait: return lookForLate()
                 case .drop(let event):
                     for item in event.items { move(item, to: .dropped, from: [.waiting]) }
                     scene.outbox.evolve(.notificationDropped(event), at: now)
@@ -78,6 +87,20 @@ import Testing
                     scene.outbox.evolve(.notificationAbandoned(event), at: now)
                 case .send(let plan): attempt(plan, worksPerCent: worksPerCent)
                 }
+            }
+        }
+
+        /// Nothing waits that no message of its level or a higher one, within the hour, keeps back.
+        private mutating func lookForLate() {
+            // A second later the pace of messages keeps nothing.
+            let later = minutes + 1.01 / 60
+            guard case .wait = scene.outbox.next(at: OutboxScene.at(later)),
+                scene.outbox.depth == scene.outbox.waiting.count
+            else { return }
+            for item in scene.outbox.waiting {
+                guard let (project, level) = crossings[item.id], snoozes[project, default: 0] <= later else { continue }
+                let isKeptBack = lastTold[project, default: [:]].contains { $0.key >= level && later - $0.value < 60 }
+                if !isKeptBack { problems.append("\(item.id) waits at \(minutes) for nothing") }
             }
         }
 
@@ -91,6 +114,11 @@ import Testing
             let works = chance(worksPerCent)
             let arrives = works || chance(30)
             if arrives { arrive(plan) }
+            if arrives || plan.isUncertain {
+                for (project, level) in plan.items.compactMap({ crossings[$0.id] }) {
+                    lastTold[project, default: [:]][level] = minutes
+                }
+            }
             // It dies before it could note what became of it.
             if !works && chance(30) || works && worksPerCent < 100 && chance(10) { return }
             let now = OutboxScene.at(minutes)
@@ -109,12 +137,16 @@ import Testing
             guard arrived.updateValue(plan.items.map(\.id), forKey: plan.notification) == nil else { return }
             for item in plan.told { move(item.id, to: .told, from: [.waiting, .dead]) }
             for item in plan.items.suffix(plan.heldBack) { move(item.id, to: .counted, from: [.waiting, .dead]) }
-            for subject in Set(plan.items.filter { $0.kind == .crossed }.map(\.subject)) {
+            // A message within the hour about a project is about a higher level than those before it.
+            for (project, told) in Dictionary(grouping: plan.items.compactMap { crossings[$0.id] }, by: \.project) {
+                let level = told.map(\.level).max() ?? 0
                 // An attempt that seemed to fail and arrived all the same is counted from its first arrival.
-                if let last = lastMessage[subject], minutes - last < 59.99, plan.attempt == 1 {
-                    problems.append("\(subject) at \(last) and again at \(minutes)")
+                for (before, last) in lastMessage[project] ?? [:] where minutes - last < 59.99 && before >= level {
+                    if plan.attempt == 1 {
+                        problems.append("\(project) at \(last) with \(before) and again at \(minutes) with \(level)")
+                    }
                 }
-                lastMessage[subject] = minutes
+                for (_, level) in told { lastMessage[project, default: [:]][level] = minutes }
             }
             order(plan)
         }

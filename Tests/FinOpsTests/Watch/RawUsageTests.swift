@@ -47,10 +47,30 @@ import Testing
         #expect(watch.settle(at: Position(1)) == [])
     }
 
+    @Test func neighboursAreTakenUpToTheFirstThatCannotBeRead() throws {
+        let (day, good) = (day("2026-11-20"), raw(Watched.usage(2_000)))
+        var bad = good
+        bad.payload = [0xFF]
+        var alone = armed()
+        for _ in 1...3 { try alone.take(usage: good, of: day) }
+        var together = armed()
+        try together.take(usage: good, of: day)
+        #expect(together.take(usage: [good, good, bad, good].map(neighbour)[...], of: day) == 2)
+        let found = together.settle(at: Position(1))
+        #expect(!found.isEmpty)
+        #expect(found == alone.settle(at: Position(1)))
+    }
+
+    @Test func neighboursOfADayThatNobodyAskedAboutAreLeftAlone() {
+        var watch = armed()
+        #expect(watch.take(usage: [neighbour(raw(Watched.usage(2_000)))], of: day("2026-11-20")) == 0)
+        #expect(watch.settle(at: Position(1)) == [])
+    }
+
     @Test func otherEventsAndLaterSchemasAreNotItsBusiness() {
         var later = raw(Watched.usage(1))
         later.schema = 2
-        #expect(!ThresholdWatch.isUsage(later))
-        #expect(!ThresholdWatch.isUsage(raw(Watched.tookForce())))
+        #expect(!ThresholdWatch.isUsage(later.type, schema: later.schema))
+        #expect(!ThresholdWatch.isUsage(raw(Watched.tookForce()).type, schema: 1))
     }
 }

@@ -269,4 +269,52 @@ import Testing
             at: moment("2026-11-20T12:00"))
         #expect(log.catchUp().count == 200)
     }
+
+    // MARK: Another zone
+
+    @Test func anotherZoneTakesBackWhatStandsInTheOldWindowsAndJudgesItsOwn() {
+        var log = WatchedLog()
+        log.take(Watched.threshold(.organisation, daily: 1_000, levels: [100]))
+        #expect(log.take(Watched.usage(1_200, "2026-11-20", 6)) == ["day 2026-11-20 organisation: 100 % at 12"])
+        let moved = Watched.threshold(.organisation, daily: 1_000, levels: [100], zone: "America/New_York")
+        // The days of both are called the same, and are others.
+        #expect(
+            log.take(moved, at: "2026-11-20T12:01") == [
+                "day 2026-11-20 organisation: 100 % cleared by zone at 12", "day 2026-11-20 organisation: 100 % at 12",
+            ])
+        log.restart()
+        #expect(
+            log.take(Watched.restated(500, from: 1_200, "2026-11-20", 6), at: "2026-11-20T12:02") == [
+                "day 2026-11-20 organisation: 100 % cleared by cost at 5"
+            ])
+    }
+
+    @Test func anOldAlertOfAnotherZoneIsTakenBackWhenItsDayIsRestated() {
+        var log = WatchedLog()
+        log.take(Watched.threshold(.organisation, daily: 1_000, levels: [100]), at: "2026-11-02T00:00")
+        log.take(Watched.usage(1_200, "2026-11-02", 6), at: "2026-11-02T07:00")
+        let moved = Watched.threshold(.organisation, daily: 1_000, levels: [100], zone: "America/New_York")
+        #expect(log.take(moved, at: "2026-11-20T12:00") == [], "it ended more than eight days ago")
+        #expect(
+            log.take(Watched.restated(1_300, from: 1_200, "2026-11-02", 6), at: "2026-11-20T12:01") == [
+                "day 2026-11-02 organisation: 100 % cleared by zone at 13"
+            ])
+    }
+
+    @Test func aClearingNamesTheTeamThatItsCrossingNamed() throws {
+        var log = WatchedLog()
+        log.take(
+            Watched.assigned(key: "key_a", to: "chat", "support"),
+            Watched.threshold(.project("chat"), daily: 1_000, levels: [100]))
+        log.take(Watched.usage(1_200))
+        log.take(Watched.restated(500, from: 1_200))
+        let teams = log.entries.map(\.event).compactMap { event in
+            switch event {
+            case .thresholdCrossed(let event): event.team
+            case .thresholdCleared(let event): event.team
+            default: nil
+            }
+        }
+        #expect(teams == ["support", "support"])
+    }
 }

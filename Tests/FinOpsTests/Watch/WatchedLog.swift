@@ -72,10 +72,13 @@ struct WatchedLog {
         }
     }
 
-    /// Every other event as the log has it: both ways find the same.
+    /// Events in turn as they are decoded, as the log has them, and as neighbours of others: all ways find the same.
     private mutating func take(_ event: FinOpsEvent, of day: Day) {
         let raw = event.newEvent(id: .none, occurred: Timestamp(seconds: 0))
-        guard handled.isMultiple(of: 2), ThresholdWatch.isUsage(raw) else { return watch.take(event, of: day) }
+        guard !handled.isMultiple(of: 3), ThresholdWatch.isUsage(raw.type, schema: raw.schema) else {
+            return watch.take(event, of: day)
+        }
+        if handled % 3 == 1, watch.take(usage: [neighbour(raw)], of: day) == 1 { return }
         do { try watch.take(usage: raw, of: day) } catch { preconditionFailure("it was written just now: \(error)") }
     }
 
@@ -99,3 +102,10 @@ struct WatchedLog {
 
 /// An instant in UTC: `2026-11-20T12:00`.
 func moment(_ text: String) -> Timestamp { Timestamp(rfc3339: text + ":00Z")! }
+
+/// An event at a place of the log that nobody asks about.
+func neighbour(_ event: NewEvent) -> RecordedEvent {
+    RecordedEvent(
+        position: Position(1), stream: "usage-acme-2026-11-20", version: StreamVersion(1),
+        recorded: Timestamp(seconds: 0), producer: "test", producerSequence: 1, event: event)
+}

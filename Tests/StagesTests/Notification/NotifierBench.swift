@@ -16,25 +16,31 @@ struct NotifierBench: Sendable {
     init() { store = InMemoryEventStore(knownTypes: EventCatalogue.knownTypes, now: clock.now) }
 
     func notifier(
-        _ store: (any EventStore)? = nil, settings: Outbox.Settings = .init(paceMicroseconds: 0),
+        _ store: (any EventStore)? = nil, reader: (any EventReader)? = nil,
+        settings: Outbox.Settings = .init(paceMicroseconds: 0),
         sample: @escaping @Sendable (String) async -> SilenceWatch.StageSample? = { _ in nil },
-        stages: [String: String] = [:]
+        stages: [String: String] = [:],
+        open: (@Sendable (String, WireChannelSet) throws(DeliveryRefusal) -> any NoticeDelivering)? = nil
     ) -> Notifier {
         let (clock, otherSide) = (clock, otherSide)
         return Notifier(
-            store: store ?? self.store, reader: self.store,
+            store: store ?? self.store, reader: reader ?? self.store,
             settings: .init(outbox: settings, stages: stages, tick: .milliseconds(2)),
             .init(
                 now: clock.now, sleep: { try await clock.sleep(until: $0) }, pause: { _ in await Task.yield() },
-                open: { destination, channel throws(DeliveryRefusal) in try otherSide.open(destination, channel) },
+                open: { destination, channel throws(DeliveryRefusal) in
+                    guard let open else { return try otherSide.open(destination, channel) }
+                    return try open(destination, channel)
+                },
                 sample: sample, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
     }
 
     /// Runs a notifier until the condition holds, then stops it as if it were killed: nothing is tidied up.
     func run(
-        _ notifier: Notifier, until condition: @escaping @Sendable () async throws -> Bool
+        _ notifier: Notifier, following reader: (any EventReader)? = nil,
+        until condition: @escaping @Sendable () async throws -> Bool
     ) async throws {
-        let subscriptions = Following(store: store)
+        let subscriptions = Following(store: reader ?? store)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 do { try await notifier.run(subscriptions) } catch is CancellationError { return }
@@ -182,7 +188,7 @@ final class OtherSide: Sendable {
 
 /// Follows a log in memory by looking again and again.
 struct Following: EventSubscribing {
-    let store: InMemoryEventStore
+    let store: any EventReader
 
     func subscribe(
         after position: Position, types: Set<EventType>?

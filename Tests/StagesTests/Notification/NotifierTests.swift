@@ -38,6 +38,40 @@ import Testing
         #expect(bench.otherSide.arrived.map(\.facts.count) == [50])
     }
 
+    @Test func aThousandCrossingsAtOnceAreAtMostTwentyMessagesThatCountThemAll() async throws {
+        let bench = NotifierBench()
+        try await bench.set("slack", ["slack"])
+        try await bench.set("mail", ["mail-ko", "mail-en"])
+        let destinations = ["slack", "mail-ko", "mail-en"]
+        try await bench.run(bench.notifier(settings: .init())) {
+            for project in 0..<1_000 {
+                try await bench.cross("p\(project)", level: project.isMultiple(of: 2) ? 80 : 100)
+            }
+            while bench.told < 3_000 {
+                bench.clock.advance(bySeconds: 1)
+                try await Task.sleep(for: .milliseconds(2))
+            }
+            return true
+        }
+        let arrived = bench.otherSide.arrived
+        #expect(arrived.count <= 20, "\(arrived.count) messages")
+        for destination in destinations {
+            let messages = arrived.filter { $0.destination == destination }
+            #expect(messages.reduce(0) { $0 + $1.facts.count + $1.unlisted } == 1_000)
+            #expect(messages.allSatisfy { $0.facts.count <= Notice.mostFacts })
+            // Where not all have a line, those that are most urgent have one.
+            for message in messages where message.unlisted >= 500 {
+                #expect(message.facts.allSatisfy { $0.level == 100 })
+            }
+        }
+        // What has no line is in the log, and so is which message was about it.
+        let told = try await bench.events("notification.started").reduce(into: [String: Set<String>]()) { told, event in
+            guard case .notificationStarted(let started) = event else { return }
+            told[started.destination, default: []].formUnion(started.items)
+        }
+        #expect(destinations.allSatisfy { told[$0]?.count == 1_000 })
+    }
+
     @Test func aFailedMessageIsRepeatedUntilItIsTaken() async throws {
         let bench = NotifierBench()
         try await bench.set("slack", ["slack"])
@@ -176,4 +210,13 @@ import Testing
         }
         #expect(bench.otherSide.arrived.isEmpty)
     }
+}
+
+extension Notice.Fact {
+    fileprivate var level: UInt32? { if case .thresholdCrossed(let event) = event { event.level } else { nil } }
+}
+
+extension NotifierBench {
+    /// How many facts arrived, listed or counted.
+    fileprivate var told: Int { otherSide.arrived.reduce(0) { $0 + $1.facts.count + $1.unlisted } }
 }

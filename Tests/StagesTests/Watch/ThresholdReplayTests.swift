@@ -60,6 +60,26 @@ import Testing
         }
     }
 
+    /// Streams that are read in many pieces, and take turns in the log by one event or by hundreds.
+    @Test func itPlaysLongStreamsInTheOrderOfTheLog() async throws {
+        let bench = WatchBench()
+        let armed = WatchBench.threshold(.organisation, daily: 40_000, weekly: 90_000, levels: Array(1...100))
+        try await bench.append([armed], to: .threshold(.organisation))
+        var random = SeededGenerator(seed: 23)
+        for round in 0..<60 {
+            let count = round.isMultiple(of: 2) ? 1 : Int.random(in: 1...700, using: &random)
+            let day = ["2026-11-18", "2026-11-19", "2026-11-20"].randomElement(using: &random) ?? ""
+            try await bench.usage((0..<count).map { Int64($0 % 7) }, on: day)
+        }
+        try await bench.watcher().catchUp()
+        guard case .thresholdSet(let statement) = armed else { return }
+        let outcome = try await replay(bench, statement, "2026-11-01", "2026-11-30")
+        let found = try await bench.findings()
+        #expect(found.count > 50)
+        #expect(outcome.crossings.compactMap { WatchBench.text(.thresholdCrossed($0.crossed)) } == found)
+        #expect(outcome.events == Int(try await bench.recorded(["usage.recorded"]).count))
+    }
+
     @Test func windowsThatTouchTheDaysAreReplayedWhole() async throws {
         let (bench, statement) = try await bench(arms: false)
         let all = try await replay(bench, statement, "2026-11-01", "2026-11-30").crossings
