@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLog
+import FinOps
 import JSON
 import Runtime
 import Secret

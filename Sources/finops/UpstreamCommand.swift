@@ -130,10 +130,10 @@ struct UpstreamCommand: AsyncParsableCommand {
                     .usage,
                     "--deployment: \"\(text.prefix(100))\" is not MODEL=DEPLOYMENT; write it like gpt-4o=prod-4o")
             }
-            return .with {
-                $0.model = String(parts[0])
-                $0.deployment = String(parts[1])
-            }
+            var deployment = WireUpstreamSet.Deployment()
+            deployment.model = String(parts[0])
+            deployment.deployment = String(parts[1])
+            return deployment
         }
 
         private static func key(from file: String) throws -> Secret {

@@ -21,7 +21,7 @@ extension KeyCommand {
 
         func run() async throws {
             try options.checkReason()
-            let answer = try await AdministrationSession.run(options.global, as: acting) { session in
+            let outcome = try await AdministrationSession.run(options.global, as: acting) { session in
                 let events = try await session.decide(
                     KeyRegister.self, on: .key(id),
                     session.command(id, .disable(drill ? .drill : .person, reason: options.reason)))
@@ -31,7 +31,7 @@ extension KeyCommand {
                 return answer(
                     changed: true, decision.position, try await session.store.acknowledgements(of: decision.position))
             }
-            try answer.print(options.global)
+            try outcome.print(options.global)
         }
 
         private func answer(
