@@ -186,7 +186,7 @@ struct UpstreamCommand: AsyncParsableCommand {
                 .init("name"), .init("provider"), .init("base_url", title: "address"), .init("account"), .init("key"),
                 .init("provider_key_id", title: "provider's key"), .init("provider_project_id", title: "its project"),
                 .init("deployments") { value in
-                    (value.array ?? []).map { "\($0["model"]?.text ?? "")=\($0["deployment"]?.text ?? "")" }
+                    (value.array ?? []).map { "\($0["model"]?.string ?? "")=\($0["deployment"]?.string ?? "")" }
                         .joined(separator: ", ")
                 },
             ])

@@ -40,7 +40,9 @@ extension KeyCommand {
             var lines = [drill ? "\(id) was disabled in a drill: nothing is refused" : "\(id) is disabled"]
             lines += acknowledgements.map { "\($0.gateway) after \($0.milliseconds) ms\($0.lastRequest)" }
             if changed, acknowledgements.isEmpty {
-                lines.append("no gateway has answered: one that runs, or will, refuses it as soon as it sees the log")
+                lines.append(
+                    "no gateway has answered"
+                        + (drill ? "" : ": one that runs, or will, refuses it as soon as it sees the log"))
             }
             let gateways = acknowledgements.map { event in
                 JSONValue.object([
