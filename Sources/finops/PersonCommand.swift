@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLog
+import FinOps
 import JSON
 import Runtime
 import Secret
@@ -28,16 +29,16 @@ struct PersonCommand: AsyncParsableCommand {
         func run() async throws {
             let name = try givenName(name, field: "name")
             let vault = try SecretStore.local(of: try options.global.initialisedDirectory())
-            let (person, token) = try await AdministrationSession.run(options.global, as: acting) { session in
+            try await AdministrationSession.run(options.global, as: acting) { session in
                 // Who is one only by being the first stays one when others come.
                 for known in try await session.checkAdministrator(in: vault) {
                     try await grant(known, in: session, vault)
                 }
                 let person = try await Person.add(name: name.text, to: vault, at: session.now.seconds)
                 if administrator { try await grant(person.id, in: session, vault) }
-                return (person, try await person.makeToken(in: vault, at: session.now.seconds))
+                try await person.makeToken(in: vault, at: session.now.seconds)
+                    .show(of: person, isAdministrator: administrator, options.global)
             }
-            try token.show(of: person, isAdministrator: administrator, options.global)
         }
 
         private func grant(_ person: String, in session: AdministrationSession, _ vault: SecretStore) async throws {
@@ -58,19 +59,15 @@ struct PersonCommand: AsyncParsableCommand {
 
         func run() async throws {
             let vault = try SecretStore.local(of: try options.global.initialisedDirectory())
-            let (person, token, isAdministrator) = try await AdministrationSession.run(options.global, as: acting) {
-                session in
+            try await AdministrationSession.run(options.global, as: acting) { session in
                 let administrators = try await session.checkAdministrator(in: vault)
                 guard let person = try await Person.find(id: id, in: vault) else {
                     throw CommandFailure(
                         .failure, "the vault knows no person \(id)", hint: "`finops person list` shows whom it knows")
                 }
-                return (
-                    person, try await person.makeToken(in: vault, at: session.now.seconds),
-                    administrators.contains(person.id)
-                )
+                try await person.makeToken(in: vault, at: session.now.seconds)
+                    .show(of: person, isAdministrator: administrators.contains(person.id), options.global)
             }
-            try token.show(of: person, isAdministrator: isAdministrator, options.global)
         }
     }
 

@@ -130,10 +130,10 @@ struct UpstreamCommand: AsyncParsableCommand {
                     .usage,
                     "--deployment: \"\(text.prefix(100))\" is not MODEL=DEPLOYMENT; write it like gpt-4o=prod-4o")
             }
-            return .with {
-                $0.model = String(parts[0])
-                $0.deployment = String(parts[1])
-            }
+            var deployment = WireUpstreamSet.Deployment()
+            deployment.model = String(parts[0])
+            deployment.deployment = String(parts[1])
+            return deployment
         }
 
         private static func key(from file: String) throws -> Secret {
@@ -186,7 +186,7 @@ struct UpstreamCommand: AsyncParsableCommand {
                 .init("name"), .init("provider"), .init("base_url", title: "address"), .init("account"), .init("key"),
                 .init("provider_key_id", title: "provider's key"), .init("provider_project_id", title: "its project"),
                 .init("deployments") { value in
-                    (value.array ?? []).map { "\($0["model"]?.text ?? "")=\($0["deployment"]?.text ?? "")" }
+                    (value.array ?? []).map { "\($0["model"]?.string ?? "")=\($0["deployment"]?.string ?? "")" }
                         .joined(separator: ", ")
                 },
             ])

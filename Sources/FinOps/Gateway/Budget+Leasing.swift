@@ -23,9 +23,10 @@ extension Budget {
         guard let account = account(id) else { return .room }
         let book = books[id] ?? LeaseBook()
         let used = account.used(by: gateway)
-        if let part = spendable(book, account, at: now), used + Int128(bound) <= Int128(part) { return .room }
+        // First: the part that met the limit may have room left beyond it.
         let rest = Int128(account.limit) - others(book, account, at: now) - used
         guard rest > 0 else { return .none(reached(id, account, book, at: now)) }
+        if let part = spendable(book, account, at: now), used + Int128(bound) <= Int128(part) { return .room }
         if let asked = book.asked, now < asked.advanced(bySeconds: Self.patienceSeconds) { return .wait }
         return .ask(
             request(id, account, book, nanos: used + share(of: rest, bound: bound, wanted: book.wanted), at: now))

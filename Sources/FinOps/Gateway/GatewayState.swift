@@ -109,7 +109,8 @@ private struct KeyTableDocument: Codable {
     init(_ table: KeyTable) throws {
         gateway = table.gateway
         position = table.position.value
-        keys = try table.keys.values.map { entry in
+        // In an order of their own, so that equal states are equal bytes.
+        keys = try table.keys.sorted { $0.key < $1.key }.map(\.value).map { entry in
             Key(
                 issued: try entry.issued.serializedBytes(), prefix: entry.facts.prefix, hash: Data(entry.hash.bytes),
                 replaced: entry.replaced.map { Data($0.hash.bytes) }, replacedUntil: entry.replaced?.validUntil,
@@ -117,7 +118,7 @@ private struct KeyTableDocument: Codable {
         }
         upstreams = table.upstreams
         projects = table.projects.mapValues(TimelineDocument.init)
-        thresholds = try table.thresholds.values.map { try $0.serializedBytes() }
+        thresholds = try table.thresholds.sorted { $0.key.text < $1.key.text }.map { try $0.value.serializedBytes() }
         decisions = table.decisions
         accepted = table.accepted
     }
@@ -175,7 +176,7 @@ private struct BudgetDocument: Codable {
     init(_ budget: Budget) throws {
         position = budget.position.value
         projects = budget.projects.mapValues(TimelineDocument.init)
-        limits = try budget.limits.values.map {
+        limits = try budget.limits.sorted { $0.key.text < $1.key.text }.map(\.value).map {
             HeldLimit(
                 statement: try $0.statement.serializedBytes(), since: $0.threshold.since.microseconds,
                 position: $0.position)
@@ -184,10 +185,10 @@ private struct BudgetDocument: Codable {
             projects.flatMap { project, gateways in
                 gateways.map { Spent(hour: hour, project: project, gateway: $0.key, nanos: $0.value) }
             }
-        }
+        }.sorted { ($0.hour, $0.project, $0.gateway) < ($1.hour, $1.project, $1.gateway) }
         books = budget.books.filter { $0.value.version != .none }.map {
             Book(window: $0.key, version: $0.value.version.value, parts: $0.value.parts)
-        }
+        }.sorted { $0.window.stream.text < $1.window.stream.text }
         recent = budget.recent.order
     }
 

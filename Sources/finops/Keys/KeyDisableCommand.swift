@@ -21,7 +21,7 @@ extension KeyCommand {
 
         func run() async throws {
             try options.checkReason()
-            let answer = try await AdministrationSession.run(options.global, as: acting) { session in
+            let outcome = try await AdministrationSession.run(options.global, as: acting) { session in
                 let events = try await session.decide(
                     KeyRegister.self, on: .key(id),
                     session.command(id, .disable(drill ? .drill : .person, reason: options.reason)))
@@ -31,7 +31,7 @@ extension KeyCommand {
                 return answer(
                     changed: true, decision.position, try await session.store.acknowledgements(of: decision.position))
             }
-            try answer.print(options.global)
+            try outcome.print(options.global)
         }
 
         private func answer(
@@ -40,7 +40,9 @@ extension KeyCommand {
             var lines = [drill ? "\(id) was disabled in a drill: nothing is refused" : "\(id) is disabled"]
             lines += acknowledgements.map { "\($0.gateway) after \($0.milliseconds) ms\($0.lastRequest)" }
             if changed, acknowledgements.isEmpty {
-                lines.append("no gateway has answered: one that runs, or will, refuses it as soon as it sees the log")
+                lines.append(
+                    "no gateway has answered"
+                        + (drill ? "" : ": one that runs, or will, refuses it as soon as it sees the log"))
             }
             let gateways = acknowledgements.map { event in
                 JSONValue.object([

@@ -33,7 +33,7 @@ extension KeyCommand {
             let directory = try options.global.initialisedDirectory()
             let vault = try SecretStore.local(of: directory)
             var wanted = try wanted()
-            let (key, issued, calendar) = try await AdministrationSession.run(options.global, as: acting) { session in
+            try await AdministrationSession.run(options.global, as: acting) { session in
                 var random = SystemRandomNumberGenerator()
                 wanted.key = "key-" + EventID.v7(at: session.now, using: &random).description.filter { $0 != "-" }
                 if let last = expires?.value {
@@ -48,11 +48,11 @@ extension KeyCommand {
                 _ = try await session.decide(
                     KeyRegister.self, on: .key(wanted.key),
                     session.command(wanted.key, .issue(wanted, projects: projects)))
-                return (key, wanted, session.calendar)
+                // At once: what may fail from here on must not take the key with it.
+                try key.show(
+                    "\(wanted.key) is a key of project \"\(wanted.project)\"",
+                    Self.members(wanted, session.calendar), options.global)
             }
-            try key.show(
-                "\(issued.key) is a key of project \"\(issued.project)\"", Self.members(issued, calendar),
-                options.global)
         }
 
         private func wanted() throws -> WireKeyIssued {

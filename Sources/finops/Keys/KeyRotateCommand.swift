@@ -26,7 +26,7 @@ extension KeyCommand {
             }
             let directory = try options.global.initialisedDirectory()
             let vault = try SecretStore.local(of: directory)
-            let (key, until) = try await AdministrationSession.run(options.global, as: acting) { session in
+            try await AdministrationSession.run(options.global, as: acting) { session in
                 var rotated = WireKeyRotated()
                 rotated.key = id
                 rotated.oldValidUntil = session.now.seconds + seconds
@@ -38,11 +38,12 @@ extension KeyCommand {
                 rotated.prefix = key.prefix
                 rotated.hash = Data(key.hash.bytes)
                 _ = try await session.decide(KeyRegister.self, on: .key(id), session.command(id, .rotate(rotated)))
-                return (key, Timestamp(seconds: rotated.oldValidUntil))
+                let until = Timestamp(seconds: rotated.oldValidUntil).rfc3339Seconds
+                // At once: what may fail from here on must not take the key with it.
+                try key.show(
+                    "\(id) has a new value, the old one is accepted until \(until)",
+                    [.init("id", .string(id)), .init("old_valid_until", .string(until))], options.global)
             }
-            try key.show(
-                "\(id) has a new value, the old one is accepted until \(until.rfc3339Seconds)",
-                [.init("id", .string(id)), .init("old_valid_until", .string(until.rfc3339Seconds))], options.global)
         }
     }
 }
