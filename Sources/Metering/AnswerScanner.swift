@@ -67,6 +67,8 @@ struct AnswerScanner {
     private var nameStart = 0
     private var isUsage = false
     private var awaitsComma = false
+    /// Behind the last byte that was fed.
+    private var fed = 0
 
     /// A document began and ended.
     var isWhole: Bool { hasBegun && depth == 0 }
@@ -88,6 +90,7 @@ struct AnswerScanner {
 
     /// - Parameter offset: the place of the first byte in whatever the caller counts in; only `nullUsage` depends on it.
     mutating func feed(_ bytes: UnsafeBufferPointer<UInt8>, offset: Int = 0) {
+        fed = offset + bytes.count
         var at = 0
         while at < bytes.count {
             switch lexeme {
@@ -109,7 +112,7 @@ struct AnswerScanner {
     mutating func end() {
         if lexeme == .bare {
             lexeme = .none
-            endBare(at: 0)
+            endBare(at: fed)
         }
     }
 

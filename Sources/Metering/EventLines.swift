@@ -18,8 +18,13 @@ struct EventLines {
 
     private static let data: StaticString = "data:"
 
-    /// What was read last is a CR, so that an LF that comes next belongs to it.
-    var endsInReturn: Bool { afterReturn }
+    /// Takes the LF of a CRLF whose CR was the last byte so far.
+    /// - Returns: whether there was one; it is used up then.
+    mutating func takeLineFeed(_ byte: UInt8?) -> Bool {
+        guard afterReturn, byte == Self.lineFeed else { return false }
+        afterReturn = false
+        return true
+    }
 
     /// - Returns: nil when all bytes are used up; what is incomplete is remembered.
     mutating func step(_ bytes: UnsafeBufferPointer<UInt8>, _ at: inout Int) -> Step? {

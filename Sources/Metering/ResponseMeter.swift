@@ -27,7 +27,7 @@ package struct ResponseMeter: Sendable {
     private var held: [UInt8] = []
     /// The event under way is too large to be held: it passes as it is.
     private var passesEvent = false
-    private var dropsLineFeed = false
+    private var droppedLast = false
 
     /// A larger event of a stream passes unchanged.
     package static let heldLimit = 262_144
@@ -116,13 +116,13 @@ package struct ResponseMeter: Sendable {
     /// Passes events on one by one, without what the caller did not ask for.
     private mutating func rewrite(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
         var fresh = bytes
-        if dropsLineFeed, fresh.first == UInt8(ascii: "\n") {
-            fresh = UnsafeBufferPointer(rebasing: fresh.dropFirst())
-            lines = EventLines()
-        }
-        dropsLineFeed = dropsLineFeed && bytes.isEmpty
         var out: [UInt8] = []
         out.reserveCapacity(held.count + fresh.count)
+        if held.isEmpty, lines.takeLineFeed(fresh.first) {
+            // It belongs to the event before, whatever became of that.
+            fresh = UnsafeBufferPointer(rebasing: fresh.dropFirst())
+            if !droppedLast { out.append(UInt8(ascii: "\n")) }
+        }
         /// Where in `fresh` what is not in `held` yet begins.
         var begin = 0
         var at = 0
@@ -137,7 +137,7 @@ package struct ResponseMeter: Sendable {
                 begin = at
                 let before = out.count
                 appendEvent(held[...], to: &out)
-                dropsLineFeed = out.count == before && !held.isEmpty && lines.endsInReturn
+                droppedLast = out.count == before && !passesEvent
                 held.removeAll(keepingCapacity: true)
                 passesEvent = false
                 endEvent()
@@ -146,6 +146,7 @@ package struct ResponseMeter: Sendable {
         held += fresh[begin...]
         if passesEvent || held.count > Self.heldLimit {
             passesEvent = true
+            droppedLast = false
             out += held
             held.removeAll(keepingCapacity: true)
         }
