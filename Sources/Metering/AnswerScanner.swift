@@ -67,12 +67,19 @@ struct AnswerScanner {
     private var nameStart = 0
     private var isUsage = false
     private var awaitsComma = false
+    /// Behind the last byte that was fed.
+    private var fed = 0
+
+    /// A document began and ended.
+    var isWhole: Bool { hasBegun && depth == 0 }
+    private var hasBegun = false
 
     /// Forgets the document, so that another can be read.
     mutating func reset() {
         findings = AnswerFindings()
         lexeme = .none
         depth = 0
+        hasBegun = false
         isObject = 0
         expectsName = false
         next = .root
@@ -83,6 +90,7 @@ struct AnswerScanner {
 
     /// - Parameter offset: the place of the first byte in whatever the caller counts in; only `nullUsage` depends on it.
     mutating func feed(_ bytes: UnsafeBufferPointer<UInt8>, offset: Int = 0) {
+        fed = offset + bytes.count
         var at = 0
         while at < bytes.count {
             switch lexeme {
@@ -104,7 +112,7 @@ struct AnswerScanner {
     mutating func end() {
         if lexeme == .bare {
             lexeme = .none
-            endBare(at: 0)
+            endBare(at: fed)
         }
     }
 
@@ -193,6 +201,7 @@ struct AnswerScanner {
 
     private mutating func open(isObject: Bool) {
         countElement()
+        hasBegun = true
         depth += 1
         awaitsComma = false
         guard depth <= Self.depthLimit else {

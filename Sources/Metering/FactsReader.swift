@@ -28,7 +28,7 @@ struct FactsReader {
         facts.isBackground = try flag(.background) ?? false
         facts.maxOutputTokens = try maxOutput()
         facts.choices = max(try count(.choices) ?? 1, try count(.bestOf) ?? 1, 1)
-        facts.serviceTier = try text(.serviceTier)
+        facts.serviceTier = try word(.serviceTier)
         if route.dialect == .anthropic, try text(.speed) == "fast" { facts.serviceTier = "fast" }
         facts.input = members.weighing.weight
         facts.input.isOpen =
@@ -51,6 +51,16 @@ struct FactsReader {
     private func text(_ member: BodyMember) throws(MalformedRequest) -> String? {
         guard let piece = members[member] else { return nil }
         guard piece.range.count <= 4_096, let text = members.text(piece) else { throw wrong(member, "a string") }
+        return text
+    }
+
+    /// A word of an interface, which goes into events and logs.
+    private func word(_ member: BodyMember) throws(MalformedRequest) -> String? {
+        guard let text = try text(member) else { return nil }
+        let letters = UInt8(ascii: "a")...UInt8(ascii: "z")
+        guard (1...32).contains(text.utf8.count), text.utf8.allSatisfy({ letters.contains($0) || $0 == 0x5F }) else {
+            throw wrong(member, "a word of at most 32 letters")
+        }
         return text
     }
 

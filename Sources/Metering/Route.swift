@@ -94,7 +94,7 @@ package struct RouteMatch: Hashable, Sendable {
         let segments = parts[0].dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         let found = Route.all.first { route in
             route.method == method && Self.matches(route.segments, segments)
-                && (route.dialect == .anthropic) == (speaksAnthropic || Self.isAnthropicOnly(route))
+                && (!Self.isShared(route) || (route.dialect == .anthropic) == speaksAnthropic)
         }
         guard let found else { return nil }
         route = found
@@ -102,7 +102,7 @@ package struct RouteMatch: Hashable, Sendable {
         self.query = String(query)
     }
 
-    private static func isAnthropicOnly(_ route: Route) -> Bool { route.name.hasPrefix("/v1/messages") }
+    private static func isShared(_ route: Route) -> Bool { route.name.hasPrefix("/v1/models") }
 
     private static func matches(_ pattern: [String], _ segments: [Substring]) -> Bool {
         pattern.count == segments.count
