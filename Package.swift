@@ -100,7 +100,7 @@ let package = Package(
         library("Spool", ["Digest", "EventLog"]),
         library("Proxy", [logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS]),
         library("Metering", ["Digest", "EventLog", "FinOps", "JSON"]),
-        library("Stages", ["EventLog", "FinOps", "JSON", "Notices", logging]),
+        library("Stages", ["EventLog", "FinOps", "JSON", "Notices", "Spool", logging]),
         library(
             "Runtime",
             [
@@ -170,8 +170,8 @@ let package = Package(
         program(
             "benchmarks",
             [
-                "CLimits", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Stages", "Storage", argumentParser,
-                logging, protobuf,
+                "CLimits", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Spool", "Stages", "Storage",
+                argumentParser, logging, protobuf,
             ]),
         program("empty-program", []),
         .target(name: "CLimits", dependencies: ["CSQLite", "CZeroMQ"]),
@@ -203,10 +203,16 @@ let package = Package(
             resources: [.copy("Fixtures")]),
         tests(
             "MeteringTests", ["EventLog", "FinOps", "JSON", "Metering", protobuf], resources: [.copy("Fixtures")]),
-        tests("StagesTests", ["EventLog", "FinOps", "JSON", "Messaging", "Notices", "Stages", logging, protobuf]),
+        tests(
+            "StagesTests",
+            ["EventLog", "FinOps", "JSON", "Messaging", "Notices", "Spool", "Stages", logging, protobuf]),
         tests(
             "RuntimeTests", ["EventLog", "JSON", "Messaging", "Runtime", argumentParser, logging, serviceLifecycle]),
-        tests("EndToEndTests", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", protobuf]),
+        tests(
+            "EndToEndTests",
+            [
+                "EventLog", "FinOps", "JSON", "Projections", "Runtime", "Spool", "Stages", "Storage", logging, protobuf,
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )
