@@ -112,6 +112,18 @@ package nonisolated struct WireQuantities: @unchecked Sendable {
     set {_uniqueStorage()._calls = newValue}
   }
 
+  /// part of cache_write_tokens: kept for an hour, at a price of its own
+  package var cacheWrite1HTokens: Int64 {
+    get {_storage._cacheWrite1HTokens}
+    set {_uniqueStorage()._cacheWrite1HTokens = newValue}
+  }
+
+  /// part of output_tokens, at the same price
+  package var reasoningTokens: Int64 {
+    get {_storage._reasoningTokens}
+    set {_uniqueStorage()._reasoningTokens = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -440,7 +452,7 @@ fileprivate nonisolated let _protobuf_package = "finops.v1"
 
 nonisolated extension WireQuantities: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Quantities"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}requests\0\u{3}input_tokens\0\u{3}cached_input_tokens\0\u{3}cache_write_tokens\0\u{3}output_tokens\0\u{3}audio_input_tokens\0\u{3}cached_audio_input_tokens\0\u{3}audio_output_tokens\0\u{3}image_input_tokens\0\u{3}cached_image_input_tokens\0\u{3}image_output_tokens\0\u{1}images\0\u{1}characters\0\u{1}seconds\0\u{3}usage_bytes\0\u{1}sessions\0\u{1}calls\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}requests\0\u{3}input_tokens\0\u{3}cached_input_tokens\0\u{3}cache_write_tokens\0\u{3}output_tokens\0\u{3}audio_input_tokens\0\u{3}cached_audio_input_tokens\0\u{3}audio_output_tokens\0\u{3}image_input_tokens\0\u{3}cached_image_input_tokens\0\u{3}image_output_tokens\0\u{1}images\0\u{1}characters\0\u{1}seconds\0\u{3}usage_bytes\0\u{1}sessions\0\u{1}calls\0\u{3}cache_write_1h_tokens\0\u{3}reasoning_tokens\0")
 
   fileprivate class _StorageClass {
     var _requests: Int64 = 0
@@ -460,6 +472,8 @@ nonisolated extension WireQuantities: SwiftProtobuf.Message, SwiftProtobuf._Mess
     var _usageBytes: Int64 = 0
     var _sessions: Int64 = 0
     var _calls: Int64 = 0
+    var _cacheWrite1HTokens: Int64 = 0
+    var _reasoningTokens: Int64 = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -487,6 +501,8 @@ nonisolated extension WireQuantities: SwiftProtobuf.Message, SwiftProtobuf._Mess
       _usageBytes = source._usageBytes
       _sessions = source._sessions
       _calls = source._calls
+      _cacheWrite1HTokens = source._cacheWrite1HTokens
+      _reasoningTokens = source._reasoningTokens
     }
   }
 
@@ -522,6 +538,8 @@ nonisolated extension WireQuantities: SwiftProtobuf.Message, SwiftProtobuf._Mess
         case 15: try { try decoder.decodeSingularInt64Field(value: &_storage._usageBytes) }()
         case 16: try { try decoder.decodeSingularInt64Field(value: &_storage._sessions) }()
         case 17: try { try decoder.decodeSingularInt64Field(value: &_storage._calls) }()
+        case 18: try { try decoder.decodeSingularInt64Field(value: &_storage._cacheWrite1HTokens) }()
+        case 19: try { try decoder.decodeSingularInt64Field(value: &_storage._reasoningTokens) }()
         default: break
         }
       }
@@ -581,6 +599,12 @@ nonisolated extension WireQuantities: SwiftProtobuf.Message, SwiftProtobuf._Mess
       if _storage._calls != 0 {
         try visitor.visitSingularInt64Field(value: _storage._calls, fieldNumber: 17)
       }
+      if _storage._cacheWrite1HTokens != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._cacheWrite1HTokens, fieldNumber: 18)
+      }
+      if _storage._reasoningTokens != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._reasoningTokens, fieldNumber: 19)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -607,6 +631,8 @@ nonisolated extension WireQuantities: SwiftProtobuf.Message, SwiftProtobuf._Mess
         if _storage._usageBytes != rhs_storage._usageBytes {return false}
         if _storage._sessions != rhs_storage._sessions {return false}
         if _storage._calls != rhs_storage._calls {return false}
+        if _storage._cacheWrite1HTokens != rhs_storage._cacheWrite1HTokens {return false}
+        if _storage._reasoningTokens != rhs_storage._reasoningTokens {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -140,6 +140,11 @@ extension DecimalText {
         return leftValue <= rightValue ? left : right
     }
 
+    /// The other one of the two.
+    static func greater(_ left: DecimalText, _ right: DecimalText) -> DecimalText {
+        lesser(left, right) == left ? right : left
+    }
+
     /// The exact product; nil where it leaves `Int128`.
     func times(_ factor: DecimalText) -> DecimalText? {
         let (product, overflow) = value.multipliedReportingOverflow(by: factor.value)

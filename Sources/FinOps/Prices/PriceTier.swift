@@ -6,12 +6,17 @@ enum PriceTier: String, Hashable, Sendable {
     static func of(_ row: WireUsageRow) -> (tier: PriceTier, isAssumed: Bool) {
         if row.hasBatch, row.batch { return (.batch, false) }
         guard row.hasServiceTier else { return (.standard, false) }
-        switch row.serviceTier {
+        return named(row.serviceTier, provider: row.provider)
+    }
+
+    /// The same for a tier by its name; empty is none.
+    static func named(_ name: String, provider: String) -> (tier: PriceTier, isAssumed: Bool) {
+        switch name {
         case "", "default", "auto", "standard": return (.standard, false)
         case "flex": return (.flex, false)
         case "priority": return (.priority, false)
         // OpenAI bills "fast" as priority; Anthropic's speed=fast has prices of its own.
-        case "fast": return (row.provider == "anthropic" ? .fast : .priority, false)
+        case "fast": return (provider == "anthropic" ? .fast : .priority, false)
         default: return (.standard, true)
         }
     }
@@ -22,6 +27,8 @@ enum TokenClass: String, CaseIterable, Sendable {
     case input
     case cachedInput = "cached_input"
     case cacheWrite = "cache_write"
+    /// Written to be kept for an hour.
+    case cacheWrite1h = "cache_write_1h"
     case output
     case audioInput = "audio_input"
     case cachedAudioInput = "cached_audio_input"
@@ -35,6 +42,7 @@ enum TokenClass: String, CaseIterable, Sendable {
         switch self {
         case .input, .output: nil
         case .cachedInput, .cacheWrite, .audioInput, .imageInput: .input
+        case .cacheWrite1h: .cacheWrite
         case .cachedAudioInput, .cachedImageInput: .cachedInput
         case .audioOutput, .imageOutput: .output
         }
@@ -48,6 +56,13 @@ struct TokenRate: Hashable, Sendable {
 }
 
 extension PricePeriod {
+    /// The period with its long-context prices in force, for a single request that is above the bound.
+    var forLongContext: PricePeriod {
+        var period = self
+        period.prices.merge(longContext) { _, long in long }
+        return period
+    }
+
     /// - Parameter batchMultiplier: the provider's; nil where it has none, and a batch then costs the standard price.
     /// - Returns: nil if the period does not price this class at all.
     func rate(_ token: TokenClass, tier: PriceTier, batchMultiplier: DecimalText?) -> TokenRate? {

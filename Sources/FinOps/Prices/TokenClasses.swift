@@ -1,8 +1,8 @@
 /// A row's tokens, each in exactly one class, so that none is charged twice.
 ///
 /// The provider's counts overlap: `input` holds everything read, cached and cache-write tokens included; the cached count
-/// holds its audio and image shares; the audio and image input counts are parts of what was neither cached nor written;
-/// `output` holds its audio and image shares.
+/// holds its audio and image shares, the written count what is kept for an hour; the audio and image input counts are
+/// parts of what was neither cached nor written; `output` holds its audio and image shares.
 struct TokenClasses: Hashable, Sendable {
     private(set) var counts: [TokenClass: Int64] = [:]
     /// Cached audio or image tokens had to be inferred: older answers count them in the audio share without saying how many.
@@ -57,7 +57,9 @@ struct TokenClasses: Hashable, Sendable {
         counts[.audioInput] = audio
         counts[.imageInput] = image
         counts[.input] = fresh - audio - image
-        counts[.cacheWrite] = written
+        let hourly = try Self.whole(quantities.cacheWrite1HTokens, "1-hour cache-write tokens")
+        counts[.cacheWrite1h] = hourly
+        counts[.cacheWrite] = try Self.rest(of: written, "cache-write", without: [(hourly, "1-hour")])
         counts[.cachedAudioInput] = cachedAudio
         counts[.cachedImageInput] = cachedImage
         counts[.cachedInput] = cached - cachedAudio - cachedImage

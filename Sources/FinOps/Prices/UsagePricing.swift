@@ -33,6 +33,7 @@ package struct UsagePricing {
         let model: String
         let day: Day
         let tier: PriceTier
+        let isLongContext: Bool
     }
 
     /// All that a row of one model, day and tier needs.
@@ -45,7 +46,12 @@ package struct UsagePricing {
     }
 
     /// The day of a price is the UTC day in which the row's bucket begins.
-    package mutating func price(_ row: WireUsageRow) -> PricedUsage {
+    package mutating func price(_ row: WireUsageRow) -> PricedUsage { price(row, isSingleCall: false) }
+
+    /// The same for a row that is one call: what it read is known, so that long-context prices count where they apply.
+    package mutating func price(call row: WireUsageRow) -> PricedUsage { price(row, isSingleCall: true) }
+
+    private mutating func price(_ row: WireUsageRow, isSingleCall: Bool) -> PricedUsage {
         let quantities = row.quantities
         if quantities == WireQuantities() {
             return .priced(
@@ -53,9 +59,12 @@ package struct UsagePricing {
         }
         guard row.hasModel, !row.model.isEmpty else { return .unpriced(reason: "no model named") }
         let (tier, isAssumed) = PriceTier.of(row)
-        guard let quote = quote(row, tier: tier) else {
+        guard var quote = quote(row, tier: tier) else {
             return .unpriced(reason: "no price for model \(row.model)")
         }
+        let above = quote.period?.longContextAbove ?? 0
+        let isLong = above > 0 && quantities.inputTokens > above
+        if isSingleCall, isLong, let long = self.quote(row, tier: tier, isLongContext: true) { quote = long }
         var cost = ExactCost()
         var isEstimated = quote.isEstimated || isAssumed
         do throws(Unpriceable) {
@@ -65,19 +74,26 @@ package struct UsagePricing {
             return .unpriced(reason: error.reason)
         }
         guard let nanos = cost.nanos else { return .unpriced(reason: "the cost is out of range") }
-        let above = quote.period?.longContextAbove ?? 0
         return .priced(
             .init(
                 cost: Money(nanos: nanos, currency: .usd), version: quote.version, isEstimated: isEstimated,
-                longContextPossible: above > 0 && quantities.inputTokens > above))
+                longContextPossible: isLong && !isSingleCall))
     }
 
     private struct Unpriceable: Error { let reason: String }
 
-    private mutating func quote(_ row: WireUsageRow, tier: PriceTier) -> Quote? {
+    /// Callers of a gateway choose the models' names, so that what is remembered has to be bounded.
+    private static let quoteLimit = 4_096
+
+    private mutating func quote(_ row: WireUsageRow, tier: PriceTier, isLongContext: Bool = false) -> Quote? {
         let day = Day(utc: .init(seconds: row.bucketStart))
-        let key = QuoteKey(provider: row.provider, model: row.model, day: day, tier: tier)
+        return quote(
+            QuoteKey(provider: row.provider, model: row.model, day: day, tier: tier, isLongContext: isLongContext))
+    }
+
+    private mutating func quote(_ key: QuoteKey) -> Quote? {
         if let known = quotes[key] { return known }
+        if quotes.count >= Self.quoteLimit { quotes.removeAll(keepingCapacity: true) }
         let quote = makeQuote(key)
         quotes[key] = .some(quote)
         return quote
@@ -86,7 +102,8 @@ package struct UsagePricing {
     private func makeQuote(_ key: QuoteKey) -> Quote? {
         guard let match = catalogue.match(provider: key.provider, model: key.model) else { return nil }
         let entry = match.entry
-        let period = entry.periods.last { $0.covers(key.day) }
+        let listed = entry.periods.last { $0.covers(key.day) }
+        let period = key.isLongContext ? listed?.forLongContext : listed
         let multiplier = catalogue.batchMultiplier(of: entry.provider)
         var rates: [TokenClass: TokenRate] = [:]
         for token in TokenClass.allCases {
@@ -142,6 +159,55 @@ package struct UsagePricing {
             }
             cost.add(charge.count, at: price, per: charge.unit)
         }
+    }
+}
+
+extension UsagePricing {
+    /// A cost that no call within the bound exceeds, by the dearest prices that may apply to it: tier, long context, cache.
+    /// - Returns: nil where the price list does not price all of it.
+    package mutating func upperBound(_ bound: CallBound) -> Money? {
+        var dearest: Int64?
+        for name in bound.tiers {
+            let (tier, _) = PriceTier.named(name, provider: bound.provider)
+            for isLong in [false, true] {
+                let key = QuoteKey(
+                    provider: bound.provider, model: bound.model, day: bound.day, tier: tier, isLongContext: isLong)
+                guard let quote = quote(key) else { return nil }
+                let above = quote.period?.longContextAbove ?? 0
+                if isLong, above == 0 || bound.inputTokens + bound.audioInputTokens <= above { continue }
+                guard let nanos = Self.cost(bound, quote) else { return nil }
+                dearest = max(dearest ?? 0, nanos)
+            }
+        }
+        return dearest.map { Money(nanos: $0, currency: .usd) }
+    }
+
+    private static func cost(_ bound: CallBound, _ quote: Quote) -> Int64? {
+        var cost = ExactCost()
+        let other = quote.entry.other
+        if bound.calls > 0, let price = other["web_search_per_1000"] {
+            cost.add(bound.calls, at: price, per: .thousand)
+        }
+        if bound.characters > 0, let price = other["per_million_characters"] {
+            cost.add(bound.characters, at: price, per: .million)
+        } else if bound.seconds > 0, let price = other["per_audio_hour"] {
+            cost.add(bound.seconds, at: price, per: .hour)
+        } else {
+            var reading: [TokenClass] = [.input, .imageInput]
+            if bound.writesCache { reading += [.cacheWrite, .cacheWrite1h] }
+            let writing: [TokenClass] = bound.speaks ? [.output, .imageOutput, .audioOutput] : [.output, .imageOutput]
+            let parts = [
+                (bound.inputTokens, reading), (bound.audioInputTokens, reading + [.audioInput]),
+                (bound.outputTokens, writing),
+            ]
+            for (count, classes) in parts where count > 0 {
+                let rates = classes.compactMap { quote.rates[$0]?.price }
+                guard let first = rates.first else { return nil }
+                cost.add(count, at: rates.dropFirst().reduce(first, DecimalText.greater), per: .million)
+            }
+        }
+        // What is rounded half-even may be less than the sum, by less than one.
+        return cost.nanos.flatMap { $0 == .max ? nil : $0 + 1 }
     }
 }
 

@@ -76,6 +76,7 @@ extension WireQuantities {
             \.requests, \.inputTokens, \.cachedInputTokens, \.cacheWriteTokens, \.outputTokens, \.audioInputTokens,
             \.cachedAudioInputTokens, \.audioOutputTokens, \.imageInputTokens, \.cachedImageInputTokens,
             \.imageOutputTokens, \.images, \.characters, \.seconds, \.usageBytes, \.sessions, \.calls,
+            \.cacheWrite1HTokens, \.reasoningTokens,
         ]
     }
 }
