@@ -68,11 +68,16 @@ struct AnswerScanner {
     private var isUsage = false
     private var awaitsComma = false
 
+    /// A document began and ended.
+    var isWhole: Bool { hasBegun && depth == 0 }
+    private var hasBegun = false
+
     /// Forgets the document, so that another can be read.
     mutating func reset() {
         findings = AnswerFindings()
         lexeme = .none
         depth = 0
+        hasBegun = false
         isObject = 0
         expectsName = false
         next = .root
@@ -193,6 +198,7 @@ struct AnswerScanner {
 
     private mutating func open(isObject: Bool) {
         countElement()
+        hasBegun = true
         depth += 1
         awaitsComma = false
         guard depth <= Self.depthLimit else {

@@ -1,0 +1,117 @@
+package import FinOps
+
+/// How the exchange with an upstream ended. The same words as in `call.recorded`.
+package enum AnswerEnd: String, Hashable, Sendable {
+    case complete
+    case clientGone = "client-gone"
+    case upstreamCut = "upstream-cut"
+    case timedOut = "timed-out"
+    case unreachable
+}
+
+/// What one attempt used.
+package struct MeterReading: Hashable, Sendable {
+    /// Empty where nothing is charged: errors, and routes without usage.
+    package internal(set) var quantities = WireQuantities()
+    /// As the answer names it; nil where it names none.
+    package internal(set) var model: String?
+    /// The tier used, or asked for where the answer names none; empty for neither.
+    package internal(set) var serviceTier = ""
+    /// The region that the answer names as the place of inference; empty without one.
+    package internal(set) var region = ""
+    /// Why the quantities are counted here; empty: the provider told them.
+    package internal(set) var usageEstimated = ""
+    /// Why no price can be put on the quantities, however much is known about prices; empty: nothing stands against it.
+    package internal(set) var unpricedReason = ""
+    /// Tools of the provider were used that cost something and are not among the quantities.
+    package internal(set) var hasOtherCharges = false
+    /// The provider's id of the answer.
+    package internal(set) var answer: String?
+    /// An answer that can be fetched again, and would be counted again: what was used counts once under this name.
+    package internal(set) var countsOnceAs: String?
+
+    init() {}
+
+    /// Of an attempt to which no answer began.
+    package static func unanswered(_ route: Route, _ facts: RequestFacts, _ end: AnswerEnd) -> MeterReading {
+        var reading = MeterReading()
+        reading.serviceTier = facts.namedTier
+        // A request that has reached the provider may be charged although its answer was not waited for.
+        guard end == .clientGone || end == .timedOut, route.hasBody, route.reading != .none else { return reading }
+        reading.quantities.requests = 1
+        reading.quantities.inputTokens = facts.input.likelyTokens
+        reading.usageEstimated = "no answer (\(end.rawValue)): the input was estimated from the request"
+        return reading
+    }
+}
+
+extension RequestFacts {
+    /// The tier asked for; empty where that is left to the provider.
+    var namedTier: String { serviceTier.map { $0 == "auto" ? "" : $0 } ?? "" }
+}
+
+/// The counts that an answer's usage holds, as the provider names them.
+struct ReportedUsage {
+    private var counts: [Int64?]
+    /// Whether it is the last word: some streams begin with a first one.
+    var isFinal = false
+    var unreadable: String?
+
+    private static let first = AnswerPlace.inputTokens.rawValue
+
+    init() { counts = Array(repeating: nil, count: Int(AnswerPlace.seconds.rawValue - Self.first) + 1) }
+
+    subscript(_ place: AnswerPlace) -> Int64? { counts[Int(place.rawValue - Self.first)] }
+
+    /// Later counts take the place of earlier ones: in streams they are cumulative.
+    mutating func take(_ findings: AnswerFindings) {
+        for index in counts.indices {
+            guard let place = AnswerPlace(rawValue: Self.first + UInt8(index)), let count = findings[place] else {
+                continue
+            }
+            counts[index] = count
+        }
+        unreadable = unreadable ?? findings.unreadable
+    }
+
+    /// In the one form that all providers share: `inputTokens` is all input.
+    func quantities(_ reading: Route.Reading) -> WireQuantities {
+        var quantities = WireQuantities()
+        quantities.requests = 1
+        quantities.outputTokens = self[.outputTokens] ?? 0
+        quantities.reasoningTokens = self[.reasoning] ?? 0
+        if reading == .messages {
+            let (read, written) = (self[.cacheRead] ?? 0, self[.cacheCreated] ?? self[.write1h] ?? 0)
+            quantities.inputTokens = (self[.inputTokens] ?? 0) + read + written
+            quantities.cachedInputTokens = read
+            quantities.cacheWriteTokens = written
+            quantities.cacheWrite1HTokens = self[.write1h] ?? 0
+            return quantities
+        }
+        quantities.inputTokens = self[.inputTokens] ?? 0
+        quantities.cachedInputTokens = self[.cached] ?? 0
+        quantities.cacheWriteTokens = self[.cacheWrite] ?? 0
+        quantities.audioInputTokens = self[.audioInput] ?? 0
+        quantities.imageInputTokens = self[.imageInput] ?? 0
+        quantities.cachedAudioInputTokens = self[.cachedAudio] ?? 0
+        quantities.cachedImageInputTokens = self[.cachedImage] ?? 0
+        quantities.audioOutputTokens = self[.audioOutput] ?? 0
+        quantities.imageOutputTokens = self[.imageOutput] ?? (reading == .images ? quantities.outputTokens : 0)
+        if self[.inputTokens] == nil { quantities.seconds = self[.seconds] ?? 0 }
+        return quantities
+    }
+
+    /// Why the counts contradict each other; empty if they do not.
+    func contradiction(_ quantities: WireQuantities) -> String {
+        if let unreadable { return "the usage cannot be read: \(unreadable) is no whole number" }
+        if let total = self[.totalTokens], total != quantities.inputTokens + quantities.outputTokens {
+            return "inconsistent counts: the total \(total) is not input \(quantities.inputTokens) + output "
+                + "\(quantities.outputTokens)"
+        }
+        if quantities.reasoningTokens > quantities.outputTokens {
+            return "inconsistent counts: reasoning \(quantities.reasoningTokens) exceeds output "
+                + "\(quantities.outputTokens)"
+        }
+        return ""
+    }
+}
