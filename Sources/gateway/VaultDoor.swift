@@ -46,7 +46,8 @@ actor VaultDoor {
                 } catch {
                     isComplete = false
                     logger.warning(
-                        "an upstream's key cannot be fetched", metadata: ["upstream": "\(facts.name)", "error": "\(error)"])
+                        "an upstream's key cannot be fetched",
+                        metadata: ["upstream": "\(facts.name)", "error": "\(error)"])
                 }
             }
         } catch {
