@@ -100,7 +100,7 @@ let package = Package(
         library("Spool", ["Digest", "EventLog"]),
         library("Proxy", [logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS]),
         library("Metering", ["Digest", "EventLog", "FinOps", "JSON"]),
-        library("Stages", ["EventLog", "FinOps", "JSON", "Notices", logging]),
+        library("Stages", ["EventLog", "FinOps", "JSON", "Notices", "Spool", logging]),
         library(
             "Runtime",
             [
@@ -149,8 +149,7 @@ let package = Package(
             "gateway",
             [
                 "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Metering", "Proxy", "Runtime", "Secret", "Spool",
-                "Stages", "Storage", "Vault", argumentParser, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
-                serviceLifecycle,
+                "Stages", "Storage", "Vault", argumentParser, logging, nioCore, nioHTTP1, serviceLifecycle,
             ]),
         program("reporter", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", argumentParser]),
         program(
@@ -169,8 +168,8 @@ let package = Package(
         program(
             "benchmarks",
             [
-                "CLimits", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Stages", "Storage", argumentParser,
-                logging, protobuf,
+                "CLimits", "EventLog", "FinOps", "JSON", "Messaging", "Runtime", "Spool", "Stages", "Storage",
+                argumentParser, logging, protobuf,
             ]),
         program("empty-program", []),
         .target(name: "CLimits", dependencies: ["CSQLite", "CZeroMQ"]),
@@ -207,11 +206,16 @@ let package = Package(
         tests(
             "StagesTests",
             [
-                "Channels", "EventLog", "FinOps", "JSON", "Messaging", "Notices", "Secret", "Stages", logging, protobuf,
+                "Channels", "EventLog", "FinOps", "JSON", "Messaging", "Notices", "Secret", "Spool", "Stages", logging,
+                protobuf,
             ]),
         tests(
             "RuntimeTests", ["EventLog", "JSON", "Messaging", "Runtime", argumentParser, logging, serviceLifecycle]),
-        tests("EndToEndTests", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", protobuf]),
+        tests(
+            "EndToEndTests",
+            [
+                "EventLog", "FinOps", "JSON", "Projections", "Runtime", "Spool", "Stages", "Storage", logging, protobuf,
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,5 @@
 import Digest
+import Dispatch
 package import EventLog
 import Glibc
 import Synchronization
@@ -20,6 +21,7 @@ package final class SnapshotFile: Sendable {
     private static let sumBytes = 32
 
     package let path: String
+    private let queue = DispatchQueue(label: "gateway-state")
     /// The position of what is in the file.
     private let saved = Mutex(Position.start)
 
@@ -45,7 +47,16 @@ package final class SnapshotFile: Sendable {
     }
 
     /// Writes it durably. What is older than what the file holds is not written.
-    package func save(_ snapshot: Snapshot) throws(SpoolFailure) {
+    package func save(_ snapshot: Snapshot) async throws(SpoolFailure) {
+        let result = await withCheckedContinuation { continuation in
+            queue.async {
+                continuation.resume(returning: Result { () throws(SpoolFailure) in try self.write(snapshot) })
+            }
+        }
+        try result.get()
+    }
+
+    private func write(_ snapshot: Snapshot) throws(SpoolFailure) {
         try saved.withLock { (saved) throws(SpoolFailure) in
             guard snapshot.position >= saved else { return }
             var bytes = Self.start

@@ -124,19 +124,31 @@ extension Spool {
 
     // MARK: The place of its numbers among the producer's sequences
 
-    /// What is added to a record's number to make it the producer's sequence; nil until the log was asked for the first
-    /// time. It is 0 but for a spool that was begun anew under a name that the log knows.
-    package func sequenceBase() throws(SpoolFailure) -> UInt64? {
-        let path = directory + "/sequence-base"
+    /// Finds the place of the spool's numbers among the producer's sequences in the log, and keeps it. They are the same,
+    /// but for a spool that was begun anew under a name that the log knows, and for one that lost what the log has.
+    /// - Parameter sequence: the producer's last one in the log.
+    /// - Returns: what is added to a number to make it a sequence, and whether the spool has lost something.
+    /// - Throws: `SpoolFailure` if it cannot be read or kept.
+    package func anchor(lastSequence sequence: UInt64) throws(SpoolFailure) -> (base: UInt64, isBehind: Bool) {
+        try anchored.withLock { (anchored) throws(SpoolFailure) in
+            if let anchored { return (anchored, false) }
+            let path = directory + "/sequence-base"
+            let known = try Self.base(at: path)
+            // Of a spool that the log was never asked about nothing is in the log. Of any other, nothing beyond what was on
+            // disk at its opening: only what is on disk is delivered.
+            let isBehind = known.map { sequence > $0 + recovery.last } ?? false
+            let base = isBehind ? sequence - recovery.last : known ?? sequence
+            if base != known { try PrivateFiles.replace(path, with: Array(String(base).utf8)) }
+            anchored = base
+            return (base, isBehind)
+        }
+    }
+
+    private static func base(at path: String) throws(SpoolFailure) -> UInt64? {
         guard let bytes = try PrivateFiles.read(path) else { return nil }
         guard let base = UInt64(String(decoding: bytes, as: UTF8.self)) else {
             throw SpoolFailure(.damaged, path: path, reason: "it should hold a number")
         }
         return base
-    }
-
-    /// Notes it, durably.
-    package func setSequenceBase(_ base: UInt64) throws(SpoolFailure) {
-        try PrivateFiles.replace(directory + "/sequence-base", with: Array(String(base).utf8))
     }
 }

@@ -13,6 +13,8 @@ package final class Spool: Sendable {
     package let recovery: SpoolRecovery
     let core: SpoolCore
     let cursor = Mutex<ReadCursor?>(nil)
+    /// What makes a producer's sequence of a number, once it is known.
+    let anchored = Mutex<UInt64?>(nil)
     /// Reads of files block: they have no place on the cooperative pool.
     let reads = DispatchQueue(label: "spool-reads")
 

@@ -35,19 +35,21 @@ final class SpoolCore: Sendable {
     let state: Mutex<SpoolState>
     private let settings: SpoolSettings
     private let bell = SyncBell()
+    private let folder: SpoolFile
 
     init(
         _ directory: String, _ settings: SpoolSettings, _ lock: SpoolLock, _ segments: [Segment], next: UInt64
     ) throws(SpoolFailure) {
         self.directory = directory
         self.settings = settings
+        folder = try SpoolFile(directory, O_RDONLY | O_DIRECTORY)
         let active = try Self.begin(directory, next)
         state = Mutex(
             SpoolState(
                 next: next, durable: next - 1, released: (segments.first?.first ?? next) - 1, segments: segments,
                 active: active, activeFirst: next, activeBytes: RecordForm.fileStart.count,
                 totalBytes: segments.reduce(RecordForm.fileStart.count) { $0 + $1.bytes }, lock: lock))
-        try PrivateFiles.syncDirectory(directory)
+        try folder.sync()
     }
 
     private static func begin(_ directory: String, _ first: UInt64) throws(SpoolFailure) -> SpoolFile {
@@ -161,8 +163,12 @@ final class SpoolCore: Sendable {
             return (state.unsynced + [state.active], state.next - 1, state.folderChanged)
         }
         do throws(SpoolFailure) {
-            for file in files where settings.sync(file.descriptor) != 0 { throw .system("sync it", file.path) }
-            if folderChanged { try PrivateFiles.syncDirectory(directory) }
+            for file in files {
+                while settings.sync(file.descriptor) != 0 {
+                    guard errno == EINTR else { throw .system("sync it", file.path) }
+                }
+            }
+            if folderChanged { try folder.sync() }
         } catch {
             // The kernel may have dropped what it could not write, and says so only once: nothing after it can be
             // vouched for.

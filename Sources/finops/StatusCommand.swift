@@ -59,6 +59,7 @@ private struct StatusRow {
                 return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) %"
             } ?? "–"
         },
+        Table.Column("listen"),
     ]
 
     let cells: [JSONValue]
@@ -76,6 +77,7 @@ private struct StatusRow {
             greatest("lag_events"), greatest("lag_seconds"),
             JSONValue(consumers.compactMap { $0["last_event"]?.string }.max()), greatest("parked_events"),
             .integer(board?.restarts ?? 0), JSONValue(board?.lastExit), uptime.map { .number("\($0)") } ?? .null,
+            health?["listen"] ?? .null,
         ]
     }
 

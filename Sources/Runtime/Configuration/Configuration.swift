@@ -81,10 +81,41 @@ package struct Configuration: Sendable {
     package var stalledAfterSeconds: Int64 { seconds("stalled_after") }
     /// Where an external scheduler may start the daily run; nil: nowhere.
     package var cronListen: LoopbackAddress? { LoopbackAddress(self["cron_listen"].text) }
+    /// Where the gateway takes calls.
+    package var gatewayListen: NumericAddress { checked(NumericAddress(self["gateway_listen"].text)) }
+    /// PEM files of its certificate and key; nil: it speaks plain HTTP.
+    /// - Throws: `CommandFailure` if one is set without the other.
+    package var gatewayTLS: (certificate: String, key: String)? {
+        get throws {
+            switch (path("gateway_tls_certificate"), path("gateway_tls_key")) {
+            case (nil, nil): return nil
+            case (let certificate?, let key?): return (certificate, key)
+            default:
+                throw CommandFailure(
+                    .usage, "gateway_tls_certificate and gateway_tls_key belong together: config.yaml has one of them")
+            }
+        }
+    }
+    /// PEM file of authorities besides the system's; nil: none.
+    package var gatewayAuthorities: String? { path("gateway_upstream_ca") }
+    /// Bytes.
+    package var gatewayMaxBody: Int { checked(ByteText.bytes(self["gateway_max_body"].text)) }
+    /// Whether calls are refused whose use cannot be kept.
+    package var gatewayClosesWhenFull: Bool { self["gateway_spool_full"].text == "fail-closed" }
+    /// How long the gateway lets calls through without the log; at least a second.
+    package var gatewayLogGrace: Duration { .seconds(seconds("gateway_log_grace")) }
+    /// Nano-dollars for a million tokens of a model without a price.
+    package var gatewayUnpricedPerMillion: Int64 {
+        checked(NanoAmount.nanos(self["gateway_unpriced_per_million"].text))
+    }
+    /// Whom refused callers may ask.
+    package var gatewayContact: String { self["gateway_contact"].text }
     package var listStyle: ListStyle { checked(ListStyle(rawValue: self["list_style"].text)) }
     /// One of swift-log's words.
     package var logLevel: String { self["log_level"].text }
     package var logFormat: LogFormat { checked(LogFormat(rawValue: self["log_format"].text)) }
+
+    private func path(_ key: String) -> String? { self[key].text == "none" ? nil : self[key].text }
 
     private func seconds(_ key: String) -> Int64 { checked(DurationText.seconds(self[key].text)) }
 

@@ -49,6 +49,49 @@ package struct Setting: Sendable {
         Setting(key: "cron_listen", fallback: "none", summary: "where an external scheduler may start the daily run") {
             $0 == "none" || LoopbackAddress($0) != nil ? nil : LoopbackAddress.expectation
         },
+        Setting(key: "gateway_listen", fallback: "127.0.0.1:0", summary: "where the gateway takes calls (port 0: any)")
+        {
+            NumericAddress($0) == nil ? NumericAddress.expectation : nil
+        },
+        Setting(
+            key: "gateway_tls_certificate", fallback: "none",
+            summary: "PEM file with the gateway's certificate and chain",
+            complaint: absolutePath),
+        Setting(
+            key: "gateway_tls_key", fallback: "none", summary: "PEM file with the key of that certificate",
+            complaint: absolutePath),
+        Setting(
+            key: "gateway_upstream_ca", fallback: "none",
+            summary: "PEM file of authorities that upstreams' certificates may come from besides the system's",
+            complaint: absolutePath),
+        Setting(key: "gateway_max_body", fallback: "32MiB", summary: "the largest request that the gateway takes") {
+            ByteText.bytes($0).map { (1 << 10...1 << 30).contains($0) } == true
+                ? nil : "must be a size from 1KiB to 1GiB such as 32MiB"
+        },
+        Setting(
+            key: "gateway_spool_full", fallback: "fail-open",
+            summary: "calls whose use cannot be kept: fail-open or fail-closed"
+        ) {
+            ["fail-open", "fail-closed"].contains($0) ? nil : "must be fail-open or fail-closed"
+        },
+        Setting(
+            key: "gateway_log_grace", fallback: "1h", summary: "how long the gateway lets calls through without the log"
+        ) {
+            (DurationText.seconds($0) ?? 0) >= 1 ? nil : DurationText.expectation
+        },
+        Setting(
+            key: "gateway_unpriced_per_million", fallback: "100.00",
+            summary: "what a million tokens of a model without a price count with, in USD"
+        ) {
+            NanoAmount.nanos($0) == nil ? "must be an amount in USD such as 100.00, of at most 9 decimals" : nil
+        },
+        Setting(
+            key: "gateway_contact", fallback: "your FinOps team",
+            summary: "whom the gateway tells refused callers to ask"
+        ) {
+            let isPlain = $0.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
+            return (1...100).contains($0.count) && isPlain ? nil : "must be a text of 1 to 100 characters"
+        },
         Setting(key: "list_style", fallback: "plain", summary: "lists in provider queries: plain or brackets") {
             ListStyle(rawValue: $0) == nil ? "must be plain or brackets" : nil
         },
@@ -130,6 +173,10 @@ package enum DurationText {
         else { return nil }
         return count * unit
     }
+}
+
+@Sendable private func absolutePath(_ text: String) -> String? {
+    text == "none" || text.hasPrefix("/") ? nil : "must be none or an absolute path"
 }
 
 private func isCurrency(_ text: String) -> Bool {

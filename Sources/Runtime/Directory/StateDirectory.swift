@@ -57,8 +57,10 @@ package struct StateDirectory: Hashable, Sendable {
     package var cronAddress: String { run + "/cron.address" }
     /// One file for each collection under way, locked by the process that runs it.
     package var collections: String { run + "/collections" }
-    /// Part of the layout; nothing is kept there yet.
+    /// What waits on its way to the log.
     package var spool: String { path + "/spool" }
+    /// A gateway's calls that wait, and what it admits calls by.
+    package func gateway(_ name: String) -> String { spool + "/" + name }
 
     /// All directories, parents first; each is made with mode 0700.
     package var directories: [String] {

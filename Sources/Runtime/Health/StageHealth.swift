@@ -30,6 +30,7 @@ package final class StageHealth: Sendable {
     private struct State {
         var isReady = false
         var reason = "starting"
+        var listen: String?
         var consumers: [String: Consumer] = [:]
         var lastSeen: [String: Timestamp] = [:]
     }
@@ -61,6 +62,9 @@ package final class StageHealth: Sendable {
 
     /// The stage cannot do its work, for a reason that a person understands.
     package func notReady(_ reason: String) { change(isReady: false, reason: reason) }
+
+    /// The stage takes requests at this URL.
+    package func listening(at url: String) { state.withLock { $0.listen = url } }
 
     /// False until the stage first says so.
     package var isReady: Bool { state.withLock { $0.isReady } }
@@ -109,11 +113,13 @@ package final class StageHealth: Sendable {
                     .init("oldest_parked", JSONValue(consumer.oldestParked.map(\.rfc3339))),
                 ])
             }
-            return [
-                "stage": .string(stage), "pid": .integer(getpid()), "ready": .bool(state.isReady),
-                "reason": .string(state.reason),
-                "started": .string(started.rfc3339), "consumers": .array(consumers),
+            var members: [JSONValue.Member] = [
+                .init("stage", .string(stage)), .init("pid", .integer(getpid())), .init("ready", .bool(state.isReady)),
+                .init("reason", .string(state.reason)), .init("started", .string(started.rfc3339)),
+                .init("consumers", .array(consumers)),
             ]
+            if let listen = state.listen { members.append(.init("listen", .string(listen))) }
+            return .object(members)
         }
     }
 

@@ -1,0 +1,197 @@
+import EventLog
+import FinOps
+import Glibc
+import Logging
+import Messaging
+import NIOCore
+import Proxy
+import Runtime
+import ServiceLifecycle
+import Spool
+import Stages
+import Storage
+
+/// The gateway's life: first it knows what the log knows, then it serves, and at the end nothing it has kept is lost.
+struct GatewayService: Service {
+    private let name: String
+    private let context: StageContext
+    private let terms: BudgetTerms
+
+    init(name: String, context: StageContext) throws {
+        self.name = name
+        self.context = context
+        terms = BudgetTerms(unpricedPerMillion: context.configuration.gatewayUnpricedPerMillion)
+    }
+
+    func run() async throws {
+        let directory = context.directory.gateway(name)
+        try makePrivateDirectory(directory)
+        let spool = try Spool(directory)
+        report(spool.recovery)
+        do { try await run(spool, SnapshotFile(directory + "/state")) } catch {
+            await spool.close()
+            throw error
+        }
+        await spool.close()
+    }
+
+    private func report(_ recovery: SpoolRecovery) {
+        for damage in recovery.damage {
+            context.logger.error("a place of the spool cannot be read", metadata: ["place": "\(damage)"])
+        }
+        guard recovery.records > 0 || recovery.tornBytes > 0 else { return }
+        context.logger.info(
+            "spool opened", metadata: ["records": "\(recovery.records)", "torn": "\(recovery.tornBytes)"])
+    }
+
+    private func declareMetrics() {
+        let metrics = context.health.metrics
+        CallTally.declare(in: metrics)
+        metrics.declare("finops_spool_waiting_records", .gauge, help: "Records that the log does not have yet.")
+        metrics.declare("finops_spool_bytes", .gauge, help: "Bytes of the spool's files.")
+        metrics.declare("finops_spool_refused_records_total", .counter, help: "Records that the log refused for good.")
+        metrics.declare("finops_spool_oldest_seconds", .gauge, help: "Age of the oldest record that waits.")
+        metrics.declare("finops_spool_lost_records_total", .counter, help: "Records that could not be kept anywhere.")
+    }
+
+    private func run(_ spool: Spool, _ snapshots: SnapshotFile) async throws {
+        declareMetrics()
+        let (clock, configuration, logger) = (context.clock, context.configuration, context.logger)
+        let now: @Sendable () -> Timestamp = { clock.now() }
+        let keeper = UsageKeeper(spool, closesWhenFull: configuration.gatewayClosesWhenFull, logger: logger)
+        let vault = VaultDoor(context.directory, gateway: name, keeper: keeper, logger: logger, now: now)
+        let admission = Admission(
+            gateway: name, terms: terms, contact: configuration.gatewayContact,
+            authorities: configuration.gatewayAuthorities, now: now, secretsChanged: { vault.change.yield() })
+        let leases = LeaseDesk(admission, logger: logger, now: now)
+
+        let file = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
+        let store = RemoteEventStore(context.link.options, reader: context.link.isElsewhere ? nil : file)
+        let reader: any EventReader = context.link.isElsewhere ? store : file
+        defer { store.close() }
+
+        let readiness = Readiness()
+        let subscription = subscription(admission, spool, snapshots, store, readiness)
+        let drainer = drainer(spool, store, now)
+        let desk = CallDesk(
+            .init(gateway: name, bodyLimit: configuration.gatewayMaxBody, grace: configuration.gatewayLogGrace),
+            admission: admission, keeper: keeper, leases: leases, contact: subscription.contact, now: now)
+        let work = Work(
+            admission: admission, keeper: keeper, vault: vault, leases: leases, desk: desk, readiness: readiness,
+            spool: spool)
+
+        let subscriptions = LiveSubscription(context.link.options, reader: reader)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await subscription.run(subscriptions) }
+            group.addTask { try await drainer.run() }
+            group.addTask { await leases.run(store) }
+            group.addTask { for await _ in vault.changes { await vault.fetch(admission, desk) } }
+            group.addTask { try await tick(work) }
+            group.addTask { try await serve(work) }
+            // Whichever ends first ends all: serving, when the program is asked to stop; the others, when they fail.
+            let first = await group.nextResult()
+            group.cancelAll()
+            // What the others say about being stopped is no failure.
+            while await group.nextResult() != nil {}
+            if case .failure(let error)? = first, !(error is CancellationError) { throw error }
+        }
+    }
+
+    private func subscription(
+        _ admission: Admission, _ spool: Spool, _ snapshots: SnapshotFile, _ store: RemoteEventStore,
+        _ readiness: Readiness
+    ) -> GatewaySubscription {
+        let health = context.health
+        return GatewaySubscription(
+            .init(gateway: name, types: Admission.types), sink: admission, spool: spool, snapshots: snapshots,
+            ask: { () async throws(StoreError) in try await store.ping() }, logger: context.logger, now: { wallTime() },
+            onProgress: { progress in
+                health.consumed("admission", through: progress.handled, head: progress.head)
+                if progress.isReady { readiness.knows() }
+            })
+    }
+
+    private func drainer(_ spool: Spool, _ store: RemoteEventStore, _ now: @escaping @Sendable () -> Timestamp)
+        -> SpoolDrainer
+    {
+        let health = context.health
+        return SpoolDrainer(
+            gateway: name, spool: spool, store: store, logger: context.logger, now: now,
+            onProgress: { progress in
+                health.metrics.set("finops_spool_waiting_records", Double(progress.waiting))
+                health.metrics.set("finops_spool_bytes", Double(progress.bytes))
+                health.metrics.set("finops_spool_refused_records_total", Double(progress.refused))
+                let age = progress.oldest.map { max(0, now().seconds - $0.seconds) } ?? 0
+                health.metrics.set("finops_spool_oldest_seconds", Double(age))
+            })
+    }
+
+    /// What the parts of a running gateway have in common.
+    private struct Work: Sendable {
+        let admission: Admission
+        let keeper: UsageKeeper
+        let vault: VaultDoor
+        let leases: LeaseDesk
+        let desk: CallDesk
+        let readiness: Readiness
+        let spool: Spool
+    }
+
+    private func tick(_ work: Work) async throws {
+        let metrics = context.health.metrics
+        while true {
+            try await Task.sleep(for: .seconds(1))
+            work.leases.tick()
+            work.keeper.tryAgain()
+            if !work.admission.lackingCredentials.isEmpty { work.vault.change.yield() }
+            work.desk.tally.show(in: metrics)
+            metrics.set("finops_spool_lost_records_total", Double(work.keeper.lost))
+            guard work.readiness.isServing else { continue }
+            if let failure = work.keeper.failure {
+                context.health.notReady("what calls use cannot be kept: \(failure)")
+            } else {
+                context.health.ready()
+            }
+        }
+    }
+
+    private func serve(_ work: Work) async throws {
+        guard await work.readiness.known() else { return }
+        try await settleUnlogged(work)
+        await work.vault.fetch(work.admission, work.desk)
+        let (listen, tls) = (context.configuration.gatewayListen, try context.configuration.gatewayTLS)
+        var configuration = ProxyConfiguration(
+            listen: ListenAddress(host: listen.host, port: listen.port),
+            tls: tls.map { ProxyTLS(certificate: $0.certificate, key: $0.key) })
+        configuration.limits.bodyBytes = context.configuration.gatewayMaxBody
+        configuration.limits.allBodiesBytes = max(96 << 20, context.configuration.gatewayMaxBody)
+        let server = try await ProxyServer.start(configuration, handler: work.desk, logger: context.logger)
+        context.logger.info("listening", metadata: ["address": "\(server.url)"])
+        context.health.listening(at: server.url)
+        work.readiness.serves()
+        context.health.ready()
+        await untilStopped()
+        context.health.notReady("stopping")
+        try await server.stop(within: .seconds(6))
+        // What the log does not take in this moment it is given at the next start.
+        let deadline = ContinuousClock.now + .seconds(1)
+        while work.spool.status.waiting > 0, ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    /// What an earlier run has kept and the log may not have counts against the limits from the first call on.
+    private func settleUnlogged(_ work: Work) async throws {
+        var last: UInt64 = 0
+        while true {
+            let records = try await work.spool.read(after: last, limit: 1_000)
+            guard let end = records.last?.number else { return }
+            last = end
+            for record in records {
+                if case .callRecorded(let call)? = try EventCatalogue.decode(record.event) {
+                    work.admission.settle(call)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import Digest
+import EventLog
+import FinOps
+import Metering
+import NIOCore
+import NIOHTTP1
+import Proxy
+
+/// A request that is a call: its route has a meter, it shows a key, and its body could be read.
+struct IncomingCall: Sendable {
+    let request: ProxyRequest
+    let id: EventID
+    let attempt: CallAttempt
+    let match: RouteMatch
+    let facts: RequestFacts
+    let hash: KeyHash
+    let started: Timestamp
+
+    var microsecondsSoFar: Int64 { (NIODeadline.now() - request.started).nanoseconds / 1_000 }
+
+    /// The key that a request shows, however it is called there.
+    static func key(_ headers: HTTPHeaders) -> [UInt8]? {
+        for (name, value) in headers {
+            switch name.utf8.count {
+            case 13 where name.lowercased() == "authorization":
+                let scheme = "bearer "
+                let bytes = value.utf8
+                guard bytes.count > scheme.utf8.count,
+                    zip(bytes, scheme.utf8).allSatisfy({ $0 == $1 || $0 | 0x20 == $1 })
+                else { continue }
+                return Array(bytes.dropFirst(scheme.utf8.count))
+            case 9 where name.lowercased() == "x-api-key", 7 where name.lowercased() == "api-key":
+                return Array(value.utf8)
+            default: continue
+            }
+        }
+        return nil
+    }
+
+    /// Attempts that a client says belong together, by one idempotency key, are attempts at one call.
+    static func attempt(_ headers: HTTPHeaders, _ id: EventID, _ hash: KeyHash) -> CallAttempt {
+        guard let said = headers.first(name: "idempotency-key"), (1...256).contains(said.utf8.count) else {
+            return CallAttempt(call: "call-\(id)", attempt: 1)
+        }
+        let retries = headers.first(name: "x-stainless-retry-count").flatMap { UInt32($0) } ?? 0
+        // With the key's hash in it, nobody can name another project's call.
+        let digest = SHA256.hash(hash.bytes + Array(said.utf8))
+        return CallAttempt(call: "call-" + hexText(digest.prefix(16)), attempt: min(retries, 1_000) + 1)
+    }
+
+    /// What goes to the upstream.
+    func upstreamRequest(_ door: UpstreamDoor) -> UpstreamRequest {
+        var fields = ForwardedFields.of(request.head.headers)
+        // What is compressed cannot be metered.
+        fields.replaceOrAdd(name: "accept-encoding", value: "identity")
+        if let credential = door.credential { fields.replaceOrAdd(name: credential.name, value: credential.value) }
+        return UpstreamRequest(
+            upstream: door.address, method: request.head.method, target: door.target(match, model: facts.model),
+            headers: fields, body: body)
+    }
+
+    private var body: ByteBuffer {
+        guard let splice = facts.splice else { return request.body }
+        let bytes = request.body.readableBytesView
+        var changed = ByteBuffer()
+        changed.reserveCapacity(bytes.count - splice.range.count + splice.replacement.count)
+        changed.writeBytes(bytes.prefix(splice.range.lowerBound))
+        changed.writeBytes(splice.replacement)
+        changed.writeBytes(bytes.dropFirst(splice.range.upperBound))
+        return changed
+    }
+}

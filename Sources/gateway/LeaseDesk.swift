@@ -1,0 +1,80 @@
+import EventLog
+import FinOps
+import Logging
+import Stages
+import Synchronization
+
+/// Asks the log for parts of limits, one request after the other, and lets the calls that wait for them try again.
+final class LeaseDesk: Sendable {
+    private let admission: Admission
+    private let logger: Logger
+    private let now: @Sendable () -> Timestamp
+    private let waiting = Mutex<[@Sendable () -> Void]>([])
+    private let (asked, ask) = AsyncStream.makeStream(of: [LeaseRequest].self, bufferingPolicy: .bufferingOldest(4_096))
+
+    init(_ admission: Admission, logger: Logger, now: @escaping @Sendable () -> Timestamp) {
+        self.admission = admission
+        self.logger = logger
+        self.now = now
+    }
+
+    /// - Parameter again: called once the log has answered, or after a second.
+    func wait(for requests: [LeaseRequest], then again: @escaping @Sendable () -> Void) {
+        waiting.withLock { $0.append(again) }
+        submit(requests)
+    }
+
+    /// Once a second: extends what is in use, gives back what is not, and wakes who was asleep when its answer came.
+    func tick() {
+        for request in admission.maintain() { submit([request]) }
+        wake()
+    }
+
+    private func submit(_ requests: [LeaseRequest]) {
+        guard !requests.isEmpty else { return }
+        if case .enqueued = ask.yield(requests) { return }
+        for request in requests { admission.failed(request) }
+    }
+
+    private func wake() {
+        let all = waiting.withLock { waiting in
+            defer { waiting = [] }
+            return waiting
+        }
+        for again in all { again() }
+    }
+
+    /// Until its task is cancelled.
+    func run(_ store: any EventStore) async {
+        var session: ProducerSession?
+        var sequence: UInt64 = 0
+        for await requests in asked {
+            do {
+                if session == nil {
+                    let opened = try await store.openSession(ProducerName("gateway-\(admission.gateway)-leases"))
+                    (session, sequence) = (opened, opened.lastSequence)
+                }
+                guard let session else { continue }
+                sequence += 1
+                let receipt = try await store.append(
+                    AppendRequest(session: session, sequence: sequence, appends(requests)))
+                for (index, request) in requests.enumerated() {
+                    admission.granted(request, at: Position(receipt.first.value + UInt64(index)))
+                }
+            } catch {
+                // Another gateway was faster, or the log is away: the subscription tells what became of it.
+                logger.debug("no part of a limit", metadata: ["error": "\(error)"])
+                session = nil
+                for request in requests { admission.failed(request) }
+            }
+            wake()
+        }
+    }
+
+    private func appends(_ requests: [LeaseRequest]) -> [StreamAppend] {
+        requests.map { request in
+            let event = FinOpsEvent.budgetLeased(request.event).newEvent(in: request.stream, occurred: now())
+            return StreamAppend(request.stream, expected: .exactly(request.expected), [event])
+        }
+    }
+}

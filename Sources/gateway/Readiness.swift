@@ -1,0 +1,21 @@
+import Synchronization
+
+/// How far the gateway is: whether it knows what the log knows, and whether it serves.
+final class Readiness: Sendable {
+    private let isKnown = Atomic(false)
+    private let serving = Atomic(false)
+    private let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+
+    func knows() {
+        if !isKnown.exchange(true, ordering: .relaxed) { signal.yield() }
+    }
+
+    /// - Returns: false if it was cancelled first.
+    func known() async -> Bool {
+        for await _ in signals { return true }
+        return false
+    }
+
+    func serves() { serving.store(true, ordering: .relaxed) }
+    var isServing: Bool { serving.load(ordering: .relaxed) }
+}

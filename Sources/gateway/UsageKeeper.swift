@@ -1,0 +1,70 @@
+import EventLog
+import Logging
+import Spool
+import Synchronization
+
+/// Keeps what calls used, and knows what is to be done when it cannot be kept.
+final class UsageKeeper: Sendable {
+    private struct State {
+        /// In the order in which they happened.
+        var unkept: [(event: NewEvent, stream: StreamName)] = []
+        var lost = 0
+        var failure: SpoolFailure?
+    }
+
+    /// What is held in memory while the disk takes nothing.
+    private static let unkeptLimit = 20_000
+
+    let spool: Spool
+    private let closesWhenFull: Bool
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    /// - Parameter closesWhenFull: refuse calls rather than let one pass whose use may be lost.
+    init(_ spool: Spool, closesWhenFull: Bool, logger: Logger) {
+        self.spool = spool
+        self.closesWhenFull = closesWhenFull
+        self.logger = logger
+    }
+
+    /// Whether calls are refused now.
+    var refusesCalls: Bool { closesWhenFull && failure != nil }
+    /// Why nothing can be kept; nil while all is well.
+    var failure: SpoolFailure? { state.withLock { $0.failure } }
+    /// Records of which there was no room even in memory.
+    var lost: Int { state.withLock { $0.lost } }
+
+    func keep(_ event: NewEvent, in stream: StreamName) {
+        state.withLock { state in
+            guard state.unkept.isEmpty else { return Self.hold(event, stream, &state) }
+            do throws(SpoolFailure) { try spool.append(event, to: stream) } catch {
+                logger.error("use cannot be kept", metadata: ["error": "\(error)"])
+                state.failure = error
+                Self.hold(event, stream, &state)
+            }
+        }
+    }
+
+    private static func hold(_ event: NewEvent, _ stream: StreamName, _ state: inout State) {
+        if state.unkept.count < unkeptLimit { state.unkept.append((event, stream)) } else { state.lost += 1 }
+    }
+
+    /// Once a second: what could not be kept then, perhaps can now.
+    func tryAgain() {
+        state.withLock { state in
+            guard state.failure != nil else { return }
+            var kept = 0
+            do throws(SpoolFailure) {
+                for (event, stream) in state.unkept {
+                    try spool.append(event, to: stream)
+                    kept += 1
+                }
+                state.failure = nil
+                logger.notice("use can be kept again", metadata: ["kept": "\(kept)", "lost": "\(state.lost)"])
+            } catch {
+                state.failure = error
+            }
+            state.unkept.removeFirst(kept)
+        }
+    }
+}
