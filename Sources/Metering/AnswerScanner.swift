@@ -74,10 +74,6 @@ struct AnswerScanner {
     var isWhole: Bool { hasBegun && depth == 0 }
     private var hasBegun = false
 
-    /// A document began and ended.
-    var isWhole: Bool { hasBegun && depth == 0 }
-    private var hasBegun = false
-
     /// Forgets the document, so that another can be read.
     mutating func reset() {
         findings = AnswerFindings()
