@@ -1,11 +1,13 @@
 #include "CLimits.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <zmq.h>
 
 static double now(void) {
@@ -268,4 +270,59 @@ double limit_upsert(const char *path, int64_t rows, int indexes) {
     sqlite3_finalize(upsert);
     sqlite3_close(db);
     return code == SQLITE_OK ? taken : -code;
+}
+
+struct group {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int file, dirty, ended, failed;
+    unsigned delay;
+};
+
+static void *sync_groups(void *argument) {
+    struct group *group = argument;
+    pthread_mutex_lock(&group->lock);
+    while (!group->failed) {
+        while (!group->dirty && !group->ended) pthread_cond_wait(&group->changed, &group->lock);
+        if (!group->dirty) break;
+        pthread_mutex_unlock(&group->lock);
+        usleep(group->delay);
+        pthread_mutex_lock(&group->lock);
+        group->dirty = 0;
+        pthread_mutex_unlock(&group->lock);
+        int failed = fdatasync(group->file) != 0;
+        pthread_mutex_lock(&group->lock);
+        group->failed |= failed;
+    }
+    pthread_mutex_unlock(&group->lock);
+    return NULL;
+}
+
+double limit_group_writes(const char *path, int64_t count, int size, unsigned delay) {
+    struct group group = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, 0, 0, delay};
+    group.file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (group.file < 0) return -errno;
+    unsigned char *bytes = malloc((size_t)size);
+    for (int i = 0; i < size; i++) bytes[i] = (unsigned char)next_random();
+    pthread_t thread;
+    int code = pthread_create(&thread, NULL, sync_groups, &group);
+    double start = now();
+    for (int64_t i = 0; i < count && code == 0; i++) {
+        pthread_mutex_lock(&group.lock);
+        if (write(group.file, bytes, (size_t)size) != size) code = errno;
+        if (!group.dirty) {
+            group.dirty = 1;
+            pthread_cond_signal(&group.changed);
+        }
+        pthread_mutex_unlock(&group.lock);
+    }
+    double taken = now() - start;
+    pthread_mutex_lock(&group.lock);
+    group.ended = 1;
+    pthread_cond_signal(&group.changed);
+    pthread_mutex_unlock(&group.lock);
+    pthread_join(thread, NULL);
+    close(group.file);
+    free(bytes);
+    return code != 0 ? -code : group.failed ? -EIO : taken;
 }

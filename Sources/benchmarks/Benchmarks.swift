@@ -10,7 +10,7 @@ struct Benchmarks: AsyncParsableCommand {
         discussion: "Figures: \(Figure.all.map(\.name).joined(separator: ", ")). Run it through Ops/bench, in release.",
         subcommands: [
             Measure.self, SubscriberChild.self, ReaderChild.self, WatcherChild.self, IdleChild.self,
-            HTTPUpstreamChild.self,
+            HTTPUpstreamChild.self, SpoolChild.self,
         ],
         defaultSubcommand: Measure.self)
 }
@@ -73,6 +73,7 @@ struct Figure: Sendable {
         Figure(name: "evaluation", measure: EvaluationFigures.evaluation),
         Figure(name: "dry-run", measure: EvaluationFigures.dryRun),
         Figure(name: "alert-latency", measure: AlertFigures.latency),
+        Figure(name: "spool", measure: SpoolFigures.append),
         Figure(name: "gateway", measure: GatewayFigures.figures),
     ]
 }

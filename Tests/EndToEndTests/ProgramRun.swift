@@ -43,6 +43,7 @@ final class RunningProgram: Sendable {
     var pid: Int32 { child.pid }
     var hasEnded: Bool { child.exit != nil }
     var standardErrorSoFar: String { Self.text(errors) }
+    var standardOutputSoFar: String { Self.text(output) }
 
     /// - Parameters:
     ///   - scratch: a folder for its output.

@@ -52,3 +52,8 @@ struct limit_http_load {
 /// Sends the same request over and over on each of the connections, the next one when the answer is whole.
 int limit_http_load(
     int port, int connections, double seconds, const char *request, int streams, struct limit_http_load *result);
+
+/// Writes `count` records of `size` bytes to a file by write(2) under a mutex, while a second thread calls fdatasync
+/// `delay` microseconds after the first record that is not on disk; returns when all are. @return seconds that the writes
+/// took, without the last sync.
+double limit_group_writes(const char *path, int64_t count, int size, unsigned delay);

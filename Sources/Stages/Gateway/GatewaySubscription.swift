@@ -124,7 +124,7 @@ package actor GatewaySubscription {
     private func restore() throws {
         guard let snapshot = try snapshots.load() else { return }
         do {
-            let state = try GatewayState.decode(snapshot.bytes)
+            let state = try KeptState.decode(snapshot.bytes)
             try sink.restore(state.admission)
             announcements = state.announcements
             let seconds = max(0, now().seconds - state.contact.seconds)
@@ -228,7 +228,7 @@ package actor GatewaySubscription {
     }
 
     private func save(_ contact: Timestamp) async -> Bool {
-        let state = GatewayState(announcements: announcements, contact: contact, admission: sink.snapshot())
+        let state = KeptState(announcements: announcements, contact: contact, admission: sink.snapshot())
         let position = handled
         do throws(SpoolFailure) {
             try await snapshots.save(SnapshotFile.Snapshot(position: position, bytes: state.encoded))

@@ -1,4 +1,4 @@
-import EventLog
+package import EventLog
 import Synchronization
 
 /// Since when a gateway may have missed something: the last moment of which it knows all that the log knew.
@@ -28,7 +28,7 @@ package final class LogContact: Sendable {
     }
 
     /// The log answered a question asked at `moment` that it ended at `head`.
-    func heard(_ head: Position, asked moment: ContinuousClock.Instant) {
+    package func heard(_ head: Position, asked moment: ContinuousClock.Instant) {
         state.withLock { state in
             // An older question that is still open would be answered later than this one.
             if state.asked == nil || state.handled >= head { state.asked = (moment, head) }
@@ -36,7 +36,8 @@ package final class LogContact: Sendable {
         }
     }
 
-    func handled(_ position: Position) {
+    /// Everything up to here is in force.
+    package func handled(_ position: Position) {
         state.withLock { state in
             state.handled = max(state.handled, position)
             Self.settle(&state)

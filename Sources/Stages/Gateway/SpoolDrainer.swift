@@ -102,10 +102,10 @@ package actor SpoolDrainer {
             let records = try await spool.read(
                 after: delivered ?? 0, limit: Self.batchRecords, bytes: Self.batchBytes)
             oldest = records.first?.event.occurred
-            guard !records.isEmpty else { return report() }
+            report()
+            guard !records.isEmpty else { return }
             try await deliver(records[...])
             try release()
-            report()
         }
     }
 

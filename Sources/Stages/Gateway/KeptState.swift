@@ -1,7 +1,7 @@
 import EventLog
 
-/// What a gateway's state file holds: what it admits by, and what it has still to say about it.
-struct GatewayState: Equatable {
+/// What a gateway keeps on disk: what it admits by, and what it has still to say about it.
+struct KeptState: Equatable {
     /// Disablements in force that may not have reached the spool.
     var announcements: [RecordedEvent]
     /// The last moment of which the gateway knew all that the log knew, by the wall clock.
@@ -18,7 +18,7 @@ struct GatewayState: Equatable {
     }
 
     /// - Throws: `EventDecoder.Malformed`.
-    static func decode(_ bytes: [UInt8]) throws(EventDecoder.Malformed) -> GatewayState {
+    static func decode(_ bytes: [UInt8]) throws(EventDecoder.Malformed) -> KeptState {
         let result = bytes.withUnsafeBytes { bytes in
             Result { () throws(EventDecoder.Malformed) in
                 var cursor = ByteCursor(bytes: bytes)
@@ -28,7 +28,7 @@ struct GatewayState: Equatable {
                 var announcements: [RecordedEvent] = []
                 var offset = cursor.offset
                 for _ in 0..<count { announcements.append(try decoder.decode(bytes, at: &offset)) }
-                return GatewayState(announcements: announcements, contact: contact, admission: Array(bytes[offset...]))
+                return KeptState(announcements: announcements, contact: contact, admission: Array(bytes[offset...]))
             }
         }
         return try result.get()
