@@ -119,6 +119,8 @@ final class CurlExchange {
             case CURLE_WRITE_ERROR where tooLarge:
                 (.tooLarge, "the answer of \(host) is larger than \(settings.responseBytes) bytes")
             case CURLE_ABORTED_BY_CALLBACK: (.cancelled, "the request to \(host) was cancelled")
+            // So libcurl calls an answer that is no HTTP, too.
+            case CURLE_UNSUPPORTED_PROTOCOL where wasSent: (.truncated, "\(host) does not answer in HTTP")
             case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: (.invalidRequest, "the address is not usable")
             default: (.other, "the request to \(host) failed")
             }

@@ -38,6 +38,16 @@ import Transfer
         #expect(failure?.isRetriable == true)
     }
 
+    @Test func anAnswerThatIsNoHTTPMayPassAndItsRequestMayHaveCounted() async throws {
+        let server = LocalServer { _, connection in connection.write("SSH-2.0-elsewhere\r\n") }
+        let failure = await #expect(throws: TransferFailure.self) {
+            try await CurlTransport().send(HTTPRequest(url: server.url))
+        }
+        #expect(failure?.kind == .truncated)
+        #expect(failure?.isRetriable == true)
+        #expect(failure?.requestWasSent == true)
+    }
+
     @Test func aRedirectIsAnAnswerAndIsNotFollowed() async throws {
         let server = LocalServer { _, connection in
             connection.write(answer("302 Found", headers: ["Location: http://127.0.0.1:1/elsewhere"]))

@@ -47,9 +47,10 @@ package actor SMTPChannel: NoticeDelivering {
             .map { "recipient \(waiting[$0.key] + 1) of \(recipients.count) was refused: \($0.value)" }
         guard postponed.isEmpty else {
             return .failed(
+                // A deliverer that comes after this one tries them all again.
                 DeliveryFailure(
                     code: "unavailable", message: "the others have it; " + refusals.joined(separator: "; "),
-                    isRetriable: true))
+                    isUncertain: true, isRetriable: true))
         }
         return .delivered(answer: (["\(receipt.reply)"] + refusals).joined(separator: "; "))
     }

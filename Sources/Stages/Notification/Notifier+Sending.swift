@@ -144,7 +144,8 @@ extension Notifier {
         case .failed(let failure):
             event = plan.failed(AttemptFailure(failure), at: surroundings.now())
             failed[plan.destination, default: 0] += 1
-            doors[plan.destination] = nil
+            // What is tried again is tried by the same deliverer: it knows which of several recipients have it.
+            if !failure.isRetriable { doors[plan.destination] = nil }
             surroundings.logger.warning(
                 "message not delivered",
                 metadata: [

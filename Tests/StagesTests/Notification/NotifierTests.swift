@@ -90,6 +90,31 @@ import Testing
         }
     }
 
+    @Test func aMessageIsTriedAgainByTheDelivererThatKnowsWhoHasIt() async throws {
+        let bench = NotifierBench()
+        try await bench.set("mail", ["mail-ko"])
+        let partly = DeliveryFailure(
+            code: "unavailable", message: "the others have it", isUncertain: true, isRetriable: true)
+        let refused = DeliveryFailure(code: "not-authorised", message: "no", isRetriable: false)
+        bench.otherSide.answer(.failed(partly), .failed(partly), .failed(refused))
+        try await bench.cross("search")
+        try await bench.run(bench.notifier()) {
+            while try await bench.count("notification.abandoned") < 1 {
+                bench.clock.advance(bySeconds: 1)
+                try await Task.sleep(for: .milliseconds(2))
+            }
+            #expect(bench.otherSide.opened == [1])
+            // Somebody may have put another credential there meanwhile.
+            try await bench.cross("chat")
+            while try await bench.count("notification.delivered") < 1 {
+                bench.clock.advance(bySeconds: 1)
+                try await Task.sleep(for: .milliseconds(2))
+            }
+            return true
+        }
+        #expect(bench.otherSide.opened == [1, 1])
+    }
+
     @Test func anUncertainMessageIsRepeatedAndSaysSo() async throws {
         let bench = NotifierBench()
         try await bench.set("slack", ["slack"])
