@@ -50,6 +50,19 @@ import Testing
         #expect(texts == ["Sun 25 October 2026, 02:30 (UTC+2)", "Sun 25 October 2026, 02:30 (UTC+1)"])
     }
 
+    @Test func whatABillAloneSaysNamesNoTimeAndNoPace() {
+        var event = Samples.crossed
+        (event.basis, event.usageThrough) = ("billed", 0)
+        for (language, basis) in [(NoticeLanguage.korean, "청구서"), (.english, "billed")] {
+            let words = language.words
+            let teller = Teller(words: words, settings: Samples.settings, destination: "slack")
+            let rows = teller.crossing(event).rows
+            let asOf = rows.first { $0.caption == words.caption(.asOf) }?.value.plain
+            #expect(asOf?.hasPrefix("\(basis) · ") == true)
+            #expect(!rows.contains { $0.caption == words.caption(.forecast) })
+        }
+    }
+
     @Test func everyLabelAndCaptionSaysSomethingOfItsOwn() {
         for words in [korean, english] as [any Words] {
             #expect(Set(Label.allCases.map(words.label)).count == Label.allCases.count)

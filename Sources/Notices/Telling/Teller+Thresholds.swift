@@ -18,7 +18,10 @@ extension Teller {
     }
 
     private func rows(_ event: WireThresholdCrossed, _ span: WindowSpan?) -> [Passage.Row] {
-        let known = words.moment(ZonedMoment(Timestamp(seconds: event.usageThrough), zone: event.zone))
+        // A bill may be known where no usage is.
+        let known =
+            event.usageThrough == 0
+            ? nil : words.moment(ZonedMoment(Timestamp(seconds: event.usageThrough), zone: event.zone))
         var rows: [Passage.Row] = []
         if let span { rows.append(row(.window, words.window(span))) }
         rows += [
@@ -31,7 +34,7 @@ extension Teller {
         guard let kind = WindowKind(rawValue: event.window) else { return rows }
         if event.hasPrevious { rows.append(row(.change, words.change(compared(event), kind))) }
         if event.hasCause { rows.append(row(.cause, cause(event.cause, kind))) }
-        if event.hasForecast, event.usageThrough < event.windowEnd {
+        if event.hasForecast, known != nil, event.usageThrough < event.windowEnd {
             let share = AmountText.percent(event.forecast.nanos, of: event.limit.nanos)
             rows.append(row(.forecast, words.forecast(amount(event.forecast), share: share, kind)))
         }

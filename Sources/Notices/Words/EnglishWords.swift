@@ -43,7 +43,6 @@ struct EnglishWords: Words {
         case .reason: "Reason"
         case .since: "Since"
         case .detail: "Detail"
-        case .destination: "Destination"
         }
     }
 
@@ -101,7 +100,7 @@ struct EnglishWords: Words {
 
     func level(_ level: UInt32, limit: String) -> String { "\(level) % of the limit of \(limit) reached" }
 
-    func asOf(_ moment: String, basis: CostBasis, position: String) -> String {
+    func asOf(_ moment: String?, basis: CostBasis, position: String) -> String {
         let words =
             switch basis {
             case .metered: "metered (usage × price list)"
@@ -110,7 +109,8 @@ struct EnglishWords: Words {
             case .mixed: "partly billed, partly metered"
             case .other(let word): word
             }
-        return "usage known until \(moment) · \(words) · log position \(position)"
+        let known = moment.map { "usage known until \($0) · " } ?? ""
+        return "\(known)\(words) · log position \(position)"
     }
 
     func change(_ change: ComparedCost, _ kind: WindowKind) -> String {

@@ -43,7 +43,6 @@ struct KoreanWords: Words {
         case .reason: "사유"
         case .since: "언제부터"
         case .detail: "내용"
-        case .destination: "수신처"
         }
     }
 
@@ -92,7 +91,7 @@ struct KoreanWords: Words {
 
     func level(_ level: UInt32, limit: String) -> String { "한도 \(limit)의 \(level) %에 도달" }
 
-    func asOf(_ moment: String, basis: CostBasis, position: String) -> String {
+    func asOf(_ moment: String?, basis: CostBasis, position: String) -> String {
         let words =
             switch basis {
             case .metered: "계측 (사용량 × 단가표)"
@@ -101,7 +100,8 @@ struct KoreanWords: Words {
             case .mixed: "청구서와 계측 혼합"
             case .other(let word): word
             }
-        return "\(moment)까지 알려진 사용량 · \(words) · 로그 위치 \(position)"
+        let known = moment.map { "\($0)까지 알려진 사용량 · " } ?? ""
+        return "\(known)\(words) · 로그 위치 \(position)"
     }
 
     func change(_ change: ComparedCost, _ kind: WindowKind) -> String {

@@ -23,7 +23,8 @@ protocol Words: Sendable {
 
     // Crossings and clearings
     func level(_ level: UInt32, limit: String) -> String
-    func asOf(_ moment: String, basis: CostBasis, position: String) -> String
+    /// - Parameter moment: nil where nobody knows how far usage is known.
+    func asOf(_ moment: String?, basis: CostBasis, position: String) -> String
     func change(_ change: ComparedCost, _ kind: WindowKind) -> String
     func cause(_ consumer: Phrase, cost: String, growth: String, _ kind: WindowKind) -> Phrase
     func noGrowth(_ kind: WindowKind) -> String
@@ -106,7 +107,6 @@ enum Caption: Hashable, Sendable, CaseIterable {
     case reason
     case since
     case detail
-    case destination
 }
 
 /// What a cost rests on, as events say it.

@@ -43,8 +43,8 @@ package struct AlertEntry: Hashable, Sendable {
     package var basis: String
     /// Of the event by which the cost reached the level.
     package var causePosition: Int64
-    /// Usage was known up to here.
-    package var usageThrough: Timestamp
+    /// Usage was known up to here; nil where a bill alone was known.
+    package var usageThrough: Timestamp?
     /// The window before, up to the same distance from its start.
     package var previous: Int64
     /// Straight line to the window's end.
@@ -180,7 +180,7 @@ extension AlertEntry {
         currency = row.text(13)
         basis = row.text(14)
         causePosition = row.integer(15)
-        usageThrough = Timestamp(seconds: row.integer(16))
+        usageThrough = row.integer(16) == 0 ? nil : Timestamp(seconds: row.integer(16))
         previous = row.integer(17)
         forecast = row.integer(18)
         cause = row.optionalText(19).map {
