@@ -47,7 +47,8 @@ package enum ChannelFactory {
         let language = try language(of: destination)
         let readers = all.filter { $0.language == language }.map(\.address)
         guard !readers.isEmpty else {
-            throw ChannelProblem(.noRecipients, message: "nobody reads \(destination)")
+            throw ChannelProblem(
+                .noRecipients, message: "nobody reads \(destination): set it anew with `finops channel set mail`")
         }
         return readers
     }

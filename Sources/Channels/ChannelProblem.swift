@@ -18,13 +18,11 @@ package struct ChannelProblem: Error, Hashable, Sendable, CustomStringConvertibl
 
     package let code: Code
     package let message: String
-    /// The channel has to be set anew first.
-    package let isRetriable = false
 
     /// - Parameter complaint: what follows "the channel's secret".
     init(_ code: Code, _ complaint: String) {
         self.code = code
-        message = "the channel's secret \(complaint)"
+        message = "the channel's secret \(complaint): set it anew with `finops channel set`"
     }
 
     init(_ code: Code, message: String) {
