@@ -88,6 +88,7 @@ struct DryRunCommand: CancellableCommand {
             }
             let armed = ThresholdRegister.fold(try await events(of: .threshold(scope), log))
             guard let statement = armed[scope] else { throw ThresholdRejection.noThreshold(scope) }
+            try check(statement, configuration)
             return statement
         }
         let scope: CostScope = project.map { .project($0) } ?? team.map { .team($0) } ?? .organisation
@@ -105,6 +106,16 @@ struct DryRunCommand: CancellableCommand {
         _ = try ThresholdRegister.decide(
             .set(statement, projects: Set(projects.keys), teams: Set(teams.keys)), ThresholdRegister.initialState)
         return statement
+    }
+
+    /// - Throws: `CommandFailure` for a limit that is not watched, of which a replay would find nothing.
+    private func check(_ statement: WireThresholdSet, _ configuration: Configuration) throws {
+        let stated = (statement.hasDaily ? statement.daily : statement.weekly).currency
+        let watched = try configuration.watchedCurrency.code
+        guard stated != watched else { return }
+        throw CommandFailure(
+            .failure, "the limit is in \(stated), and config.yaml has currency: \(watched), so it is not watched",
+            hint: "set it again in \(watched) with finops threshold set, or give --daily and --weekly here")
     }
 
     private func events(of stream: StreamName, _ log: SQLiteEventReader) async throws -> [FinOpsEvent] {
