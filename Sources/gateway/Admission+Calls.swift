@@ -1,6 +1,7 @@
 import EventLog
 import FinOps
 import Metering
+import Synchronization
 
 /// What calls ask.
 extension Admission {
