@@ -34,6 +34,31 @@ import Testing
         #expect(nanos(row) == 54_000_000)
     }
 
+    @Test func whatIsCachedForAnHourHasAPriceOfItsOwn() {
+        // claude-sonnet-5-5: 10 × 2.00 + 100 × 2.50 + 1,000 × 4.00
+        var row = usageRow(model: "claude-sonnet-5-5") {
+            $0.inputTokens = 1_110
+            $0.cacheWriteTokens = 1_100
+            $0.cacheWrite1HTokens = 1_000
+        }
+        row.provider = "anthropic"
+        #expect(nanos(row) == 4_270_000)
+        row.quantities.cacheWrite1HTokens = 1_101
+        #expect(nanos(row) == nil)
+    }
+
+    @Test func onlyASingleCallIsChargedLongContextPrices() {
+        // gpt-6-sol above 272,000: 4.00 instead of 2.00
+        let row = usageRow(model: "gpt-6-sol") { $0.inputTokens = 272_001 }
+        var pricing = UsagePricing(.seed)
+        guard case .priced(let call) = pricing.price(call: row), case .priced(let hour) = pricing.price(row) else {
+            Issue.record("it has a price")
+            return
+        }
+        #expect(call.cost.nanos == 1_088_004_000 && !call.longContextPossible)
+        #expect(hour.cost.nanos == 544_002_000 && hour.longContextPossible)
+    }
+
     @Test func tiersAndBatchHaveTheirOwnPrices() {
         func cost(batch: Bool? = nil, tier: String? = nil) -> Int64? {
             nanos(
