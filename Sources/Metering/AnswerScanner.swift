@@ -235,7 +235,9 @@ struct AnswerScanner {
         expectsName = isInObject
         next = expectsName ? .unknown : container.element
         guard depth == 1 else { return }
-        if awaitsComma, let range = findings.nullUsage { findings.nullUsage = range.lowerBound..<offset + 1 }
+        if awaitsComma, let range = findings.nullUsage {
+            findings.nullUsage = Self.range(range.lowerBound, offset + 1)
+        }
         awaitsComma = false
         comma = offset
     }
@@ -301,7 +303,7 @@ struct AnswerScanner {
         countElement()
         if next == .background { findings.isBackground = kept == Array("true".utf8) }
         if next == .usage, isUsage, depth == 1, kept == Array("null".utf8) {
-            findings.nullUsage = (comma ?? nameStart)..<offset
+            findings.nullUsage = Self.range(comma ?? nameStart, offset)
             awaitsComma = comma == nil
         }
         if next.isCount, kept != Array("null".utf8) {
@@ -310,6 +312,9 @@ struct AnswerScanner {
         isUsage = false
         next = .unknown
     }
+
+    /// nil where they contradict each other: whoever counts each piece from 0 does not ask for the place.
+    private static func range(_ start: Int, _ end: Int) -> Range<Int>? { start <= end ? start..<end : nil }
 
     /// A whole number; seconds are rounded up to one.
     private var number: Int64? {
