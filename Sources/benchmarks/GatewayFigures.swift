@@ -151,7 +151,7 @@ struct HTTPUpstreamChild: AsyncParsableCommand {
         Thread.detachNewThread {
             var byte: UInt8 = 0
             while read(STDIN_FILENO, &byte, 1) > 0 {}
-            Foundation.exit(0)
+            Glibc.exit(0)
         }
         throw LimitFailed(what: "serve", code: Double(limit_http_serve(listener)))
     }

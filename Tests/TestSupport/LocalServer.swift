@@ -93,7 +93,7 @@ package final class LocalServer: Sendable {
             if bytes.suffix(4) == [13, 10, 13, 10] || bytes.first == 0x16 { break }
         }
         let head = String(decoding: bytes, as: UTF8.self)
-        let length = head.split(separator: "\r\n").first { $0.hasPrefix("Content-Length: ") }
+        let length = head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length: ") }
         var missing = length.flatMap { Int($0.dropFirst("Content-Length: ".count)) } ?? 0
         var body: [UInt8] = []
         while missing > 0, Glibc.read(client, &byte, 1) == 1 {
