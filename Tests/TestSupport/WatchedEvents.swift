@@ -6,7 +6,7 @@ import SwiftProtobuf
 package enum Watched {
     package static func threshold(
         _ scope: CostScope, daily: Int64? = nil, weekly: Int64? = nil, levels: [UInt32] = [80, 100],
-        zone: String = "Asia/Seoul", currency: String = "USD"
+        zone: String = "Asia/Seoul", currency: String = "USD", policy: String = "alert"
     ) -> FinOpsEvent {
         .thresholdSet(
             .with {
@@ -16,6 +16,7 @@ package enum Watched {
                 if let weekly { $0.weekly = money(weekly, currency) }
                 $0.levels = levels
                 $0.zone = zone
+                $0.policy = policy
             })
     }
 

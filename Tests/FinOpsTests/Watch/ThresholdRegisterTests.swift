@@ -40,5 +40,16 @@ import Testing
         }
         register.when(set(Watched.threshold(.organisation, daily: 1, zone: "Asia/Soul")))
             .thenRejects(.unknownZone("Asia/Soul"))
+        register.when(set(Watched.threshold(.organisation, daily: 1, policy: "blok")))
+            .thenRejects(.unknownPolicy("blok"))
+    }
+
+    @Test(arguments: ["block", "disable-keys"])
+    func aLimitThatIsHeldIsInTheCurrencyOfPrices(_ policy: String) {
+        let dollars = Watched.threshold(.organisation, daily: 1, policy: policy)
+        given(ThresholdRegister.self).when(set(dollars)).then(dollars)
+        given(ThresholdRegister.self)
+            .when(set(Watched.threshold(.organisation, daily: 1, currency: "KRW", policy: policy)))
+            .thenRejects(.notHeldIn("KRW"))
     }
 }
