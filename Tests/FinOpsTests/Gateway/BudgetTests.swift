@@ -1,0 +1,363 @@
+import EventLog
+import FinOps
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+/// A limit of a dollar a day on project `chat`, held by gateways that read one log.
+@Suite struct BudgetTests {
+    private static let cent: Int64 = 10_000_000
+    /// 2026-11-20 12:00 in Seoul.
+    private static let noon = Timestamp(seconds: 1_795_143_600)
+
+    private struct World {
+        var log = TestLog()
+        var budget: Budget
+        var calls = 0
+        let terms: BudgetTerms
+
+        init(_ events: FinOpsEvent..., unpricedPerMillion: Int64 = 0) {
+            terms = BudgetTerms(unpricedPerMillion: unpricedPerMillion)
+            budget = Budget(gateway: "a", terms: terms)
+            for event in [Gatewayed.added("chat", team: "apps"), Gatewayed.added("draw", team: "apps")] + events {
+                tell(event, to: "any", at: BudgetTests.noon)
+            }
+        }
+
+        mutating func tell(_ event: FinOpsEvent, to stream: StreamName, at now: Timestamp) {
+            guard let recorded = log.append(event, to: stream, at: now) else { return }
+            budget.take(event, recorded)
+        }
+
+        /// Asks for a call until it is admitted or refused; the log grants whatever is asked.
+        mutating func ask(
+            _ cents: Int64, project: String = "chat", at now: Timestamp = BudgetTests.noon
+        ) -> (call: CallAttempt, answer: BudgetAnswer) {
+            calls += 1
+            let call = CallAttempt(call: "call-\(calls)", attempt: 1)
+            while true {
+                let answer = budget.reserve(call, project: project, bound: cents * BudgetTests.cent, at: now)
+                guard case .needsLease(let requests) = answer else { return (call, answer) }
+                for request in requests { grant(request, at: now) }
+            }
+        }
+
+        mutating func grant(_ request: LeaseRequest, at now: Timestamp) {
+            let recorded = log.append(
+                .budgetLeased(request.event), to: request.stream, at: now, expected: request.expected)
+            guard let recorded else { return budget.failed(request) }
+            budget.granted(request, position: recorded.position)
+        }
+
+        /// It ends, and its record reaches the log.
+        mutating func end(
+            _ call: CallAttempt, cents: Int64?, project: String = "chat", tokens: Int64 = 0,
+            at now: Timestamp = BudgetTests.noon
+        ) {
+            let event = Gatewayed.call(
+                call.call, by: "a", project: project, started: now, nanos: cents.map { $0 * BudgetTests.cent },
+                tokens: tokens)
+            budget.settle(event)
+            tell(.callRecorded(event), to: "calls", at: now)
+        }
+
+        /// What another gateway says.
+        mutating func others(_ gateway: String, lease cents: Int64, until expires: Int64) {
+            tell(
+                .budgetLeased(
+                    .with {
+                        ($0.scope, $0.name, $0.window, $0.firstDay) = ("project", "chat", "day", "2026-11-20")
+                        ($0.zone, $0.gateway, $0.expires) = ("Asia/Seoul", gateway, expires)
+                        ($0.amount.nanos, $0.amount.currency) = (cents * BudgetTests.cent, "USD")
+                    }), to: .budget(.project("chat"), .day, firstDay: Day("2026-11-20")!), at: BudgetTests.noon)
+        }
+    }
+
+    private static func limit(
+        _ cents: Int64, _ scope: CostScope = .project("chat"), policy: String = "block"
+    ) -> FinOpsEvent {
+        Watched.threshold(scope, daily: cents, policy: policy)
+    }
+
+    private func reached(_ answer: BudgetAnswer) throws -> LimitReached {
+        guard case .refused(let reached) = answer else { throw Unrefused(answer: answer) }
+        return reached
+    }
+
+    private struct Unrefused: Error { let answer: BudgetAnswer }
+
+    @Test func withoutAHeldLimitEveryCallBegins() {
+        var free = World()
+        #expect(free.ask(1_000_000).answer == .admitted)
+        var told = World(Self.limit(100, policy: "alert"))
+        #expect(told.ask(1_000_000).answer == .admitted)
+        var elsewhere = World(Self.limit(100))
+        #expect(elsewhere.ask(1_000_000, project: "draw").answer == .admitted)
+    }
+
+    @Test func callsBeginUntilTheLimitAndOneMore() throws {
+        var world = World(Self.limit(100))
+        for _ in 1...4 {
+            let (call, answer) = world.ask(30)
+            #expect(answer == .admitted)
+            world.end(call, cents: 30)
+        }
+        let reached = try reached(world.ask(1).answer)
+        #expect(reached.scope == .project("chat") && reached.window.kind == .day && reached.zone == "Asia/Seoul")
+        #expect(reached.limit.nanos == 100 * Self.cent && reached.spent.nanos == 120 * Self.cent && reached.isSpent)
+        // The next day of Seoul.
+        #expect(reached.resets == Timestamp(seconds: 1_795_143_600 + 12 * 3_600))
+        #expect(world.ask(30, at: reached.resets).answer == .admitted)
+    }
+
+    /// The part that it was let through with has room left, beyond the limit.
+    @Test func afterTheCallThatMetTheLimitNoneBeginsHoweverSmall() throws {
+        var world = World(Self.limit(100))
+        let (first, _) = world.ask(99)
+        world.end(first, cents: 99)
+        let (second, answer) = world.ask(30)
+        #expect(answer == .admitted)
+        world.end(second, cents: 2)
+        #expect(try reached(world.ask(1).answer).isSpent)
+    }
+
+    @Test func whatCallsUnderWayMayCostIsSetAsideAndComesBack() throws {
+        var world = World(Self.limit(100))
+        let first = world.ask(60)
+        #expect(first.answer == .admitted && world.ask(60).answer == .admitted)
+        let full = try reached(world.ask(1).answer)
+        #expect(full.spent.nanos == 0 && full.setAside.nanos == 120 * Self.cent && !full.isSpent)
+        world.end(first.call, cents: 1)
+        #expect(world.ask(10).answer == .admitted)
+    }
+
+    @Test func aCallThatDidNotHappenCostsNothing() {
+        var world = World(Self.limit(100))
+        for _ in 1...50 {
+            let (call, answer) = world.ask(90)
+            #expect(answer == .admitted)
+            world.budget.release(call)
+        }
+        #expect(world.budget.reservationCount == 0)
+    }
+
+    @Test func aReservationExpires() {
+        var world = World(Self.limit(100))
+        #expect(world.ask(100).answer == .admitted)
+        guard case .refused = world.ask(1).answer else {
+            Issue.record("a second call begins")
+            return
+        }
+        let later = Self.noon.advanced(bySeconds: world.terms.reservationSeconds)
+        #expect(world.ask(100, at: later).answer == .admitted)
+        #expect(world.budget.reservationCount == 1)
+    }
+
+    @Test func aCallCountsOnceWhoeverTellsItFirst() throws {
+        var world = World(Self.limit(100))
+        let (call, _) = world.ask(60)
+        let event = Gatewayed.call(call.call, by: "a", started: Self.noon, nanos: 60 * Self.cent)
+        world.budget.settle(event)
+        world.budget.settle(event)
+        world.tell(.callRecorded(event), to: "calls", at: Self.noon)
+        // After a restart the spool may still hold what the log has.
+        world.budget.settle(event)
+        _ = world.ask(60)
+        #expect(try reached(world.ask(60).answer).spent.nanos == 60 * Self.cent)
+    }
+
+    @Test func aCallWithoutAPriceCountsByItsTokens() throws {
+        var world = World(Self.limit(100), unpricedPerMillion: 1_000 * Self.cent)
+        #expect(world.budget.unpriced(tokens: 1) == Self.cent / 1_000)
+        let (call, _) = world.ask(100)
+        world.end(call, cents: nil, tokens: 100_000)
+        #expect(try reached(world.ask(1).answer).spent.nanos == 100 * Self.cent)
+    }
+
+    @Test func everyScopeOfACallHoldsIt() throws {
+        var world = World(Self.limit(100), Self.limit(50, .team("apps")), Self.limit(40, .organisation))
+        let (first, _) = world.ask(30)
+        world.end(first, cents: 30)
+        let (second, _) = world.ask(10, project: "draw")
+        world.end(second, cents: 10, project: "draw")
+        #expect(try reached(world.ask(1).answer).scope == .organisation)
+        world.tell(Watched.removed(.organisation), to: "any", at: Self.noon)
+        let (third, _) = world.ask(10, project: "draw")
+        world.end(third, cents: 10, project: "draw")
+        #expect(try reached(world.ask(1).answer).scope == .team("apps"))
+        world.tell(
+            .projectMoved(
+                .with {
+                    $0.project = "draw"
+                    $0.team = "art"
+                }), to: "any", at: Self.noon)
+        #expect(world.ask(1).answer == .admitted)
+    }
+
+    @Test func aLimitThatIsLoweredHoldsAtOnce() throws {
+        var world = World(Self.limit(100))
+        let (call, _) = world.ask(30)
+        world.end(call, cents: 30)
+        world.tell(Self.limit(20), to: "any", at: Self.noon)
+        #expect(try reached(world.ask(1).answer).limit.nanos == 20 * Self.cent)
+        world.tell(Self.limit(40), to: "any", at: Self.noon)
+        #expect(world.ask(1).answer == .admitted)
+    }
+
+    // MARK: Several gateways
+
+    @Test func theLogIsAskedSeldomFarFromTheLimitAndForEachCallNearIt() {
+        var world = World(Self.limit(100_000))
+        var requests = 0
+        for _ in 1...1_000 {
+            let call = CallAttempt(call: "c\(requests)-\(world.calls)", attempt: 1)
+            world.calls += 1
+            while case .needsLease(let asked) = world.budget.reserve(
+                call, project: "chat", bound: 10 * Self.cent, at: Self.noon)
+            {
+                requests += 1
+                for request in asked { world.grant(request, at: Self.noon) }
+            }
+            world.end(call, cents: 1)
+        }
+        #expect(requests == 1)
+    }
+
+    @Test func whileTheLogIsAskedOthersWait() {
+        var world = World(Self.limit(100))
+        let calls = (1...3).map { CallAttempt(call: "c\($0)", attempt: 1) }
+        func ask(_ place: Int, _ budget: inout Budget) -> BudgetAnswer {
+            budget.reserve(calls[place], project: "chat", bound: 10 * Self.cent, at: Self.noon)
+        }
+        guard case .needsLease(let requests) = ask(0, &world.budget) else {
+            Issue.record("no lease is asked for")
+            return
+        }
+        #expect(ask(1, &world.budget) == .waiting && ask(2, &world.budget) == .waiting)
+        for request in requests { world.grant(request, at: Self.noon) }
+        #expect(ask(0, &world.budget) == .admitted && ask(1, &world.budget) == .admitted)
+    }
+
+    @Test func anotherGatewaysPartIsNotSpentUntilItEnds() throws {
+        var world = World(Self.limit(100))
+        world.others("b", lease: 100, until: Self.noon.seconds + 60)
+        let taken = try reached(world.ask(1).answer)
+        #expect(taken.setAside.nanos == 100 * Self.cent && !taken.isSpent)
+        #expect(world.ask(1, at: Self.noon.advanced(bySeconds: 60)).answer == .admitted)
+    }
+
+    @Test func ofAPartThatEndedWhatWasSpentStaysSpent() throws {
+        var world = World(Self.limit(100))
+        world.others("b", lease: 100, until: Self.noon.seconds + 60)
+        world.tell(
+            .callRecorded(Gatewayed.call("b1", by: "b", started: Self.noon, nanos: 95 * Self.cent)), to: "calls",
+            at: Self.noon)
+        let later = Self.noon.advanced(bySeconds: 60)
+        let (call, answer) = world.ask(5, at: later)
+        #expect(answer == .admitted)
+        world.end(call, cents: 5, at: later)
+        #expect(try reached(world.ask(1, at: later).answer).isSpent)
+    }
+
+    @Test func theLogsAnswerMayBeLost() {
+        var world = World(Self.limit(100))
+        let call = CallAttempt(call: "c1", attempt: 1)
+        guard
+            case .needsLease(let requests) = world.budget.reserve(
+                call, project: "chat", bound: Self.cent, at: Self.noon)
+        else {
+            Issue.record("no lease is asked for")
+            return
+        }
+        for request in requests {
+            let recorded = world.log.append(
+                .budgetLeased(request.event), to: request.stream, at: Self.noon, expected: request.expected)
+            world.budget.failed(request)
+            if let recorded { world.budget.take(.budgetLeased(request.event), recorded) }
+        }
+        #expect(world.budget.reserve(call, project: "chat", bound: Self.cent, at: Self.noon) == .admitted)
+    }
+
+    @Test func aPartThatIsUsedIsExtendedAndOneThatIsNotIsLeftToEnd() {
+        var world = World(Self.limit(100))
+        let (call, _) = world.ask(10)
+        let late = Self.noon.advanced(bySeconds: 70)
+        let extended = world.budget.maintain(at: late)
+        #expect(extended.map(\.event.expires) == [late.seconds + 120])
+        for request in extended { world.grant(request, at: late) }
+        world.end(call, cents: 10)
+        #expect(world.budget.maintain(at: late.advanced(bySeconds: 70)).isEmpty)
+    }
+
+    @Test func whatIsNotNeededIsGivenBackWhenOthersNeedIt() throws {
+        var world = World(Self.limit(1_000))
+        let (call, _) = world.ask(10)
+        world.end(call, cents: 1)
+        world.others("b", lease: 990, until: Self.noon.seconds + 120)
+        let idle = Self.noon.advanced(bySeconds: 30)
+        var parts: [Int64] = []
+        while let request = world.budget.maintain(at: idle).first {
+            parts.append(request.event.amount.nanos / Self.cent)
+            world.grant(request, at: idle)
+        }
+        #expect(parts == [65, 1])
+    }
+
+    /// The log may have taken it, so others may count on the rest.
+    @Test func whatIsGivenBackIsNotSpentWhileTheAnswerIsDue() throws {
+        var world = World(Self.limit(1_000))
+        let (call, _) = world.ask(10)
+        world.end(call, cents: 1)
+        world.others("b", lease: 700, until: Self.noon.seconds + 120)
+        let idle = Self.noon.advanced(bySeconds: 30)
+        let request = try #require(world.budget.maintain(at: idle).first)
+        let room = request.event.amount.nanos / Self.cent - 1
+        let next = CallAttempt(call: "next", attempt: 1)
+        #expect(
+            world.budget.reserve(next, project: "chat", bound: (room + 1) * Self.cent, at: idle) == .waiting)
+        world.budget.failed(request)
+        guard
+            case .needsLease = world.budget.reserve(next, project: "chat", bound: (room + 1) * Self.cent, at: idle)
+        else {
+            Issue.record("it is spent without a lease")
+            return
+        }
+        #expect(world.budget.reserve(next, project: "chat", bound: room * Self.cent, at: idle) == .admitted)
+    }
+
+    // MARK: Restarts
+
+    @Test func aSnapshotGoesOnWhereItWas() throws {
+        var world = World(Self.limit(100), Self.limit(500, .organisation), Gatewayed.issued("key-1"))
+        let (call, _) = world.ask(90)
+        world.end(call, cents: 90)
+        var state = GatewayState(gateway: "a", terms: world.terms)
+        for (event, recorded) in world.log.events { state.take(event, recorded) }
+        state.keys.accept("key-1", call: "call-1", at: Self.noon)
+        let bytes = try state.snapshot()
+        var back = try #require(GatewayState(snapshot: bytes, gateway: "a", terms: world.terms))
+        #expect(back.position == state.position && back.position == Position(UInt64(world.log.events.count)))
+        #expect(try back.snapshot() == bytes)
+        #expect(back.keys.accepted == state.keys.accepted)
+        let hash = try #require(KeyHash([UInt8](repeating: 1, count: 32)))
+        #expect(back.keys.answer(to: hash, at: Self.noon) == state.keys.answer(to: hash, at: Self.noon))
+        for cents in [5, 10, 200] as [Int64] {
+            let probe = CallAttempt(call: "probe-\(cents)", attempt: 1)
+            #expect(
+                back.budget.reserve(probe, project: "chat", bound: cents * Self.cent, at: Self.noon)
+                    == state.budget.reserve(probe, project: "chat", bound: cents * Self.cent, at: Self.noon))
+        }
+    }
+
+    @Test func aSnapshotThatIsDamagedOrAnothersIsNone() throws {
+        let terms = BudgetTerms(unpricedPerMillion: 0)
+        let bytes = try GatewayState(gateway: "a", terms: terms).snapshot()
+        #expect(GatewayState(snapshot: bytes, gateway: "b", terms: terms) == nil)
+        #expect(GatewayState(snapshot: [], gateway: "a", terms: terms) == nil)
+        for place in [0, 31, 32, bytes.count - 1] {
+            var other = bytes
+            other[place] ^= 1
+            #expect(GatewayState(snapshot: other, gateway: "a", terms: terms) == nil, "byte \(place)")
+        }
+    }
+}
