@@ -149,8 +149,7 @@ let package = Package(
             "gateway",
             [
                 "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Metering", "Proxy", "Runtime", "Secret", "Spool",
-                "Stages", "Storage", "Vault", argumentParser, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
-                serviceLifecycle,
+                "Stages", "Storage", "Vault", argumentParser, logging, nioCore, nioHTTP1, serviceLifecycle,
             ]),
         program("reporter", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", argumentParser]),
         program(

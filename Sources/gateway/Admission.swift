@@ -71,7 +71,7 @@ final class Admission: GatewaySink {
         guard !enforcements.isEmpty else { return [] }
         return enforcements.map { fact in
             let cause = events.first { $0.recorded.position.value == fact.decision }?.recorded.event.id
-            return KeyEnforcement(fact: fact, cause: cause ?? .none)
+            return KeyEnforcement(fact: fact, cause: cause ?? EventID.none)
         }
     }
 

@@ -56,33 +56,33 @@ final class CallDesk: CallHandling {
         let id = EventID.v7(at: started, using: &random)
         let speaksAnthropic = request.head.headers.contains(name: "anthropic-version")
         let dialect = Self.dialect(of: request.head.uri, speaksAnthropic: speaksAnthropic)
-        do throws(Refusal) {
+        do throws(Refused) {
             let call = try read(request, id, started, speaksAnthropic)
             admit(call, attemptsLeft: Self.leaseAttempts, then)
         } catch {
             tally.refused()
-            then(.answer(ProxyAnswer(error.answer(in: dialect, request: "call-\(id)"))))
+            then(.answer(ProxyAnswer(error.refusal.answer(in: dialect, request: "call-\(id)"))))
         }
     }
 
     private func read(
         _ request: ProxyRequest, _ id: EventID, _ started: Timestamp, _ speaksAnthropic: Bool
-    ) throws(Refusal) -> IncomingCall {
+    ) throws(Refused) -> IncomingCall {
         let headers = request.head.headers
         guard
             let match = RouteMatch(
                 method: request.head.method.rawValue, target: request.head.uri, speaksAnthropic: speaksAnthropic)
-        else { throw .unknownRoute }
-        guard var key = IncomingCall.key(headers) else { throw .noKey }
+        else { throw Refused(.unknownRoute) }
+        guard var key = IncomingCall.key(headers) else { throw Refused(.noKey) }
         defer { key.cleanse() }
-        guard VirtualKey.isWellFormed(key), let secret = keyHash.withLock({ $0 }) else { throw .unknownKey }
+        guard VirtualKey.isWellFormed(key), let secret = keyHash.withLock({ $0 }) else { throw Refused(.unknownKey) }
         let hash = secret.withUTF8 { KeyHash(of: key, under: $0) }
         // Who shows no key that counts gets nothing read.
-        if let refusal = admission.refusal(hash) { throw refusal }
+        if let refusal = admission.refusal(hash) { throw Refused(refusal) }
         let facts: RequestFacts
         switch Self.facts(match.route, headers.first(name: "content-type"), request.body) {
         case .success(let read): facts = read
-        case .failure(let malformed): throw .malformed(malformed)
+        case .failure(let malformed): throw Refused(.malformed(malformed))
         }
         return IncomingCall(
             request: request, id: id, attempt: IncomingCall.attempt(headers, id, hash), match: match, facts: facts,
@@ -164,7 +164,8 @@ final class CallDesk: CallHandling {
         var random = SystemRandomNumberGenerator()
         let id = "call-\(EventID.v7(at: now(), using: &random))"
         switch problem {
-        case .bodyTooLarge: return ProxyAnswer(Refusal.tooLarge(limit: settings.bodyLimit).answer(in: dialect, request: id))
+        case .bodyTooLarge:
+            return ProxyAnswer(Refusal.tooLarge(limit: settings.bodyLimit).answer(in: dialect, request: id))
         case .overloaded: return ProxyAnswer(Refusal.busy(retryAfter: 2).answer(in: dialect, request: id))
         default: return Self.plain(problem, dialect)
         }
@@ -189,6 +190,13 @@ final class CallDesk: CallHandling {
     private static func dialect(of target: String, speaksAnthropic: Bool) -> Dialect {
         speaksAnthropic || target.hasPrefix("/v1/messages") ? .anthropic : .openai
     }
+}
+
+/// Why a request does not become a call.
+private struct Refused: Error {
+    let refusal: Refusal
+
+    init(_ refusal: Refusal) { self.refusal = refusal }
 }
 
 extension ProxyAnswer {

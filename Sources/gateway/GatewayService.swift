@@ -26,7 +26,7 @@ struct GatewayService: Service {
     func run() async throws {
         let directory = context.directory.gateway(name)
         try makePrivateDirectory(directory)
-        let spool = try Spool(directory + "/calls")
+        let spool = try Spool(directory)
         report(spool.recovery)
         do { try await run(spool, SnapshotFile(directory + "/state")) } catch {
             await spool.close()
@@ -44,7 +44,18 @@ struct GatewayService: Service {
             "spool opened", metadata: ["records": "\(recovery.records)", "torn": "\(recovery.tornBytes)"])
     }
 
+    private func declareMetrics() {
+        let metrics = context.health.metrics
+        CallTally.declare(in: metrics)
+        metrics.declare("finops_spool_waiting_records", .gauge, help: "Records that the log does not have yet.")
+        metrics.declare("finops_spool_bytes", .gauge, help: "Bytes of the spool's files.")
+        metrics.declare("finops_spool_refused_records_total", .counter, help: "Records that the log refused for good.")
+        metrics.declare("finops_spool_oldest_seconds", .gauge, help: "Age of the oldest record that waits.")
+        metrics.declare("finops_spool_lost_records_total", .counter, help: "Records that could not be kept anywhere.")
+    }
+
     private func run(_ spool: Spool, _ snapshots: SnapshotFile) async throws {
+        declareMetrics()
         let (clock, configuration, logger) = (context.clock, context.configuration, context.logger)
         let now: @Sendable () -> Timestamp = { clock.now() }
         let keeper = UsageKeeper(spool, closesWhenFull: configuration.gatewayClosesWhenFull, logger: logger)
@@ -78,13 +89,11 @@ struct GatewayService: Service {
             group.addTask { try await tick(work) }
             group.addTask { try await serve(work) }
             // Whichever ends first ends all: serving, when the program is asked to stop; the others, when they fail.
-            do {
-                try await group.next()
-                group.cancelAll()
-                while try await group.next() != nil {}
-            } catch  where Task.isCancelled || error is CancellationError {
-                group.cancelAll()
-            }
+            let first = await group.nextResult()
+            group.cancelAll()
+            // What the others say about being stopped is no failure.
+            while await group.nextResult() != nil {}
+            if case .failure(let error)? = first, !(error is CancellationError) { throw error }
         }
     }
 
@@ -130,12 +139,6 @@ struct GatewayService: Service {
 
     private func tick(_ work: Work) async throws {
         let metrics = context.health.metrics
-        CallTally.declare(in: metrics)
-        metrics.declare("finops_spool_waiting_records", .gauge, help: "Records that the log does not have yet.")
-        metrics.declare("finops_spool_bytes", .gauge, help: "Bytes of the spool's files.")
-        metrics.declare("finops_spool_refused_records_total", .counter, help: "Records that the log refused for good.")
-        metrics.declare("finops_spool_oldest_seconds", .gauge, help: "Age of the oldest record that waits.")
-        metrics.declare("finops_spool_lost_records_total", .counter, help: "Records that could not be kept anywhere.")
         while true {
             try await Task.sleep(for: .seconds(1))
             work.leases.tick()
@@ -156,7 +159,7 @@ struct GatewayService: Service {
         guard await work.readiness.known() else { return }
         try await settleUnlogged(work)
         await work.vault.fetch(work.admission, work.desk)
-        let (listen, tls) = (context.configuration.gatewayListen, context.configuration.gatewayTLS)
+        let (listen, tls) = (context.configuration.gatewayListen, try context.configuration.gatewayTLS)
         var configuration = ProxyConfiguration(
             listen: ListenAddress(host: listen.host, port: listen.port),
             tls: tls.map { ProxyTLS(certificate: $0.certificate, key: $0.key) })
@@ -169,7 +172,12 @@ struct GatewayService: Service {
         context.health.ready()
         await untilStopped()
         context.health.notReady("stopping")
-        try await server.stop(within: .seconds(7))
+        try await server.stop(within: .seconds(6))
+        // What the log does not take in this moment it is given at the next start.
+        let deadline = ContinuousClock.now + .seconds(1)
+        while work.spool.status.waiting > 0, ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(10))
+        }
     }
 
     /// What an earlier run has kept and the log may not have counts against the limits from the first call on.
@@ -180,7 +188,9 @@ struct GatewayService: Service {
             guard let end = records.last?.number else { return }
             last = end
             for record in records {
-                if case .callRecorded(let call)? = try EventCatalogue.decode(record.event) { work.admission.settle(call) }
+                if case .callRecorded(let call)? = try EventCatalogue.decode(record.event) {
+                    work.admission.settle(call)
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ actor VaultDoor {
     private let logger: Logger
     private let now: @Sendable () -> Timestamp
     private var told: Set<SecretEntry> = []
+    private var complaints: Set<String> = []
     nonisolated let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     init(
@@ -40,20 +41,26 @@ actor VaultDoor {
             }
             for facts in admission.lackingCredentials {
                 do throws(VaultError) {
-                    let secret = try await vault.secret(facts.secretID, for: SecretPurpose.providerCredential)
+                    let secret = try await vault.secret(facts.secretID, for: SecretPurpose.upstreamKey)
                     tell(try vault.entry(facts.secretID), for: "\(facts.provider.rawValue)/\(facts.name)")
                     admission.take(secret, for: facts)
                 } catch {
                     isComplete = false
-                    logger.warning(
-                        "an upstream's key cannot be fetched", metadata: ["upstream": "\(facts.name)", "error": "\(error)"])
+                    complain("the key of upstream \(facts.name) cannot be fetched", error)
                 }
             }
         } catch {
-            logger.warning("the vault cannot be read", metadata: ["error": "\(error)"])
+            complain("the vault cannot be read", error)
             return false
         }
+        if isComplete { complaints = [] }
         return isComplete
+    }
+
+    /// Once, however often it is tried.
+    private func complain(_ sentence: String, _ error: VaultError) {
+        guard complaints.insert("\(sentence): \(error)").inserted else { return }
+        logger.warning("\(sentence)", metadata: ["error": "\(error)"])
     }
 
     /// - Returns: nil until the first key was issued.

@@ -47,7 +47,8 @@ import Testing
         }
         try await TestProxy.with(Passing(to: upstream.address)) { proxy in
             let client = try await proxy.connect()
-            client.send((1...20).map { TestProxy.get("/\($0)") }.joined() + TestProxy.get("/last", "Connection: close\r\n"))
+            client.send(
+                (1...20).map { TestProxy.get("/\($0)") }.joined() + TestProxy.get("/last", "Connection: close\r\n"))
             let answers = await client.whole()
             let order = answers.split(separator: "\r\n\r\n").dropFirst().map { $0.prefix { $0 != "H" } }
             #expect(order.map(String.init) == (1...20).map { "/\($0)" } + ["/last"])

@@ -38,13 +38,16 @@ import Testing
             request: "POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
         Attempt(
             name: "chunked twice",
-            request: "POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+            request:
+                "POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
         Attempt(
             name: "chunked in HTTP/1.0",
             request: "POST / HTTP/1.0\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
         Attempt(name: "a bare line feed", request: "GET / HTTP/1.1\nHost: g\n\n"),
         Attempt(name: "a bare line feed behind a field", request: "GET / HTTP/1.1\r\nHost: g\nX-A: b\r\n\r\n"),
-        Attempt(name: "a bare carriage return in a field", request: "GET / HTTP/1.1\r\nHost: g\r\nX-A: b\rX-C: d\r\n\r\n"),
+        Attempt(
+            name: "a bare carriage return in a field", request: "GET / HTTP/1.1\r\nHost: g\r\nX-A: b\rX-C: d\r\n\r\n"),
         Attempt(name: "a folded field", request: "GET / HTTP/1.1\r\nHost: g\r\nX-A: b\r\n c\r\n\r\n"),
         Attempt(name: "space before the colon", request: "GET / HTTP/1.1\r\nHost: g\r\nX-A : b\r\n\r\n"),
         Attempt(name: "an empty field name", request: "GET / HTTP/1.1\r\nHost: g\r\n: b\r\n\r\n"),
@@ -54,13 +57,15 @@ import Testing
         Attempt(name: "another server's address", request: "GET http://169.254.169.254/ HTTP/1.1\r\nHost: g\r\n\r\n"),
         Attempt(name: "no path", request: "OPTIONS * HTTP/1.1\r\nHost: g\r\n\r\n"),
         Attempt(name: "HTTP/2 without an agreement", request: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-        Attempt(name: "a tunnel", request: "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n", status: "405"),
+        Attempt(
+            name: "a tunnel", request: "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n", status: "405"),
         Attempt(name: "a trace", request: "TRACE / HTTP/1.1\r\nHost: g\r\n\r\n", status: "405"),
         Attempt(
             name: "another protocol",
             request: "GET / HTTP/1.1\r\nHost: g\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", status: "501"),
         Attempt(
-            name: "another expectation", request: "GET / HTTP/1.1\r\nHost: g\r\nExpect: miracles\r\n\r\n", status: "417"),
+            name: "another expectation", request: "GET / HTTP/1.1\r\nHost: g\r\nExpect: miracles\r\n\r\n", status: "417"
+        ),
         Attempt(name: "no HTTP at all", request: "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{FC}"),
     ]
 
@@ -83,7 +88,8 @@ import Testing
         try await TestProxy.with(Passing(to: upstream.address)) { proxy in
             let client = try await proxy.connect()
             client.send(
-                "POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n4\r\ndefg\r\n0\r\nX-T: 1\r\n\r\n")
+                "POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n4\r\ndefg\r\n0\r\nX-T: 1\r\n\r\n"
+            )
             let request = await upstream.requests(1)[0]
             #expect(request.lowercased().contains("content-length: 7\r\n"))
             #expect(!request.lowercased().contains("chunked") && !request.contains("X-T"))

@@ -34,7 +34,9 @@ enum RequestScreening {
                 }
                 passed.isLast = true
             case 14 where FieldName.isSame(name, "content-length"):
-                guard passed.contentLength == nil, let length = decimal(value) else { return .failure(.init(.malformed)) }
+                guard passed.contentLength == nil, let length = decimal(value) else {
+                    return .failure(.init(.malformed))
+                }
                 passed.contentLength = length
             case 17 where FieldName.isSame(name, "transfer-encoding"):
                 guard !passed.isChunked, value.lowercased() == "chunked" else { return .failure(.init(.malformed)) }

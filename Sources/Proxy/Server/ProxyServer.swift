@@ -15,6 +15,7 @@ package final class ProxyServer: Sendable {
     private let channel: any Channel
     private let contexts: [LoopPlace]
     private let open: OpenConnections
+    private let isStopping = Atomic(false)
 
     private init(
         address: ListenAddress, url: String, group: MultiThreadedEventLoopGroup, channel: any Channel,
@@ -121,9 +122,10 @@ package final class ProxyServer: Sendable {
         }
     }
 
-    /// Accepts nothing more, lets what runs end, and cuts what is left then.
+    /// Accepts nothing more, lets what runs end, and cuts what is left then. Doing it again does nothing.
     /// - Parameter limit: how long running calls may take.
     package func stop(within limit: TimeAmount = .seconds(8)) async throws {
+        guard !isStopping.exchange(true, ordering: .relaxed) else { return }
         // Closed already if the machine took the socket away; what runs must end all the same.
         try? await channel.close()
         let ends = contexts.map { place in

@@ -62,7 +62,9 @@ final class UpstreamCall {
     /// - Returns: whether another connection may carry it: this one had been kept, was found closed at once, and nothing
     ///   of an answer arrived.
     func mayBeRetried(after link: UpstreamLink) -> Bool {
-        guard stage == .waiting, !isRetried, link.wasReused, NIODeadline.now() < given + times.stale else { return false }
+        guard stage == .waiting, !isRetried, link.wasReused, NIODeadline.now() < given + times.stale else {
+            return false
+        }
         isRetried = true
         stage = .connecting
         self.link = nil
@@ -108,6 +110,10 @@ final class UpstreamCall {
         let rest = observer.ended(end)
         let client = self.client
         self.client = nil
-        if hasAnswer { client?.ended(end, rest) } else { client?.give(insteadOfAnswer: observer.answer(insteadOf: end)) }
+        if hasAnswer {
+            client?.ended(end, rest)
+        } else {
+            client?.give(insteadOfAnswer: observer.answer(insteadOf: end))
+        }
     }
 }

@@ -66,7 +66,8 @@ final class UpstreamLink: ChannelDuplexHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             guard head.status != .switchingProtocols else { return fail() }
-            isKept = head.isKeepAlive
+            // Of HTTP/2 this is not asked: a stream ends by itself.
+            isKept = head.version.major >= 2 || head.isKeepAlive
             call.answered(head)
         case .body(let bytes): call.received(bytes)
         case .end: finish(call)

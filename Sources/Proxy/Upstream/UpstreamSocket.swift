@@ -40,7 +40,9 @@ struct UpstreamSocket: Sendable {
             .flatMap { channel in spoken.futureResult.map { UpstreamSocket(channel: channel, isHTTP2: $0) } }
     }
 
-    private static func connect(_ bootstrap: ClientBootstrap, _ address: UpstreamAddress) -> EventLoopFuture<any Channel> {
+    private static func connect(_ bootstrap: ClientBootstrap, _ address: UpstreamAddress) -> EventLoopFuture<
+        any Channel
+    > {
         // No resolver, and so no other thread, for what needs no resolving.
         if let numeric = numeric(address) { return bootstrap.connect(to: numeric) }
         return bootstrap.connect(host: address.host, port: address.port)

@@ -84,9 +84,17 @@ package struct Configuration: Sendable {
     /// Where the gateway takes calls.
     package var gatewayListen: NumericAddress { checked(NumericAddress(self["gateway_listen"].text)) }
     /// PEM files of its certificate and key; nil: it speaks plain HTTP.
+    /// - Throws: `CommandFailure` if one is set without the other.
     package var gatewayTLS: (certificate: String, key: String)? {
-        guard let certificate = path("gateway_tls_certificate"), let key = path("gateway_tls_key") else { return nil }
-        return (certificate, key)
+        get throws {
+            switch (path("gateway_tls_certificate"), path("gateway_tls_key")) {
+            case (nil, nil): return nil
+            case (let certificate?, let key?): return (certificate, key)
+            default:
+                throw CommandFailure(
+                    .usage, "gateway_tls_certificate and gateway_tls_key belong together: config.yaml has one of them")
+            }
+        }
     }
     /// PEM file of authorities besides the system's; nil: none.
     package var gatewayAuthorities: String? { path("gateway_upstream_ca") }

@@ -7,7 +7,8 @@ package struct NumericAddress: Hashable, Sendable, CustomStringConvertible {
     /// 0: the system chooses.
     package let port: Int
 
-    static let expectation = "must be an IP address and a port such as 127.0.0.1:8080 or [::1]:8080 (0: the system chooses)"
+    static let expectation =
+        "must be an IP address and a port such as 127.0.0.1:8080 or [::1]:8080 (0: the system chooses)"
 
     /// nil for anything but `IPv4:PORT` and `[IPv6]:PORT`.
     package init?(_ text: String) {

@@ -49,11 +49,13 @@ package struct Setting: Sendable {
         Setting(key: "cron_listen", fallback: "none", summary: "where an external scheduler may start the daily run") {
             $0 == "none" || LoopbackAddress($0) != nil ? nil : LoopbackAddress.expectation
         },
-        Setting(key: "gateway_listen", fallback: "127.0.0.1:0", summary: "where the gateway takes calls (port 0: any)") {
+        Setting(key: "gateway_listen", fallback: "127.0.0.1:0", summary: "where the gateway takes calls (port 0: any)")
+        {
             NumericAddress($0) == nil ? NumericAddress.expectation : nil
         },
         Setting(
-            key: "gateway_tls_certificate", fallback: "none", summary: "PEM file with the gateway's certificate and chain",
+            key: "gateway_tls_certificate", fallback: "none",
+            summary: "PEM file with the gateway's certificate and chain",
             complaint: absolutePath),
         Setting(
             key: "gateway_tls_key", fallback: "none", summary: "PEM file with the key of that certificate",
@@ -84,7 +86,8 @@ package struct Setting: Sendable {
             NanoAmount.nanos($0) == nil ? "must be an amount in USD such as 100.00, of at most 9 decimals" : nil
         },
         Setting(
-            key: "gateway_contact", fallback: "your FinOps team", summary: "whom the gateway tells refused callers to ask"
+            key: "gateway_contact", fallback: "your FinOps team",
+            summary: "whom the gateway tells refused callers to ask"
         ) {
             let isPlain = $0.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
             return (1...100).contains($0.count) && isPlain ? nil : "must be a text of 1 to 100 characters"

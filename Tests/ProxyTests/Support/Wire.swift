@@ -63,6 +63,7 @@ final class Wire: Sendable {
         return text
     }
 
+    @discardableResult
     func text(containing part: String) async -> String { await text { $0.contains(part) } }
 
     /// Everything, when the connection has ended.
