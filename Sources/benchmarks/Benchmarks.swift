@@ -8,7 +8,10 @@ struct Benchmarks: AsyncParsableCommand {
         commandName: "benchmarks",
         abstract: "Measures figures beside the limit of the raw libraries, in the same run on the same disk.",
         discussion: "Figures: \(Figure.all.map(\.name).joined(separator: ", ")). Run it through Ops/bench, in release.",
-        subcommands: [Measure.self, SubscriberChild.self, ReaderChild.self, WatcherChild.self, IdleChild.self],
+        subcommands: [
+            Measure.self, SubscriberChild.self, ReaderChild.self, WatcherChild.self, IdleChild.self,
+            HTTPUpstreamChild.self,
+        ],
         defaultSubcommand: Measure.self)
 }
 
@@ -70,6 +73,7 @@ struct Figure: Sendable {
         Figure(name: "evaluation", measure: EvaluationFigures.evaluation),
         Figure(name: "dry-run", measure: EvaluationFigures.dryRun),
         Figure(name: "alert-latency", measure: AlertFigures.latency),
+        Figure(name: "gateway", measure: GatewayFigures.figures),
     ]
 }
 

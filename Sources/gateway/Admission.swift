@@ -1,14 +1,13 @@
 import EventLog
 import FinOps
 import Metering
-import Proxy
 import Secret
 import Stages
 import Synchronization
 
 /// Who may call what, under one lock: the log's events come in here, and every call asks here.
 final class Admission: GatewaySink {
-    private struct State {
+    struct State {
         var known: GatewayState
         var prices = PriceShelf()
         var pricing: CallPricing
@@ -20,12 +19,12 @@ final class Admission: GatewaySink {
     let gateway: String
     private let terms: BudgetTerms
     private let policy: ReservationPolicy
-    private let contact: String
+    let contact: String
     private let authorities: String?
-    private let now: @Sendable () -> Timestamp
+    let now: @Sendable () -> Timestamp
     /// Told when what has to be fetched from the vault may have changed.
     private let secretsChanged: @Sendable () -> Void
-    private let state: Mutex<State>
+    let state: Mutex<State>
 
     /// - Parameters:
     ///   - contact: whom a refused caller may ask.
@@ -138,132 +137,6 @@ final class Admission: GatewaySink {
             state.doors[facts.name]?.take(secret)
         }
     }
-
-    // MARK: Calls
-
-    /// What a call asks for.
-    struct Request: Sendable {
-        let attempt: CallAttempt
-        let hash: KeyHash
-        let route: Route
-        let facts: RequestFacts
-        let context: CallContext
-        let started: Timestamp
-    }
-
-    /// A call that may begin.
-    struct Ticket: Sendable {
-        let key: KeyFacts
-        let door: UpstreamDoor
-        let context: CallContext
-        /// Tokens set aside in the key's rate.
-        let tokens: Int64
-    }
-
-    enum Verdict: Sendable {
-        case admitted(Ticket)
-        case refused(Refusal)
-        /// A part of a limit has to be asked for, or was asked for already.
-        case wait([LeaseRequest])
-    }
-
-    /// Whether a key may be used at all, before its request is read.
-    func refusal(_ hash: KeyHash) -> Refusal? {
-        switch state.withLock({ $0.known.keys.answer(to: hash, at: now()) }) {
-        case .accepted: nil
-        case .refused(let reason): refusal(reason)
-        }
-    }
-
-    func admit(_ request: Request) -> Verdict {
-        state.withLock { state in
-            let now = now()
-            let key: KeyFacts
-            switch state.known.keys.answer(to: request.hash, at: now) {
-            case .refused(let reason): return .refused(refusal(reason))
-            case .accepted(let facts): key = facts
-            }
-            let (route, model) = (request.route, request.facts.model)
-            guard key.allows(route: route.name) else {
-                return .refused(.routeNotAllowed(route: route.name, project: key.project, contact: contact))
-            }
-            guard model.isEmpty || key.allows(model: model) else {
-                return .refused(.modelNotAllowed(model: model, project: key.project, contact: contact))
-            }
-            guard
-                let upstream = state.known.keys.upstream(isAnthropic: route.dialect == .anthropic, model: model),
-                let door = state.doors[upstream.name]
-            else { return .refused(.modelNotServed(model: model)) }
-            guard door.credential != nil else { return .refused(.busy(retryAfter: 1)) }
-            return admit(request, key, door, &state, at: now)
-        }
-    }
-
-    private func admit(
-        _ request: Request, _ key: KeyFacts, _ door: UpstreamDoor, _ state: inout State, at now: Timestamp
-    ) -> Verdict {
-        let bound = state.pricing.upperBound(
-            request.facts, request.route, provider: door.facts.provider.rawValue, day: Day(utc: request.started))
-        switch state.known.budget.reserve(request.attempt, project: key.project, bound: bound.nanos, at: now) {
-        case .admitted: break
-        case .refused(let reached): return .refused(refusal(reached, key))
-        case .needsLease(let requests): return .wait(requests)
-        case .waiting: return .wait([])
-        }
-        let tokens = state.pricing.tokenBound(request.facts, request.route)
-        if case .limited(let measure, let limit, let seconds) = state.rates.admit(key, tokens: tokens, at: now) {
-            state.known.budget.release(request.attempt)
-            let rate: Refusal.Rate = measure == .requests ? .requests : .tokens
-            return .refused(
-                .rateLimited(rate, limit: Int64(limit), project: key.project, retryAfter: seconds))
-        }
-        state.known.keys.accept(key.id, call: request.attempt.call, at: now)
-        let context = state.contexts.admit(request.context, project: key.project)
-        return .admitted(Ticket(key: key, door: door, context: context, tokens: tokens))
-    }
-
-    private func refusal(_ reason: KeyRefusal) -> Refusal {
-        switch reason {
-        case .unknown, .replaced: .unknownKey
-        case .expired(let facts):
-            .expiredKey(
-                prefix: facts.prefix,
-                day: facts.expires.map { "\(Day(utc: Timestamp(seconds: $0)))" } ?? "an earlier day")
-        case .disabled(let facts):
-            .disabledKey(
-                prefix: facts.prefix, project: facts.project, reason: "it was switched off", contact: contact)
-        }
-    }
-
-    private func refusal(_ reached: LimitReached, _ key: KeyFacts) -> Refusal {
-        let each = reached.window.kind == .day ? "a day" : "a week"
-        let whose =
-            switch reached.scope {
-            case .project: ""
-            case .team(let name): " of team \(name)"
-            case .organisation: " of the organisation"
-            }
-        return .limitReached(
-            project: key.project, limit: "\(reached.limit) \(each)\(whose)",
-            resets: "\(reached.resets.rfc3339) (midnight in \(reached.zone))", contact: contact)
-    }
-
-    /// Prices an attempt that ended.
-    func complete(_ call: inout WireCallRecorded, _ route: Route, _ reading: MeterReading) {
-        state.withLock { $0.pricing.complete(&call, route, reading) }
-    }
-
-    /// Its record is kept: what it was admitted with gives way to what it used.
-    func settle(_ call: WireCallRecorded, _ ticket: Ticket) {
-        let used = call.quantities.inputTokens + call.quantities.outputTokens
-        state.withLock { state in
-            state.known.budget.settle(call)
-            state.rates.settle(ticket.key, setAside: ticket.tokens, used: used, at: now())
-        }
-    }
-
-    /// Of an earlier run: its record may not have reached the log.
-    func settle(_ call: WireCallRecorded) { state.withLock { $0.known.budget.settle(call) } }
 
     // MARK: Leases
 

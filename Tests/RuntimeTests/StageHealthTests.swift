@@ -30,6 +30,13 @@ import Testing
         }
     }
 
+    @Test func readinessSaysWhereAStageListens() {
+        let health = StageHealth(stage: "gateway", clock: .real)
+        #expect(health.document["listen"] == nil)
+        health.listening(at: "http://127.0.0.1:8080")
+        #expect(health.document["listen"]?.string == "http://127.0.0.1:8080")
+    }
+
     @Test func readinessSaysHowFarEachConsumerIs() async throws {
         let health = StageHealth(stage: "attributor", clock: .real)
         health.consumed("usage", through: Position(7), head: Position(10), recorded: Timestamp(seconds: 0))

@@ -32,3 +32,23 @@ double limit_scan(const char *path, const char *sql, int64_t *rows);
 /// Upserts `rows` cost rows of 16 columns into a table with `indexes` (0–3) secondary indexes, in commits of 10,000.
 /// @return seconds taken.
 double limit_upsert(const char *path, int64_t rows, int indexes);
+
+/// Listens on a free port of loopback. @return the listening descriptor.
+int limit_http_listen(int *port);
+
+/// Answers every request on the listener at once: a small JSON completion, or 20 chunks where it asks for a stream.
+/// Returns only on failure.
+int limit_http_serve(int listener);
+
+/// What came back, in answers and milliseconds.
+struct limit_http_load {
+    int64_t answers;
+    double seconds;
+    double median_ms;
+    double p99_ms;
+    double first_byte_ms;
+};
+
+/// Sends the same request over and over on each of the connections, the next one when the answer is whole.
+int limit_http_load(
+    int port, int connections, double seconds, const char *request, int streams, struct limit_http_load *result);

@@ -27,7 +27,7 @@ final class ServerConnection: ChannelDuplexHandler {
     /// When the phase has lasted too long.
     var deadline: NIODeadline
     /// When the client has left too much lying for too long; nil while it takes what is there.
-    private var sendDeadline: NIODeadline?
+    var sendDeadline: NIODeadline?
 
     var request: HTTPRequestHead?
     var passed = RequestScreening.Passed()
@@ -163,6 +163,11 @@ final class ServerConnection: ChannelDuplexHandler {
         }
     }
 
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        noteWritability()
+        context.fireChannelWritabilityChanged()
+    }
+
     // MARK: Between requests
 
     /// The answer is whole.
@@ -232,56 +237,5 @@ final class ServerConnection: ChannelDuplexHandler {
             passed.isLast = true
         case .draining, .closed: break
         }
-    }
-
-    // MARK: Time
-
-    func look(at now: NIODeadline) {
-        if let sendDeadline, now > sendDeadline { return abandon() }
-        if case .forwarding(let call) = phase { return call.look(at: now) }
-        guard now > deadline else { return }
-        switch phase {
-        case .head, .body: refuse(.tooSlow)
-        case .idle, .draining: abandon()
-        case .deciding, .forwarding, .closed: break
-        }
-    }
-
-    private func abandon() { context?.close(promise: nil) }
-
-    /// Whether the client leaves too much lying to be sent more.
-    var isBlocked: Bool { sendDeadline != nil }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        noteWritability()
-        context.fireChannelWritabilityChanged()
-    }
-
-    func noteWritability() {
-        guard let context else { return }
-        if context.channel.isWritable {
-            guard sendDeadline != nil else { return }
-            sendDeadline = nil
-            if case .forwarding(let call) = phase { call.resume() }
-        } else if sendDeadline == nil {
-            sendDeadline = .now() + times.send
-        }
-    }
-
-    /// The program stops: what runs may end, and nothing begins.
-    func stop() {
-        switch phase {
-        case .idle, .head: abandon()
-        case .body, .deciding, .forwarding, .draining, .closed: break
-        }
-    }
-
-    /// The program cannot wait any longer.
-    func cut() {
-        if case .forwarding(let call) = phase {
-            phase = .draining
-            call.cancel(.timedOut)
-        }
-        abandon()
     }
 }

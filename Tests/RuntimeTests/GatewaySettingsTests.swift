@@ -1,0 +1,39 @@
+import Runtime
+import Testing
+
+@Suite struct GatewaySettingsTests {
+    private func parsed(_ text: String) throws -> Configuration {
+        try Configuration.parse(text, file: "config.yaml")
+    }
+
+    @Test func aGatewayListensOnLoopbackUnlessTheFileSaysOtherwise() throws {
+        let usual = try parsed("")
+        #expect(usual.gatewayListen.description == "127.0.0.1:0" && usual.gatewayMaxBody == 32 << 20)
+        #expect(try usual.gatewayTLS == nil)
+        #expect(!usual.gatewayClosesWhenFull && usual.gatewayLogGrace == .seconds(3600))
+        #expect(usual.gatewayUnpricedPerMillion == 100_000_000_000)
+        let other = try parsed(
+            "gateway_listen: \"[::]:8443\"\ngateway_max_body: 64KiB\ngateway_spool_full: fail-closed\n")
+        #expect(other.gatewayListen.host == "::" && other.gatewayListen.port == 8443)
+        #expect(other.gatewayMaxBody == 65_536 && other.gatewayClosesWhenFull)
+    }
+
+    @Test(arguments: [
+        "gateway_listen: localhost:80", "gateway_listen: \"127.0.0.1\"", "gateway_listen: \"::1:80\"",
+        "gateway_listen: 127.0.0.1:70000", "gateway_max_body: 32", "gateway_max_body: 2GiB", "gateway_max_body: -1MiB",
+        "gateway_spool_full: maybe", "gateway_tls_key: key.pem", "gateway_unpriced_per_million: \"1.0000000001\"",
+        "gateway_unpriced_per_million: \"-1\"", "gateway_log_grace: 0s",
+    ]) func whatIsNoSettingIsRefused(_ line: String) {
+        #expect(throws: DocumentProblems.self) { try parsed(line) }
+    }
+
+    @Test func aCertificateNeedsItsKey() throws {
+        let half = try parsed("gateway_tls_certificate: /etc/gateway.pem")
+        #expect(throws: CommandFailure.self) { try half.gatewayTLS }
+    }
+
+    @Test func anAmountIsExact() throws {
+        let settings = try parsed("gateway_unpriced_per_million: \"0.000000001\"")
+        #expect(settings.gatewayUnpricedPerMillion == 1)
+    }
+}
