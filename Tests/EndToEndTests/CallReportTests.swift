@@ -162,4 +162,44 @@ import Testing
             #expect(gateway["last_call"]?.string == "call-4")
         }
     }
+
+    @Test func estimatesAreHeldAgainstUsageAndWhatNothingExplainsEndsACheck() async throws {
+        var row = ReportedEvents.row("2026-11-22T02", key: "key-up", model: "gpt-4o-2024-08-06", nanos: 9_000)
+        row.quantities.requests = 3
+        row.quantities.inputTokens = 400
+        try await withCalls([ReportedEvents.recorded(row)]) { log in
+            let line = "reconcile --from 2026-11-22 --to 2026-11-22"
+            let answer = try await log.answer(line)
+            let days = answer["rows"]?.array ?? []
+            #expect(days.map { $0["key"]?.string } == ["key-up"] && days.map { $0["day"]?.string } == ["2026-11-22"])
+            #expect(days.first?["estimated_nano"]?.integer == 5_000 && days.first?["metered_nano"]?.integer == 9_000)
+            #expect(days.first?["billed"] == .null && days.first?["metered_to_billed"] == .null)
+            let step = try #require(days.first?["estimated_to_metered"])
+            let causes = (step["causes"]?.members ?? []).compactMap { $0.value.string }
+            #expect(causes.count == 7 && step["difference"]?.string == "0.000004000")
+            #expect(answer["totals"]?["metered"]?.string == "0.000009000")
+            #expect(answer["totals"]?["unexplained_nano"]?.integer == step["unexplained_nano"]?.integer.map(abs))
+            let refused = try await log.reporter("\(line) --check 1% --json").expecting(3)
+            #expect(refused.standardError.contains("unexplained"))
+            #expect(try refused.json()["totals"]?["unexplained_percent"] == answer["totals"]?["unexplained_percent"])
+            for more in ["--check much", "--check -1%"] { try await log.reporter("\(line) \(more)").expecting(64) }
+            try await log.reporter("reconcile --from 2026-11-01 --to 2026-11-02 --check 0%").expecting()
+        }
+    }
+
+    @Test func theProjectorShowsHowMuchOfTheLastDaysNothingExplains() async throws {
+        let other = ReportedEvents.row("2026-11-21T05", key: "key-x", nanos: 1_000)
+        try await withCalls([Self.called("early", minutesAgo: 1_440), ReportedEvents.recorded(other)]) { log in
+            let projector = try log.start("projector", ["run"])
+            defer { projector.send(SIGKILL) }
+            let socket = try log.directory.healthSocket(stage: "projector")
+            // 1,500 estimated and not metered, of those and 1,000 that no gateway saw.
+            try await eventually("the projector has reconciled") {
+                HealthClient.get("/metrics", socket: socket)?.body
+                    .contains(#"finops_reconcile_unexplained_ratio{stage="projector"} 0.6"#) == true
+            }
+            projector.send(SIGTERM)
+            _ = await projector.wait()
+        }
+    }
 }

@@ -27,7 +27,7 @@ import Testing
 
     @Test(arguments: [
         "summary", "costs --by team", "recent", "runs", "audit", "unattributed", "restatements", "alerts",
-        "notifications", "calls", "kills",
+        "notifications", "calls", "kills", "reconcile --last 9d",
         "explain --from 2026-11-21 --to 2026-11-21",
     ])
     func everyAnswerCarriesPositionFreshnessAndZone(_ line: String) async throws {
