@@ -69,6 +69,7 @@ struct Figure: Sendable {
         Figure(name: "catch-up", measure: ReadFigures.catchUp),
         Figure(name: "memory", measure: MemoryFigures.idle),
         Figure(name: "rebuild", measure: ProjectionFigures.rebuild),
+        Figure(name: "rebuild-calls", measure: ProjectionFigures.rebuildCalls),
         Figure(name: "report", measure: ProjectionFigures.report),
         Figure(name: "evaluation", measure: EvaluationFigures.evaluation),
         Figure(name: "dry-run", measure: EvaluationFigures.dryRun),

@@ -66,6 +66,23 @@ enum ProjectionFigures {
         ]
     }
 
+    /// A rebuild from calls through gateways: each is a row of its own and a part of an hour's costs.
+    static func rebuildCalls(_ bench: Bench) async throws -> [Result] {
+        let calls = bench.events(1_000_000)
+        let directory = StateDirectory(path: bench.fresh("calls").path)
+        try CallHistory(calls: calls, today: Day(utc: wallTime())).write(to: directory)
+        var rates: [Double] = []
+        for _ in 0..<bench.runs {
+            let run = try await MeasuredProgram.run("projector", ["rebuild", "--quiet", "--dir", directory.path])
+            rates.append(Double(calls) / run.seconds)
+        }
+        return [
+            Result(
+                figure: "rebuild of all projections from \(calls) calls", value: Samples(rates), unit: "events/s",
+                limit: nil, bound: .atLeast(100_000))
+        ]
+    }
+
     private static func company(_ events: Int, _ bench: Bench) async throws -> StateDirectory {
         let directory = StateDirectory(path: bench.fresh("company").path)
         try await CompanyHistory(usageEvents: events, today: Day(utc: wallTime())).write(to: directory)

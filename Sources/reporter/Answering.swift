@@ -144,11 +144,12 @@ struct Answering {
 
 /// What an answer is about: which stages it waits for, and what cannot change it.
 enum AnswerSubject {
-    case costs, alerts, notifications
+    case costs, calls, alerts, notifications
 
     /// Each after those it builds on.
     var reactors: [String] {
         switch self {
+        case .calls: []
         case .costs: ["attributor"]
         case .alerts: ["attributor", "threshold-watcher"]
         case .notifications: ["attributor", "threshold-watcher", "notifier"]
@@ -156,7 +157,8 @@ enum AnswerSubject {
     }
 
     var irrelevant: Set<EventType> {
-        self == .costs ? EventCatalogue.stageLife.union(EventCatalogue.deliveries) : EventCatalogue.stageLife
+        [.costs, .calls].contains(self)
+            ? EventCatalogue.stageLife.union(EventCatalogue.deliveries) : EventCatalogue.stageLife
     }
 }
 

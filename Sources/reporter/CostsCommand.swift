@@ -10,7 +10,10 @@ struct CostsCommand: CancellableCommand {
         commandName: "costs", abstract: "Costs by team, project, key, model … and time.",
         discussion: """
             --by takes one or several of team, project, provider, account, service, key, model, tier, batch,
-            provider-project, hour, day, week, month. --as-of answers from what the log held then.
+            provider-project, task-type, intent, feature, hour, day, week, month. Task types, intents and features are
+            those of calls through a gateway, whose key is the gateway's; they are null for metered and billed costs.
+            --basis best counts the bill where it is in force, else what was metered, else what calls estimate.
+            --as-of answers from what the log held then.
             Example: reporter costs --by team,model --last 7d --dir D
             """)
 

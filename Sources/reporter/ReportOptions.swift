@@ -42,6 +42,11 @@ struct DayOptions: ParsableArguments {
             guard from == nil, to == nil else { throw ValidationError("give --last or --from and --to, not both") }
             return try Self.span(last, today: today)
         }
+        return try Self.days(from: from, to: to, today: today)
+    }
+
+    /// - Returns: nil if no day was named.
+    static func days(from: String?, to: String?, today: Day) throws -> ClosedRange<Day>? {
         guard let from else {
             guard to == nil else { throw ValidationError("--to needs --from") }
             return nil
@@ -52,7 +57,7 @@ struct DayOptions: ParsableArguments {
         return first...end
     }
 
-    private func day(_ text: String) throws -> Day {
+    private static func day(_ text: String) throws -> Day {
         guard let day = Day(text) else { throw ValidationError("\"\(text)\" is not a day such as 2026-11-20") }
         return day
     }
@@ -90,7 +95,7 @@ struct SelectionOptions: ParsableArguments {
     @Option(name: .customLong("project"), help: "Only this project; \"none\" for what no project claims.")
     var project: String?
 
-    @Option(name: .customLong("key"), help: "Only this provider key id.")
+    @Option(name: .customLong("key"), help: "Only this key, by the provider's id; of calls by the gateway's.")
     var key: String?
 
     @Option(name: .customLong("model"), help: "Only this model.")
@@ -115,6 +120,15 @@ struct SelectionOptions: ParsableArguments {
     @Option(name: .customLong("batch"), help: "true, false or none.")
     var batch: String?
 
+    @Option(name: .customLong("task-type"), help: "Only calls of this task type.")
+    var taskType: String?
+
+    @Option(name: .customLong("intent"), help: "Only calls of this intent.")
+    var intent: String?
+
+    @Option(name: .customLong("feature"), help: "Only calls of this feature.")
+    var feature: String?
+
     func validate() throws {
         if let batch, !["true", "false", CostQuery.none].contains(batch) {
             throw ValidationError("--batch is true, false or none, not \"\(batch)\"")
@@ -127,7 +141,8 @@ struct SelectionOptions: ParsableArguments {
         query.basis = basis
         let filters: [CostDimension: String?] = [
             .team: team, .project: project, .key: key, .model: model, .provider: provider, .account: account,
-            .service: service, .providerProject: providerProject, .tier: tier, .batch: batch,
+            .service: service, .providerProject: providerProject, .tier: tier, .batch: batch, .taskType: taskType,
+            .intent: intent, .feature: feature,
         ]
         query.filters = filters.compactMapValues(\.self)
         return query

@@ -12,11 +12,13 @@ struct ReporterCommand: AsyncParsableCommand {
               reporter summary --dir D
               reporter costs --by team,model --from 2026-11-16 --to 2026-11-22 --dir D --json
               reporter costs --by day --last 30d --team search
+              reporter calls --last 1h
               reporter alerts --state open
               reporter explain --from 2026-11-20 --to 2026-11-20 --key key_abc
             """,
         subcommands: [
-            SummaryCommand.self, CostsCommand.self, RecentCommand.self, RestatementsCommand.self, RunsCommand.self,
+            SummaryCommand.self, CostsCommand.self, RecentCommand.self, CallsCommand.self, KillsCommand.self,
+            ReconcileCommand.self, RestatementsCommand.self, RunsCommand.self,
             AuditCommand.self, AlertsCommand.self, NotificationsCommand.self, UnattributedCommand.self,
             ExplainCommand.self,
         ])

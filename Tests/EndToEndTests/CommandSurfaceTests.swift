@@ -72,12 +72,13 @@ import Testing
         for command in [
             "reporter costs --by team,model \(days)", "reporter costs --by day,key \(days) --csv", "reporter summary",
             "reporter runs", "reporter recent", "reporter audit", "reporter unattributed", "reporter alerts",
-            "reporter notifications",
+            "reporter notifications", "reporter calls", "reporter kills",
         ] {
             #expect(!(try await text(installation, command).standardOutput.isEmpty), "\(command)")
         }
         for command in [
             "reporter runs", "reporter summary", "reporter audit", "reporter alerts", "reporter notifications",
+            "reporter calls", "reporter kills",
         ] {
             #expect(try await json(installation, command)["as_of"] != nil, "\(command)")
         }

@@ -27,7 +27,7 @@ import Testing
 
     @Test(arguments: [
         "summary", "costs --by team", "recent", "runs", "audit", "unattributed", "restatements", "alerts",
-        "notifications",
+        "notifications", "calls", "kills", "reconcile --last 9d",
         "explain --from 2026-11-21 --to 2026-11-21",
     ])
     func everyAnswerCarriesPositionFreshnessAndZone(_ line: String) async throws {
@@ -192,7 +192,10 @@ import Testing
                 ("costs --last 30x", "is not a span"), ("costs --last 3d --from 2026-11-01", "not both"),
                 ("costs --by team,colour", "cannot be grouped by \"colour\""), ("costs --basis guessed", "guessed"),
                 ("costs --as-of someday", "--as-of takes"), ("costs --as-of 2026-11-22T24:59", "--as-of takes"),
-                ("costs --batch maybe", "--batch is"),
+                ("costs --batch maybe", "--batch is"), ("calls --last 3y", "is not a span"),
+                ("calls --limit 0", "--limit is"),
+                ("calls --after here", "--after takes"), ("calls --last 1h --from 2026-11-20", "not both"),
+                ("calls --from 2026-11-20 --to 2026-11-19", "is after"),
                 ("costs --csv --json", "give one of"), ("recent --days 0", "--days is a number"),
                 ("costs --colour red", "--colour"), ("costs dance", "dance"),
             ] {

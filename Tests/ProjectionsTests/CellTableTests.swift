@@ -22,7 +22,10 @@ import Testing
         try withTable { table, connection in
             var random = SeededGenerator(seed: UInt64(count))
             let ids = (1...Int64(count)).shuffled(using: &random)
-            for id in ids { try table.append(cell(id), detail: id % 7 == 0 ? Array(repeating: 1, count: 13) : nil) }
+            for id in ids {
+                try table.append(
+                    cell(id), detail: id % 7 == 0 ? Array(repeating: 1, count: CellTable.detailColumns.count) : nil)
+            }
             try table.flush()
             let written = try Statement(connection.handle, "SELECT \(Cell.columns) FROM cell ORDER BY id")
                 .rows([], Cell.init(row:))

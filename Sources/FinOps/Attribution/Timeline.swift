@@ -12,6 +12,9 @@ package struct Timeline<Value: Hashable & Sendable>: Hashable, Sendable {
     /// Ascending by `from`; neighbours differ in value.
     package private(set) var spans: [Span] = []
 
+    /// Nothing is known yet.
+    package init() {}
+
     /// Overrides everything from `from` on.
     package mutating func set(_ value: Value, from: Timestamp?) {
         spans.removeAll { Self.begins($0.from, atOrAfter: from) }

@@ -23,7 +23,7 @@ enum PriceTier: String, Hashable, Sendable {
 }
 
 /// A class of tokens that has a price of its own. Every token of a row is in exactly one.
-enum TokenClass: String, CaseIterable, Sendable {
+package enum TokenClass: String, CaseIterable, Sendable {
     case input
     case cachedInput = "cached_input"
     case cacheWrite = "cache_write"

@@ -3,15 +3,20 @@
 /// The provider's counts overlap: `input` holds everything read, cached and cache-write tokens included; the cached count
 /// holds its audio and image shares, the written count what is kept for an hour; the audio and image input counts are
 /// parts of what was neither cached nor written; `output` holds its audio and image shares.
-struct TokenClasses: Hashable, Sendable {
-    private(set) var counts: [TokenClass: Int64] = [:]
+package struct TokenClasses: Hashable, Sendable {
+    /// A class that is not in it has none.
+    package private(set) var counts: [TokenClass: Int64] = [:]
     /// Cached audio or image tokens had to be inferred: older answers count them in the audio share without saying how many.
     private(set) var isInferred = false
 
     /// Counts that contradict each other. Any charge for them would be invented, so there is none.
-    struct Inconsistent: Error, Hashable { let reason: String }
+    package struct Inconsistent: Error, Hashable {
+        /// Which counts, for a person.
+        package let reason: String
+    }
 
-    init(_ quantities: WireQuantities, inputOnly: Bool) throws(Inconsistent) {
+    /// - Parameter inputOnly: whether the kind of usage has no other tokens: embeddings and moderations.
+    package init(_ quantities: WireQuantities, inputOnly: Bool) throws(Inconsistent) {
         if inputOnly {
             counts[.input] = try Self.whole(quantities.inputTokens, "input tokens")
             return

@@ -4,7 +4,7 @@
 /// 64-bit sums hold any total: `units` reaches its end at 9 × 10¹⁸ units, `nanos` after 9 × 10⁹ cells. Both are linear in
 /// the cells, so they come out the same whatever the order and batching. `STRICT` refuses a sum that left the integers.
 enum ProjectionSchema {
-    static let version: Int64 = 3
+    static let version: Int64 = 4
 
     static let tables = """
         CREATE TABLE checkpoint(
@@ -20,7 +20,8 @@ enum ProjectionSchema {
         CREATE TABLE series(
             id INTEGER PRIMARY KEY, basis INTEGER NOT NULL, scope INTEGER NOT NULL, kind TEXT, api_key TEXT, model TEXT,
             batch INTEGER, service_tier TEXT, size TEXT, source TEXT, vector_store TEXT, context_level TEXT,
-            line_item TEXT, bill_key TEXT) STRICT;
+            line_item TEXT, bill_key TEXT, project TEXT, provider_key TEXT, task_type TEXT, intent TEXT, feature TEXT,
+            unit TEXT) STRICT;
         CREATE TABLE attribution(
             series INTEGER NOT NULL, begins INTEGER NOT NULL, owner INTEGER NOT NULL, rule TEXT, version INTEGER,
             PRIMARY KEY (series, begins)) STRICT, WITHOUT ROWID;
@@ -35,8 +36,8 @@ enum ProjectionSchema {
             unpriced_reason INTEGER NOT NULL, flags INTEGER NOT NULL) STRICT;
         CREATE TABLE daily(
             series INTEGER NOT NULL, day INTEGER NOT NULL, utc_day INTEGER NOT NULL, owner INTEGER NOT NULL,
-            currency INTEGER NOT NULL, in_force INTEGER NOT NULL, \(sums),
-            PRIMARY KEY (series, day, utc_day, owner, currency)) STRICT, WITHOUT ROWID;
+            currency INTEGER NOT NULL, yields INTEGER NOT NULL, in_force INTEGER NOT NULL, \(sums),
+            PRIMARY KEY (series, day, utc_day, owner, currency, yields)) STRICT, WITHOUT ROWID;
         CREATE TABLE daily_total(
             day INTEGER NOT NULL, owner INTEGER NOT NULL, account INTEGER NOT NULL, model INTEGER NOT NULL,
             basis INTEGER NOT NULL, in_force INTEGER NOT NULL, currency INTEGER NOT NULL, \(sums),
@@ -79,6 +80,8 @@ enum ProjectionSchema {
             STRICT, WITHOUT ROWID;
         CREATE TABLE projects(project TEXT PRIMARY KEY, team TEXT NOT NULL, position INTEGER NOT NULL)
             STRICT, WITHOUT ROWID;
+        CREATE TABLE project_teams(
+            position INTEGER PRIMARY KEY, project TEXT NOT NULL, team TEXT NOT NULL, begins INTEGER) STRICT;
         CREATE TABLE api_keys(
             provider TEXT NOT NULL, provider_key_id TEXT NOT NULL, project TEXT NOT NULL, begins INTEGER,
             position INTEGER NOT NULL, PRIMARY KEY (provider, provider_key_id)) STRICT, WITHOUT ROWID;
@@ -108,7 +111,35 @@ enum ProjectionSchema {
             stage TEXT NOT NULL, position INTEGER NOT NULL, stream TEXT NOT NULL, type TEXT NOT NULL,
             attempts INTEGER NOT NULL, error TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
             changed INTEGER NOT NULL, PRIMARY KEY (stage, position)) STRICT, WITHOUT ROWID;
+        \(callTables)
         \(alertTables)
+        """
+
+    /// Attempts at calls through gateways, and what came of them among the cells: which hours of estimates metered usage
+    /// has replaced, and how cells of the provider's keys are shared among the projects that called with them.
+    private static let callTables = """
+        CREATE TABLE calls(
+            started INTEGER NOT NULL, call TEXT NOT NULL, attempt INTEGER NOT NULL, series INTEGER NOT NULL,
+            terms INTEGER NOT NULL, cost INTEGER, gateway INTEGER NOT NULL, model_asked INTEGER NOT NULL,
+            route INTEGER NOT NULL, upstream INTEGER NOT NULL, ended INTEGER NOT NULL, usage_estimated INTEGER NOT NULL,
+            user TEXT, status INTEGER NOT NULL, first_byte INTEGER NOT NULL, duration INTEGER NOT NULL,
+            \(CallTable.quantityColumns.map { "\($0) INTEGER NOT NULL" }.joined(separator: ", ")),
+            position INTEGER NOT NULL, PRIMARY KEY (started, call, attempt)) STRICT, WITHOUT ROWID;
+        CREATE TABLE gateway_keys(key TEXT PRIMARY KEY, project TEXT NOT NULL, position INTEGER NOT NULL)
+            STRICT, WITHOUT ROWID;
+        CREATE TABLE kills(
+            position INTEGER PRIMARY KEY, key TEXT NOT NULL, decided INTEGER NOT NULL, actor TEXT NOT NULL,
+            cause TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
+        CREATE TABLE enforcements(
+            decision INTEGER NOT NULL, gateway TEXT NOT NULL, enforced INTEGER NOT NULL, last_accepted INTEGER,
+            last_call TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (decision, gateway)) STRICT, WITHOUT ROWID;
+        CREATE TABLE gateways(gateway TEXT PRIMARY KEY, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL)
+            STRICT, WITHOUT ROWID;
+        CREATE TABLE yielding(id INTEGER PRIMARY KEY) STRICT;
+        CREATE TABLE share(
+            id INTEGER NOT NULL, owner INTEGER NOT NULL, rows INTEGER NOT NULL, requests INTEGER NOT NULL,
+            input_tokens INTEGER NOT NULL, cached_input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+            cost INTEGER, PRIMARY KEY (id, owner)) STRICT, WITHOUT ROWID;
         """
 
     /// What was found about costs and about the pipeline itself, and what was told of it.
@@ -150,8 +181,8 @@ enum ProjectionSchema {
     static let sums = RollupSums.columns.map { "\($0) INTEGER NOT NULL" }.joined(separator: ", ")
 
     /// One row a cell, for people's own SQL: attribution and precedence are joined here, never copied into cells, so a late
-    /// mapping is a few rows. `task_type` and `intent` are what only requests through a gateway tell; usage rows leave them
-    /// null.
+    /// mapping is a few rows. A cell that several projects share has a row for each. `task_type`, `intent` and `feature` are
+    /// what only calls through a gateway tell; of calls `api_key_id` is the gateway's key.
     static let views = """
         CREATE VIEW cost_data AS
         SELECT date(c.day * 86400, 'unixepoch') AS date,
@@ -160,38 +191,49 @@ enum ProjectionSchema {
             s.api_key AS api_key_id, s.model AS model, s.batch AS batch, s.service_tier AS service_tier,
             s.size AS size, s.source AS source, s.vector_store AS vector_store_id, s.context_level AS context_level,
             s.line_item AS line_item,
-            c.requests, c.input_tokens, c.cached_input_tokens, c.output_tokens,
-            \(CellTable.detailColumns.map { "coalesce(d.\($0), 0) AS \($0)" }.joined(separator: ", ")),
-            c.cost AS cost_nano, cu.text AS currency,
+            \(["requests", "input_tokens", "cached_input_tokens", "output_tokens"].map {
+                "CASE WHEN sh.id IS NULL THEN c.\($0) ELSE sh.\($0) END AS \($0)"
+            }.joined(separator: ", ")),
+            \(CellTable.detailColumns.map {
+                "CASE WHEN coalesce(sh.rows, 1) > 0 THEN coalesce(d.\($0), 0) ELSE 0 END AS \($0)"
+            }.joined(separator: ", ")),
+            CASE WHEN sh.id IS NULL THEN c.cost ELSE sh.cost END AS cost_nano, cu.text AS currency,
             CASE s.basis WHEN 0 THEN 'metered' WHEN 1 THEN 'billed' ELSE 'estimated' END AS basis,
             pv.text AS price_version, t.flags >> \(TermsFlags.priceEstimatedBit) & 1 AS price_estimated,
             t.flags >> \(TermsFlags.longContextPossibleBit) & 1 AS long_context_possible,
             ur.text AS unpriced_reason,
-            o.team AS team, o.project AS project, at.rule AS attribution_rule, at.version AS attribution_version,
-            NULL AS task_type, NULL AS intent,
+            o.team AS team, o.project AS project,
+            CASE WHEN sh.id IS NULL THEN at.rule ELSE 'calls' END AS attribution_rule,
+            CASE WHEN sh.id IS NULL THEN at.version END AS attribution_version,
+            s.task_type AS task_type, s.intent AS intent, s.feature AS feature,
             (s.basis = 1) = EXISTS (
-                SELECT 1 FROM in_force f WHERE f.scope = s.scope
-                AND f.utc_day = (c.id >> \(CellID.seriesBits)) / 86400) AS in_force,
+                SELECT 1 FROM in_force f JOIN scope fs ON fs.id = f.scope
+                WHERE (f.scope = s.scope OR s.basis = 2 AND sc.provider_project IS NULL AND fs.account = sc.account)
+                AND f.utc_day = (c.id >> \(CellID.seriesBits)) / 86400)
+                AND NOT EXISTS (SELECT 1 FROM yielding y WHERE y.id = c.id) AS in_force,
             c.position AS position, c.observed AS observed
         FROM cell c
         JOIN series s ON s.id = c.id & \(CellID.seriesMask)
         JOIN scope sc ON sc.id = s.scope
         JOIN account a ON a.id = sc.account
         JOIN terms t ON t.id = c.terms
+        LEFT JOIN share sh ON sh.id = c.id
         LEFT JOIN cell_detail d ON d.id = c.id
         LEFT JOIN label cu ON cu.id = t.currency
         LEFT JOIN label pv ON pv.id = t.price_version
         LEFT JOIN label ur ON ur.id = t.unpriced_reason
         LEFT JOIN attribution at ON at.series = s.id AND at.begins = (
             SELECT max(begins) FROM attribution b WHERE b.series = s.id AND b.begins <= c.id >> \(CellID.seriesBits))
-        LEFT JOIN owner o ON o.id = at.owner;
+        LEFT JOIN owner o ON o.id = coalesce(sh.owner, at.owner);
         """
 
     /// What a canonical dump covers, each in the order of its key. The checkpoint's position is part of it.
     static let dumped: [(table: String, order: String)] = [
         ("checkpoint", "one"), ("label", "id"), ("account", "id"), ("scope", "id"), ("owner", "id"), ("series", "id"),
         ("attribution", "series, begins"), ("terms", "id"), ("cell", "id"), ("cell_detail", "id"),
-        ("daily", "series, day, utc_day, owner, currency"),
+        ("daily", "series, day, utc_day, owner, currency, yields"), ("calls", "started, call, attempt"),
+        ("yielding", "id"), ("share", "id, owner"), ("project_teams", "position"),
+        ("gateway_keys", "key"), ("kills", "position"), ("enforcements", "decision, gateway"), ("gateways", "gateway"),
         ("daily_total", "day, owner, account, model, basis, in_force, currency"),
         ("daily_owner", "day, owner, account, basis, in_force, currency"), ("in_force", "scope, utc_day"),
         ("bill_rows", "id"), ("allocations", "id"),

@@ -93,11 +93,12 @@ final class CellTable {
     private let delete: Statement
     private let insertDetail: Statement
     private let deleteDetail: Statement
+    private let selectDetail: Statement
 
     static let detailColumns = [
         "cache_write_tokens", "audio_input_tokens", "cached_audio_input_tokens", "audio_output_tokens",
         "image_input_tokens", "cached_image_input_tokens", "image_output_tokens", "images", "characters", "seconds",
-        "usage_bytes", "sessions", "calls",
+        "usage_bytes", "sessions", "calls", "cache_write_1h_tokens", "reasoning_tokens",
     ]
 
     init(_ connection: OpaquePointer) throws(ProjectionFailure) {
@@ -117,6 +118,8 @@ final class CellTable {
         insertDetail = try Statement(
             connection, "INSERT INTO cell_detail(id, \(Self.detailColumns.joined(separator: ", "))) VALUES (?\(marks))")
         deleteDetail = try Statement(connection, "DELETE FROM cell_detail WHERE id = ?")
+        selectDetail = try Statement(
+            connection, "SELECT \(Self.detailColumns.joined(separator: ", ")) FROM cell_detail WHERE id = ?")
     }
 
     /// Adds a cell that is known to be new; it may be written later.
@@ -179,6 +182,13 @@ final class CellTable {
     func cell(_ id: Int64) throws(ProjectionFailure) -> Cell? {
         try flush()
         return try selectOne.rows([.integer(id)], Cell.init(row:)).first
+    }
+
+    /// The counts of `detailColumns`; nil when the cell has none of them.
+    func detail(of id: Int64) throws(ProjectionFailure) -> [Int64]? {
+        try selectDetail.rows([.integer(id)]) { row in
+            (0..<Int32(Self.detailColumns.count)).map { row.integer($0) }
+        }.first
     }
 
     /// The cells of one series whose buckets begin in a half-open span of seconds.

@@ -1,4 +1,6 @@
 import CSQLite
+import EventLog
+import FinOps
 
 /// The small tables that give texts their numbers, kept in memory: they grow with keys, projects and models, never with
 /// events. Numbers are given in log order, so every build of the same log gives the same ones.
@@ -8,6 +10,7 @@ final class Dimensions {
     struct OwnerKey: Hashable { var team: String?; var project: String? }
     struct Subject: Hashable { var account: Int64; var kind: String; var id: String }
     struct ForceKey: Hashable { var scope: Int64; var utcDay: Int64 }
+    private struct AccountModel: Hashable { var account: Int64; var model: Int64 }
 
     /// A class: a row of usage looks at it without copying ten texts.
     final class Series {
@@ -15,6 +18,8 @@ final class Dimensions {
         let key: SeriesKey
         let account: Int64
         let model: Int64
+        /// All series of its account and model.
+        let peers: ModelPeers
         fileprivate(set) var timeline = AttributionTimeline()
         /// The start of the latest bucket of usage: a later one has no cell yet. A series that was here before this program
         /// began says nothing about its cells: no bucket is later than `max`.
@@ -22,8 +27,11 @@ final class Dimensions {
         /// Where the rollups last added to a sum of this series; they look whether it is still there.
         var lastSum = 0
 
-        init(id: Int64, key: SeriesKey, account: Int64, model: Int64, lastMeteredBucket: Int64) {
+        init(
+            id: Int64, key: SeriesKey, account: Int64, model: Int64, peers: ModelPeers, lastMeteredBucket: Int64
+        ) {
             self.lastMeteredBucket = lastMeteredBucket
+            self.peers = peers
             self.id = id
             self.key = key
             self.account = account
@@ -37,12 +45,20 @@ final class Dimensions {
     private(set) var series: [Series] = []
     private(set) var seriesOfScope: [Int64: [Int64]] = [:]
     private(set) var seriesOfKey: [Subject: [Int64]] = [:]
+    /// Calls by the project that pays for them.
+    private(set) var seriesOfProject: [String: [Int64]] = [:]
+    /// Calls of an account whose upstream names no project of the provider.
+    private var unplacedCalls: [Int64: [Int64]] = [:]
+    private(set) var peers: [ModelPeers] = []
+    private var peersOfModel: [AccountModel: Int] = [:]
+    /// Each project's team over time, as far as it was said.
+    private var teams: [String: Timeline<String>] = [:]
     private var labels: [String: Int64] = [:]
     private var owners: [OwnerKey: Int64] = [:]
     private var seriesByKey: [SeriesKey: Int64] = [:]
     private var assignments: [Subject: [Assignment]] = [:]
     private var kindOfModel: [AccountKey: String] = [:]
-    private(set) var inForce: Set<ForceKey> = []
+    private(set) var forces = BillForces()
 
     private let insertLabel: Statement
     private let insertAccount: Statement
@@ -57,7 +73,7 @@ final class Dimensions {
         insertAccount = try Statement(connection, "INSERT INTO account(id, provider, name) VALUES (?,?,?)")
         insertScope = try Statement(connection, "INSERT INTO scope VALUES (?,?,?)")
         insertOwner = try Statement(connection, "INSERT INTO owner VALUES (?,?,?)")
-        insertSeries = try Statement(connection, "INSERT INTO series VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+        insertSeries = try Statement(connection, "INSERT INTO series VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
         insertSpan = try Statement(connection, "INSERT INTO attribution VALUES (?,?,?,?,?)")
         deleteSpans = try Statement(connection, "DELETE FROM attribution WHERE series = ?")
         try load(connection)
@@ -95,8 +111,14 @@ final class Dimensions {
             {
                 ForceKey(scope: $0.integer(0), utcDay: $0.integer(1))
             })
-        { inForce.insert(row) }
+        { forces.set(row, account: scopeKeys[Int(row.scope - 1)].account, true) }
         try loadAssignments(connection)
+        for row in try Statement(connection, "SELECT project, team, begins FROM project_teams ORDER BY position").rows(
+            [],
+            {
+                ($0.text(0), $0.text(1), $0.optionalInteger(2))
+            })
+        { setTeam(of: row.0, row.1, from: row.2) }
         for row in try Statement(connection, "SELECT \(SeriesKey.columnNames) FROM series ORDER BY id").rows(
             [], SeriesKey.init(row:))
         {
@@ -174,13 +196,19 @@ final class Dimensions {
 
     private func remember(_ key: SeriesKey, id: Int64, lastMeteredBucket: Int64) throws(ProjectionFailure) {
         let account = scopeKeys[Int(key.scope - 1)].account
+        let model = try label(key.model ?? "")
         let entry = Series(
-            id: id, key: key, account: account, model: try label(key.model ?? ""), lastMeteredBucket: lastMeteredBucket)
-        entry.timeline = timeline(of: entry)
+            id: id, key: key, account: account, model: model, peers: peers(account: account, model: model),
+            lastMeteredBucket: lastMeteredBucket)
+        entry.timeline = try timeline(of: entry)
+        entry.peers.add(id, key)
         series.append(entry)
         seriesByKey[key] = id
         seriesOfScope[key.scope, default: []].append(id)
-        if let apiKey = key.apiKey {
+        if key.basis == .estimated {
+            if let project = key.project { seriesOfProject[project, default: []].append(id) }
+            if scopeKeys[Int(key.scope - 1)].providerProject == nil { unplacedCalls[account, default: []].append(id) }
+        } else if let apiKey = key.apiKey {
             seriesOfKey[Subject(account: account, kind: "key", id: apiKey), default: []].append(id)
         }
         if key.basis == .metered, let model = key.model, let kind = key.kind {
@@ -189,17 +217,52 @@ final class Dimensions {
         }
     }
 
+    private func peers(account: Int64, model: Int64) -> ModelPeers {
+        let key = AccountModel(account: account, model: model)
+        if let known = peersOfModel[key] { return peers[known] }
+        let fresh = ModelPeers(number: peers.count)
+        peersOfModel[key] = fresh.number
+        peers.append(fresh)
+        return fresh
+    }
+
+    /// The provider's project of a series; nil where it said null, and on calls whose upstream names none.
+    func providerProject(_ series: Series) -> String? { scopeKeys[Int(series.key.scope - 1)].providerProject }
+
     /// The service whose metered rows first named the model: a bill's line knows only the model.
     func kind(ofModel model: String, account: Int64) -> String? {
         kindOfModel[AccountKey(provider: String(account), name: model)]
     }
 
-    private func timeline(of series: Series) -> AttributionTimeline {
+    private func timeline(of series: Series) throws(ProjectionFailure) -> AttributionTimeline {
+        if series.key.basis == .estimated { return try timeline(ofProject: series.key.project ?? "") }
         let key = series.key.apiKey.flatMap { assignments[Subject(account: series.account, kind: "key", id: $0)] }
         let project = scopeKeys[Int(series.key.scope - 1)].providerProject.flatMap {
             assignments[Subject(account: series.account, kind: "provider-project", id: $0)]
         }
         return AttributionRule.timeline(key: key ?? [], project: project ?? [])
+    }
+
+    /// A gateway's key belongs to one project for ever; the project's team may change.
+    private func timeline(ofProject project: String) throws(ProjectionFailure) -> AttributionTimeline {
+        var timeline = AttributionTimeline()
+        let spans = teams[project]?.spans ?? []
+        if spans.first?.from != nil || spans.isEmpty {
+            timeline.spans.append(.init(begins: 0, owner: try owner(team: "", project: project), rule: "gateway-key"))
+        }
+        for span in spans {
+            let owner = try owner(team: span.value, project: project)
+            timeline.spans.append(.init(begins: span.from?.seconds ?? 0, owner: owner, rule: "gateway-key"))
+        }
+        return timeline
+    }
+
+    /// - Parameter second: from when on; nil: from the beginning.
+    /// - Returns: the series of calls that it concerns.
+    @discardableResult
+    func setTeam(of project: String, _ team: String, from second: Int64?) -> [Int64] {
+        teams[project, default: Timeline()].set(team, from: second.map { Timestamp(seconds: $0) })
+        return seriesOfProject[project] ?? []
     }
 
     private func store(_ timeline: AttributionTimeline, of series: Int64) throws(ProjectionFailure) {
@@ -226,19 +289,69 @@ final class Dimensions {
     /// Works out a series' attribution anew and keeps it.
     /// - Returns: whether it changed.
     func refreshTimeline(of id: Int64) throws(ProjectionFailure) -> Bool {
-        let fresh = timeline(of: series[Int(id - 1)])
+        let fresh = try timeline(of: series[Int(id - 1)])
         if fresh == series[Int(id - 1)].timeline { return false }
         series[Int(id - 1)].timeline = fresh
         try store(fresh, of: id)
         return true
     }
 
-    func setInForce(_ key: ForceKey, _ value: Bool) {
-        if value { inForce.insert(key) } else { inForce.remove(key) }
+    /// A bill takes or leaves force.
+    func setInForce(_ key: ForceKey, _ value: Bool) { forces.set(key, account: account(of: key), value) }
+
+    private func account(of key: ForceKey) -> Int64 { scopeKeys[Int(key.scope - 1)].account }
+
+    /// The series that may be told differently when a bill takes or leaves force there.
+    func series(concernedBy key: ForceKey) -> [Int64] {
+        let own = seriesOfScope[key.scope] ?? []
+        guard let unplaced = unplacedCalls[account(of: key)] else { return own }
+        let isOwn = Set(own)
+        return own + unplaced.filter { !isOwn.contains($0) }
     }
 
-    /// Whether cells of this basis count in that scope and UTC day: where a bill is in force, all else yields to it.
-    func isInForce(_ series: Series, utcDay: Int64) -> Bool {
-        inForce.contains(ForceKey(scope: series.key.scope, utcDay: utcDay)) == (series.key.basis == .billed)
+    /// What cells of a series count for on a UTC day: where a bill is in force, all else yields to it.
+    /// - Parameter yields: of an estimate, whether metered usage has taken its place.
+    func standing(_ series: Series, utcDay: Int64, yields: Bool) -> Standing {
+        let anywhere = series.key.basis == .estimated && providerProject(series) == nil
+        return .init(
+            series.key.basis, yields: yields,
+            isBilled: forces.covers(
+                scope: series.key.scope, account: series.account, anywhere: anywhere, utcDay: utcDay))
+    }
+}
+
+extension Standing {
+    init(_ basis: CostBasis, yields: Bool, isBilled: Bool) {
+        switch basis {
+        case .billed: self = isBilled ? .counts : .yields
+        case .metered: self = isBilled ? .quantities : .counts
+        case .estimated: self = yields ? .yields : isBilled ? .quantities : .counts
+        }
+    }
+}
+
+/// Where bills are in force. A call whose upstream names no project of the provider is on its account's bill, whichever
+/// project the bill files it under.
+struct BillForces {
+    private struct AccountDay: Hashable { var account: Int64; var utcDay: Int64 }
+
+    private var scopes: Set<Dimensions.ForceKey> = []
+    private var accounts: [AccountDay: Int] = [:]
+
+    var isEmpty: Bool { scopes.isEmpty }
+
+    func contains(_ key: Dimensions.ForceKey) -> Bool { scopes.contains(key) }
+
+    mutating func set(_ key: Dimensions.ForceKey, account: Int64, _ value: Bool) {
+        guard scopes.contains(key) != value else { return }
+        if value { scopes.insert(key) } else { scopes.remove(key) }
+        accounts[AccountDay(account: account, utcDay: key.utcDay), default: 0] += value ? 1 : -1
+    }
+
+    /// - Parameter anywhere: whether a bill of any scope of the account counts.
+    func covers(scope: Int64, account: Int64, anywhere: Bool, utcDay: Int64) -> Bool {
+        if scopes.isEmpty { return false }
+        if anywhere { return (accounts[AccountDay(account: account, utcDay: utcDay)] ?? 0) > 0 }
+        return scopes.contains(Dimensions.ForceKey(scope: scope, utcDay: utcDay))
     }
 }

@@ -31,13 +31,15 @@ extension ProjectionFold {
         }
     }
 
-    private func reattribute(_ series: Dimensions.Series) throws {
+    func reattribute(_ series: Dimensions.Series) throws {
         let rows = try rollups.rows(ofSeries: series.id)
         for (part, rows) in Dictionary(grouping: rows, by: { DayPart(day: $0.key.day, utcDay: $0.key.utcDay) }) {
             let span = days.part(day: Int(part.day), ofUTCDay: Int(part.utcDay))
-            if series.timeline.changes(inside: span) {
+            // What is shared is on its shares' owners, whatever the key's own are.
+            let isShared = series.key.basis != .estimated && series.peers.hasEstimates
+            if isShared || series.timeline.changes(inside: span) {
                 for row in rows { try rollups.add(row.sums, sign: -1, to: row.key) }
-                for cell in try cells.cells(ofSeries: series.id, in: span) { try add(cell, to: series) }
+                for cell in try cells.cells(ofSeries: series.id, in: span) { try place(cell, sign: 1, of: series) }
                 continue
             }
             let owner = Int32(series.timeline.owner(at: span.lowerBound))

@@ -98,7 +98,7 @@ extension ProjectionFold {
 
     private func withdraw(_ id: Int64) throws {
         guard let cell = try cells.cell(id) else { return }
-        try add(cell, sign: -1, to: dimensions.series[Int(CellID.series(id) - 1)])
+        try withdraw(cell, of: dimensions.series[Int(CellID.series(id) - 1)])
         try cells.remove(id)
     }
 
@@ -120,7 +120,9 @@ extension ProjectionFold {
                 id: id, day: days.day(of: CellID.bucket(id)), cost: amount, terms: terms,
                 position: Int64(context.position), observed: context.recorded.seconds)
             _ = try cells.insert(cell)
-            try add(cell, to: dimensions.series[Int(CellID.series(id) - 1)])
+            let series = dimensions.series[Int(CellID.series(id) - 1)]
+            try add(cell, to: series)
+            contest(cell, of: series)
         }
         return amounts.keys.sorted()
     }
@@ -156,7 +158,7 @@ extension ProjectionFold {
         let account = try dimensions.account(provider: provider, name: account)
         let scope = try dimensions.scope(account: account, providerProject: project)
         let key = Dimensions.ForceKey(scope: scope, utcDay: Int64(day.number))
-        guard dimensions.inForce.contains(key) != value else { return }
+        guard dimensions.forces.contains(key) != value else { return }
         try rollups.flush()
         try rollups.flip(key, to: value)
         if value {

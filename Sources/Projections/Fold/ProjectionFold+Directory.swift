@@ -15,21 +15,32 @@ extension ProjectionFold {
     }
 
     func apply(_ event: WireProjectAdded, _ context: ProjectedEvent) throws {
-        try setTeam(of: event.project, event.team, context)
+        try setTeam(of: event.project, event.team, from: nil, context)
         try audit(context, event.project, "team \(event.team)", event.reason)
     }
 
     func apply(_ event: WireProjectMoved, _ context: ProjectedEvent) throws {
-        try setTeam(of: event.project, event.team, context)
+        try setTeam(of: event.project, event.team, from: event.hasFrom ? event.from : nil, context)
         try audit(context, event.project, "team \(event.team)" + since(event.hasFrom, event.from), event.reason)
     }
 
-    private func setTeam(of project: String, _ team: String, _ context: ProjectedEvent) throws {
+    private func setTeam(of project: String, _ team: String, from second: Int64?, _ context: ProjectedEvent) throws {
         try run(
             """
             INSERT INTO projects VALUES (?,?,?)
             ON CONFLICT DO UPDATE SET team = excluded.team, position = excluded.position
             """, .text(project), .text(team), position(context))
+        try run(
+            "INSERT INTO project_teams VALUES (?,?,?,?)", position(context), .text(project), .text(team),
+            SQLValue(second))
+        try rollups.flush()
+        var touched: Set<Int> = []
+        for id in dimensions.setTeam(of: project, team, from: second) where try dimensions.refreshTimeline(of: id) {
+            let series = dimensions.series[Int(id - 1)]
+            try reattribute(series)
+            touched.insert(series.peers.number)
+        }
+        if !touched.isEmpty { try contestShares(of: touched) }
     }
 
     func apply(_ event: WireConnectionMade, _ context: ProjectedEvent) throws {

@@ -9,6 +9,13 @@ final class ProjectionFold {
     let rollups: Rollups
     let cells: CellTable
     let terms: TermsTable
+    let calls: CallTable
+    let standings: StandingTable
+    var estimates = Estimates()
+    /// When each gateway was heard of, in microseconds.
+    var heard: [String: ClosedRange<Int64>] = [:]
+    /// Hours to settle at the end of the transaction.
+    var contested: [ContestedHour: ContestedHour.Cause] = [:]
     var days: BusinessDays
     private(set) var unknownEvents: Int64 = 0
     /// What was newest in each account's usage and bills: the freshness of what the provider has published.
@@ -25,6 +32,8 @@ final class ProjectionFold {
         rollups = try Rollups(connection, dimensions)
         cells = try CellTable(connection)
         terms = try TermsTable(connection)
+        calls = try CallTable(connection)
+        standings = try StandingTable(connection)
         days = BusinessDays(calendar: calendar)
         caches = UsageCaches(calendar: calendar)
     }
@@ -45,7 +54,9 @@ final class ProjectionFold {
         case .restatedUsage(let statement, let message):
             try apply(statement, event, &caches)
             try apply(message, event)
-        case .other(let message): try apply(message, event)
+        case .other(let message):
+            try apply(message, event)
+            try noteKill(message, event)
         case .unknown: unknownEvents += 1
         case .undecodable(let reason): throw Inapplicable(reason)
         }
@@ -54,6 +65,8 @@ final class ProjectionFold {
     /// Writes the sums that have gathered; called at the end of a transaction.
     func flush() throws(ProjectionFailure) {
         try cells.flush()
+        try writeEstimates()
+        try settle()
         try rollups.flush()
         for (account, newest) in freshness {
             try run(
@@ -61,6 +74,7 @@ final class ProjectionFold {
                 .integer(newest.observed), .integer(newest.bucketEnd), .integer(account))
         }
         freshness.removeAll(keepingCapacity: true)
+        try writeHeard()
     }
 
     /// A statement by its text, prepared once.
@@ -141,17 +155,19 @@ final class ProjectionFold {
         case .keyReactivationRequested(let message): try apply(message, context)
         case .keyReactivated(let message): try apply(message, context)
         case .keyDisablementEnforced(let message): try apply(message, context)
-        case .callRecorded, .budgetLeased: break
+        case .callRecorded(let message): try apply(message, context)
+        case .budgetLeased: break
         }
     }
 
     // MARK: Cells
 
-    func key(of cell: Cell, series: Dimensions.Series) -> Rollups.Key {
+    func key(of cell: Cell, series: Dimensions.Series, yields: Bool = false) -> Rollups.Key {
         let bucket = CellID.bucket(cell.id)
         return Rollups.Key(
             series: series.id, day: Int32(cell.day), utcDay: Int32(bucket / 86_400),
-            owner: Int32(series.timeline.owner(at: bucket)), currency: Int32(terms.currency(of: cell.terms)))
+            owner: Int32(series.timeline.owner(at: bucket)), currency: Int32(terms.currency(of: cell.terms)),
+            yields: yields)
     }
 
     func add(_ cell: Cell, sign: Int64 = 1, to series: Dimensions.Series) throws(ProjectionFailure) {
@@ -174,6 +190,7 @@ final class ProjectionFold {
         let isRecorded = usage.fact.statement == .recorded
         try write(cell, detail: usage.fact.quantities.detail, of: series, isRecorded: isRecorded)
         try add(cell, to: series)
+        contest(cell, of: series)
         if caches.isNewer(account: series.account, observed: usage.fact.observed, bucketEnd: end) {
             note(account: series.account, observed: usage.fact.observed, bucketEnd: end)
         }
@@ -187,7 +204,7 @@ final class ProjectionFold {
             return try cells.append(cell, detail: detail)
         }
         if isRecorded, try cells.insert(cell, detail: detail) { return }
-        if let old = try cells.cell(cell.id) { try add(old, sign: -1, to: series) }
+        if let old = try cells.cell(cell.id) { try withdraw(old, of: series) }
         try cells.replace(cell, detail: detail)
     }
 

@@ -9,6 +9,8 @@ final class Rollups {
         var utcDay: Int32
         var owner: Int32
         var currency: Int32
+        /// Of an estimate: metered usage has taken its place.
+        var yields = false
     }
 
     /// What has gathered, in the order of its first sight, and where to find it.
@@ -30,15 +32,17 @@ final class Rollups {
         let marks = sums.map { _ in "?" }.joined(separator: ",")
         upsertDaily = try Statement(
             connection,
-            "INSERT INTO daily VALUES (?,?,?,?,?,?,\(marks)) ON CONFLICT DO UPDATE SET in_force = excluded.in_force, \(adding)"
+            "INSERT INTO daily VALUES (?,?,?,?,?,?,?,\(marks)) ON CONFLICT DO UPDATE SET in_force = excluded.in_force, \(adding)"
         )
         deleteDaily = try Statement(
             connection,
-            "DELETE FROM daily WHERE series = ? AND day = ? AND utc_day = ? AND owner = ? AND currency = ? AND cells = 0"
-        )
+            """
+            DELETE FROM daily WHERE series = ? AND day = ? AND utc_day = ? AND owner = ? AND currency = ? AND yields = ?
+            AND cells = 0
+            """)
         totals = try DailyTotals(connection, "daily_total", hasModel: true)
         ownerTotals = try DailyTotals(connection, "daily_owner", hasModel: false)
-        let columns = "series, day, utc_day, owner, currency, " + sums.joined(separator: ", ")
+        let columns = "series, day, utc_day, owner, currency, yields, " + sums.joined(separator: ", ")
         selectOfSeries = try Statement(
             connection, "SELECT \(columns) FROM daily WHERE series = ? ORDER BY day, utc_day")
         selectPart = try Statement(
@@ -46,7 +50,10 @@ final class Rollups {
             "SELECT \(columns) FROM daily WHERE series = ? AND day BETWEEN ?2 - 1 AND ?2 + 1 AND utc_day = ?2")
         setForce = try Statement(
             connection,
-            "UPDATE daily SET in_force = ? WHERE series = ? AND day BETWEEN ?3 - 1 AND ?3 + 1 AND utc_day = ?3")
+            """
+            UPDATE daily SET in_force = ? WHERE series = ? AND day BETWEEN ?3 - 1 AND ?3 + 1 AND utc_day = ?3
+            AND yields = ?
+            """)
     }
 
     /// - Throws: `ProjectionFailure` `sum-overflow` where a sum would leave the 64-bit integers.
@@ -75,16 +82,16 @@ final class Rollups {
         pending.sort { $0.key < $1.key }
         for (key, sums) in pending where sums != RollupSums() {
             let series = dimensions.series[Int(key.series - 1)]
-            let inForce = dimensions.isInForce(series, utcDay: Int64(key.utcDay))
+            let standing = dimensions.standing(series, utcDay: Int64(key.utcDay), yields: key.yields)
             bind(key, to: upsertDaily)
-            upsertDaily.bind(6, inForce ? 1 : 0)
-            sums.bind(to: upsertDaily, from: 7)
+            upsertDaily.bind(7, standing.rawValue)
+            sums.bind(to: upsertDaily, from: 8)
             try upsertDaily.run()
             if sums.cells < 0 {
                 bind(key, to: deleteDaily)
                 try deleteDaily.run()
             }
-            try addTotal(sums, sign: 1, of: key, series: series, inForce: inForce)
+            try addTotal(sums, sign: 1, of: key, series: series, standing)
         }
         pending.removeAll(keepingCapacity: true)
         places.removeAll(keepingCapacity: true)
@@ -92,11 +99,11 @@ final class Rollups {
     }
 
     private func addTotal(
-        _ sums: RollupSums, sign: Int64, of key: Key, series: Dimensions.Series, inForce: Bool
+        _ sums: RollupSums, sign: Int64, of key: Key, series: Dimensions.Series, _ standing: Standing
     ) throws(ProjectionFailure) {
         let total = DailyTotals.Key(
             day: key.day, owner: key.owner, account: Int32(series.account), model: Int32(series.model),
-            basis: Int32(series.key.basis.rawValue), inForce: inForce ? 1 : 0, currency: key.currency)
+            basis: Int32(series.key.basis.rawValue), inForce: Int32(standing.rawValue), currency: key.currency)
         guard totals.add(sums, sign: sign, to: total), ownerTotals.add(sums, sign: sign, to: total) else {
             throw Self.overflow(key)
         }
@@ -113,22 +120,35 @@ final class Rollups {
         statement.bind(3, Int64(key.utcDay))
         statement.bind(4, Int64(key.owner))
         statement.bind(5, Int64(key.currency))
+        statement.bind(6, key.yields ? 1 : 0)
     }
 
     /// A bill took or left force in a scope and UTC day: its cells begin or cease to count, and all others the reverse.
     /// Nothing may be pending, and the dimensions still say what was.
     func flip(_ force: Dimensions.ForceKey, to value: Bool) throws(ProjectionFailure) {
-        for id in dimensions.seriesOfScope[force.scope] ?? [] {
-            let series = dimensions.series[Int(id - 1)]
-            let was = dimensions.isInForce(series, utcDay: force.utcDay)
-            for (key, sums) in try selectPart.rows([.integer(id), .integer(force.utcDay)], Self.row) {
-                try addTotal(sums, sign: -1, of: key, series: series, inForce: was)
-                try addTotal(sums, sign: 1, of: key, series: series, inForce: !was)
-            }
-            try setForce.run(SQLValue(!was), .integer(id), .integer(force.utcDay))
-        }
+        let concerned = dimensions.series(concernedBy: force)
+        try move(concerned, force.utcDay, sign: -1)
         dimensions.setInForce(force, value)
+        try move(concerned, force.utcDay, sign: 1)
+        for id in concerned {
+            let series = dimensions.series[Int(id - 1)]
+            for yields in [false, true] where !yields || series.key.basis == .estimated {
+                let standing = dimensions.standing(series, utcDay: force.utcDay, yields: yields)
+                try setForce.run(.integer(standing.rawValue), .integer(id), .integer(force.utcDay), SQLValue(yields))
+            }
+        }
         try flushTotals()
+    }
+
+    /// Into the totals or out of them, as the bills stand.
+    private func move(_ concerned: [Int64], _ utcDay: Int64, sign: Int64) throws(ProjectionFailure) {
+        for id in concerned {
+            let series = dimensions.series[Int(id - 1)]
+            for (key, sums) in try selectPart.rows([.integer(id), .integer(utcDay)], Self.row) {
+                let standing = dimensions.standing(series, utcDay: utcDay, yields: key.yields)
+                try addTotal(sums, sign: sign, of: key, series: series, standing)
+            }
+        }
     }
 
     /// The written rows of a series. Nothing may be pending.
@@ -140,7 +160,8 @@ final class Rollups {
         (
             Key(
                 series: row.integer(0), day: Int32(row.integer(1)), utcDay: Int32(row.integer(2)),
-                owner: Int32(row.integer(3)), currency: Int32(row.integer(4))), RollupSums(row: row, from: 5)
+                owner: Int32(row.integer(3)), currency: Int32(row.integer(4)), yields: row.integer(5) != 0),
+            RollupSums(row: row, from: 6)
         )
     }
 
@@ -152,7 +173,8 @@ final class Rollups {
 
 extension Rollups.Key: Comparable {
     static func < (left: Self, right: Self) -> Bool {
-        (left.series, left.day, left.utcDay, left.owner, left.currency)
-            < (right.series, right.day, right.utcDay, right.owner, right.currency)
+        let one = (left.series, left.day, left.utcDay, left.owner, left.currency)
+        let other = (right.series, right.day, right.utcDay, right.owner, right.currency)
+        return one == other ? !left.yields && right.yields : one < other
     }
 }

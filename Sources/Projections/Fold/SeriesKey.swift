@@ -7,8 +7,18 @@ package enum CostBasis: Int64, Sendable {
     case metered = 0
     /// From the provider's bill, spread over hours, keys and models.
     case billed = 1
-    /// Kept for statements that nothing makes yet.
+    /// From calls through a gateway, at the prices of their moment.
     case estimated = 2
+}
+
+/// What a cell gives to a figure in which every consumption counts once.
+enum Standing: Int64, Sendable {
+    /// Nothing: metered usage has taken the estimate's place, or the bill is not in force.
+    case yields = 0
+    /// Its cost and what was counted in it.
+    case counts = 1
+    /// What was counted in it: its cost yields to a bill, which knows no quantities.
+    case quantities = 2
 }
 
 /// Everything that tells rows of one bucket apart, the bucket aside. Null is a value.
@@ -28,6 +38,16 @@ struct SeriesKey: Hashable {
     /// Of a bill's row, which may name a key of its own beside the one its amount is spread to.
     var lineItem: String?
     var billKey: String?
+    /// From here on of calls alone; `apiKey` is then the gateway's key. What they cost is on this project.
+    var project: String?
+    /// The provider's id of the key that the gateway called with, where it is known.
+    var providerKey: String?
+    /// What callers said about them.
+    var taskType: String?
+    var intent: String?
+    var feature: String?
+    /// The currency of their costs, so that an hour of a series has one; nil: they are unpriced.
+    var unit: String?
 
     init(metered row: WireUsageRow, scope: Int64) {
         let identity = UsageIdentity(row)
@@ -54,10 +74,37 @@ struct SeriesKey: Hashable {
         billKey = row.hasApiKeyID ? row.apiKeyID : nil
     }
 
+    init(estimated call: WireCallRecorded, scope: Int64) {
+        func said(_ text: String) -> String? { text.isEmpty ? nil : text }
+        basis = .estimated
+        self.scope = scope
+        kind = said(call.kind)
+        apiKey = said(call.key)
+        model = said(call.model)
+        batch = call.batch
+        serviceTier = said(call.serviceTier)
+        project = said(call.project)
+        providerKey = call.hasProviderKeyID ? call.providerKeyID : nil
+        taskType = said(call.context.taskType)
+        intent = said(call.context.intent)
+        feature = said(call.context.feature)
+        // Absent without a reason: there was nothing to price.
+        unit = call.hasCost ? call.cost.currency : call.unpricedReason.isEmpty ? "" : nil
+    }
+
+    /// The tier by which metered usage and estimates find each other: what providers call the normal one differs.
+    var commonTier: String {
+        if batch == true { return "batch" }
+        switch serviceTier {
+        case nil, "", "default", "auto", "standard": return ""
+        case let tier?: return tier
+        }
+    }
+
     /// In the order of `init(row:)` and of `columns`.
     static let columnNames = """
         id, basis, scope, kind, api_key, model, batch, service_tier, size, source, vector_store, context_level, line_item,
-        bill_key
+        bill_key, project, provider_key, task_type, intent, feature, unit
         """
 
     /// A row of the table `series`.
@@ -75,6 +122,12 @@ struct SeriesKey: Hashable {
         contextLevel = row.optionalText(11)
         lineItem = row.optionalText(12)
         billKey = row.optionalText(13)
+        project = row.optionalText(14)
+        providerKey = row.optionalText(15)
+        taskType = row.optionalText(16)
+        intent = row.optionalText(17)
+        feature = row.optionalText(18)
+        unit = row.optionalText(19)
     }
 
     /// The columns of the table `series` after `id`.
@@ -82,7 +135,8 @@ struct SeriesKey: Hashable {
         [
             .integer(basis.rawValue), .integer(scope), SQLValue(kind), SQLValue(apiKey), SQLValue(model),
             batch.map { SQLValue($0) } ?? .null, SQLValue(serviceTier), SQLValue(size), SQLValue(source),
-            SQLValue(vectorStore), SQLValue(contextLevel), SQLValue(lineItem), SQLValue(billKey),
+            SQLValue(vectorStore), SQLValue(contextLevel), SQLValue(lineItem), SQLValue(billKey), SQLValue(project),
+            SQLValue(providerKey), SQLValue(taskType), SQLValue(intent), SQLValue(feature), SQLValue(unit),
         ]
     }
 }

@@ -30,6 +30,12 @@ struct Terms: Hashable {
         self.flags = flags
     }
 
+    /// What an hour of calls has that were priced differently.
+    init(manyCallsIn currency: Int64, isEstimated: Bool) {
+        self.init(
+            currency: currency, length: 3_600, flags: TermsFlags.called.union(isEstimated ? .priceEstimated : []))
+    }
+
     static func all(_ connection: OpaquePointer) throws(ProjectionFailure) -> [Terms] {
         try Statement(connection, "SELECT \(columns) FROM terms ORDER BY id").rows([], Terms.init(row:))
     }
@@ -43,6 +49,8 @@ struct TermsFlags: OptionSet, Hashable {
     static let restated = TermsFlags(rawValue: 1)
     static let repriced = TermsFlags(rawValue: 2)
     static let allocated = TermsFlags(rawValue: 3)
+    /// An hour of calls.
+    static let called = TermsFlags(rawValue: 1 << 4)
     static let priceEstimated = TermsFlags(rawValue: 1 << priceEstimatedBit)
     static let longContextPossible = TermsFlags(rawValue: 1 << longContextPossibleBit)
 
@@ -61,7 +69,8 @@ struct TermsFlags: OptionSet, Hashable {
 
     /// The type of the event that stated it.
     var eventType: String {
-        switch intersection(.allocated) {
+        if contains(.called) { return "call.recorded" }
+        return switch intersection(.allocated) {
         case .restated: "usage.restated"
         case .repriced: "usage.repriced"
         case .allocated: "bill.allocated"
@@ -94,4 +103,24 @@ final class TermsTable {
     }
 
     func currency(of number: Int64) -> Int64 { all[Int(number - 1)].currency }
+
+    subscript(number: Int64) -> Terms { all[Int(number - 1)] }
+
+    /// The terms of an hour of calls with these or others: what they do not share is left out. Its number is given when one
+    /// of them is first seen, so that numbers follow the log and not the size of batches.
+    func common(_ left: Int64, _ right: Int64) throws(ProjectionFailure) -> Int64 {
+        if left == right { return left }
+        let estimated = self[left].flags.union(self[right].flags).contains(.priceEstimated)
+        return try number(of: Terms(manyCallsIn: self[left].currency, isEstimated: estimated))
+    }
+
+    /// The number of a call's own terms.
+    func number(ofCall terms: Terms) throws(ProjectionFailure) -> Int64 {
+        if let known = numbers[terms] { return known }
+        let number = try number(of: terms)
+        for estimated in [false, true] {
+            _ = try self.number(of: Terms(manyCallsIn: terms.currency, isEstimated: estimated))
+        }
+        return number
+    }
 }

@@ -46,7 +46,7 @@ final class UsageStatement: Sendable {
 
 /// The counts of a row, in the order of the schema's field numbers.
 struct UsageQuantities {
-    static let count = 17
+    static let count = 19
 
     var requests: Int64 = 0
     var inputTokens: Int64 = 0
@@ -65,6 +65,8 @@ struct UsageQuantities {
     var usageBytes: Int64 = 0
     var sessions: Int64 = 0
     var calls: Int64 = 0
+    var cacheWrite1hTokens: Int64 = 0
+    var reasoningTokens: Int64 = 0
 
     mutating func set(field: UInt64, _ value: Int64) {
         switch field {
@@ -85,6 +87,8 @@ struct UsageQuantities {
         case 15: usageBytes = value
         case 16: sessions = value
         case 17: calls = value
+        case 18: cacheWrite1hTokens = value
+        case 19: reasoningTokens = value
         default: break
         }
     }
@@ -96,13 +100,15 @@ struct UsageQuantities {
             cacheWriteTokens, audioInputTokens, cachedAudioInputTokens, audioOutputTokens, imageInputTokens,
             cachedImageInputTokens,
             imageOutputTokens, images, characters, seconds, usageBytes, sessions, calls,
+            cacheWrite1hTokens, reasoningTokens,
         ]
     }
 
     private var hasDetail: Bool {
         cacheWriteTokens | audioInputTokens | cachedAudioInputTokens | audioOutputTokens | imageInputTokens
             | cachedImageInputTokens
-            | imageOutputTokens | images | characters | seconds | usageBytes | sessions | calls != 0
+            | imageOutputTokens | images | characters | seconds | usageBytes | sessions | calls
+            | cacheWrite1hTokens | reasoningTokens != 0
     }
 
     /// Whether every count is one that can be.
@@ -110,7 +116,7 @@ struct UsageQuantities {
         let all =
             requests | inputTokens | cachedInputTokens | cacheWriteTokens | outputTokens | audioInputTokens
             | cachedAudioInputTokens | audioOutputTokens | imageInputTokens | cachedImageInputTokens | imageOutputTokens
-            | images | characters | seconds | usageBytes | sessions | calls
+            | images | characters | seconds | usageBytes | sessions | calls | cacheWrite1hTokens | reasoningTokens
         return all >= 0 && all < WireQuantities.countLimit
     }
 }

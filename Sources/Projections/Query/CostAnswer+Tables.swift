@@ -32,7 +32,8 @@ extension CostAnswer {
                 Source(
                     account: try lookup.account(Int64(key.account)), model: try lookup.label(Int64(key.model)),
                     owner: try lookup.owner(Int64(key.owner)), day: key.day == Self.anyDay ? nil : Int64(key.day),
-                    basis: CostBasis(rawValue: Int64(key.basis)) ?? .metered, inForce: key.inForce != 0,
+                    basis: CostBasis(rawValue: Int64(key.basis)) ?? .metered,
+                    standing: Standing(rawValue: Int64(key.inForce)) ?? .yields,
                     currency: try lookup.label(Int64(key.currency)), sums: sums))
         }
     }
@@ -62,7 +63,7 @@ extension CostAnswer {
                     Source(
                         series: series, account: series.account, model: series.key.model,
                         owner: try lookup.owner(Int64(key.owner)), day: key.day == Self.anyDay ? nil : Int64(key.day),
-                        basis: series.key.basis, inForce: key.inForce != 0,
+                        basis: series.key.basis, standing: Standing(rawValue: Int64(key.inForce)) ?? .yields,
                         currency: try lookup.label(Int64(key.currency)), sums: sums))
             }
         }
@@ -87,11 +88,11 @@ extension CostAnswer {
     /// Hours are summed from cells, which are hours of a series already. They come by time, so an hour's cells gather in a
     /// few sums before any text is looked at.
     mutating func addCells() throws {
-        var hour = try HourOfCells(lookup, query) { admits($0) }
         let span = calendar.span(from: query.from, through: query.through)
+        var hour = try HourOfCells(lookup, query, try lookup.standings(in: span)) { admits($0) }
         let statement = try Statement(
             connection, "SELECT \(Cell.columns) FROM cell WHERE id >= ? AND id < ?")
-        statement.bind(all: Self.identities(of: span))
+        statement.bind(all: CellID.range(of: span))
         while try statement.step() {
             let bucket = CellID.bucket(statement.integer(0))
             if bucket != hour.bucket { try drain(&hour, next: bucket) }
@@ -104,32 +105,44 @@ extension CostAnswer {
         for source in try hour.drain(next: bucket) { add(source) }
     }
 
-    private static func identities(of span: Range<Timestamp>) -> [SQLValue] {
-        [span.lowerBound, span.upperBound].map { .integer(CellID.make(bucket: max(0, $0.seconds), series: 0)) }
-    }
-
-    /// Every cell of the days asked for that the filters let through, by time.
+    /// Every cell of the days asked for that the filters let through, by time; one that is shared once for each owner.
     func forEachCell(_ body: (Source, Cell) throws -> Void) throws {
         let span = calendar.span(from: query.from, through: query.through)
         let statement = try Statement(
             connection, "SELECT \(Cell.columns) FROM cell WHERE id >= ? AND id < ?")
         let series = Dictionary(uniqueKeysWithValues: try lookup.allSeries().map { ($0.id, $0) })
         let timelines = try lookup.timelines()
-        let inForce = try lookup.inForce()
-        statement.bind(all: Self.identities(of: span))
+        let standings = try lookup.standings(in: span)
+        statement.bind(all: CellID.range(of: span))
         while try statement.step() {
             let cell = Cell(row: statement)
             guard let series = series[CellID.series(cell.id)], admits(series) else { continue }
             let bucket = CellID.bucket(cell.id)
-            let billed = inForce.contains(.init(scope: series.key.scope, utcDay: bucket / 86_400))
             let span = timelines[series.id]?.span(at: bucket)
-            let source = Source(
+            var source = Source(
                 series: series, account: series.account, model: series.key.model,
                 owner: try lookup.owner(span?.owner ?? 0), attribution: span, day: cell.day, bucket: bucket,
-                basis: series.key.basis, inForce: billed == (series.key.basis == .billed),
+                basis: series.key.basis, standing: standings.standing(of: cell.id, series),
                 currency: try lookup.label(lookup.terms(cell.terms).currency),
                 sums: cell.sums(basis: series.key.basis))
-            if admits(source) { try body(source, cell) }
+            guard let shares = standings.shares[cell.id] else {
+                if admits(source) { try body(source, cell) }
+                continue
+            }
+            source.isShared = true
+            for share in shares {
+                source.owner = try lookup.owner(share.owner)
+                source.sums = share.sums(of: cell, basis: series.key.basis)
+                source.cost = share.cost
+                if admits(source) { try body(source, cell) }
+            }
         }
+    }
+}
+
+extension CellID {
+    /// The two ends of the cells whose buckets begin in a half-open span.
+    static func range(of span: Range<Timestamp>) -> [SQLValue] {
+        [span.lowerBound, span.upperBound].map { .integer(make(bucket: max(0, $0.seconds), series: 0)) }
     }
 }

@@ -43,9 +43,12 @@ struct CostAnswer {
         var day: Int64?
         var bucket: Int64?
         var basis: CostBasis
-        var inForce: Bool
+        var standing: Standing
         var currency: String?
         var sums: RollupSums
+        /// One owner's part of a cell that calls share, of which this is the cost.
+        var isShared = false
+        var cost: Int64?
     }
 
     mutating func report() throws -> CostReport {
@@ -83,22 +86,32 @@ struct CostAnswer {
             bucketStart: Timestamp(seconds: source.bucket ?? 0), basis: source.basis, provider: source.account.provider,
             account: source.account.name, service: source.series?.key.kind,
             providerProject: source.series?.providerProject, key: source.series?.key.apiKey, model: source.model,
-            team: source.owner.team, project: source.owner.project, cost: cell.cost,
+            team: source.owner.team, project: source.owner.project, cost: source.isShared ? source.cost : cell.cost,
             currency: source.currency, inputTokens: source.sums.inputTokens, outputTokens: source.sums.outputTokens,
             requests: source.sums.requests, priceVersion: try lookup.label(terms.priceVersion),
-            rule: source.attribution?.rule, ruleVersion: source.attribution?.version)
+            rule: source.isShared ? "calls" : source.attribution?.rule,
+            ruleVersion: source.isShared ? nil : source.attribution?.version)
     }
 
     /// Whether the basis asked for counts its cost.
     func counts(_ source: Source) -> Bool {
-        query.basis == .best ? source.inForce : source.basis.name == query.basis.rawValue
+        query.basis == .best ? source.standing == .counts : source.basis.name == query.basis.rawValue
+    }
+
+    /// Whether its tokens and requests are told.
+    private func tells(_ source: Source) -> Bool {
+        switch source.basis {
+        case .billed: false
+        case .metered: query.basis != .estimated
+        case .estimated: query.basis == .estimated || query.basis == .best && source.standing != .yields
+        }
     }
 
     mutating func add(_ source: Source) {
         guard admits(source) else { return }
         let counts = counts(source)
         var sums = CostSums()
-        if source.basis == .metered {
+        if tells(source) {
             sums.inputTokens = Int128(source.sums.inputTokens)
             sums.cachedInputTokens = Int128(source.sums.cachedInputTokens)
             sums.outputTokens = Int128(source.sums.outputTokens)
@@ -150,6 +163,9 @@ struct CostAnswer {
         case .tier: series.key.serviceTier
         case .batch: series.key.batch.map { $0 ? "true" : "false" }
         case .providerProject: series.providerProject
+        case .taskType: series.key.taskType
+        case .intent: series.key.intent
+        case .feature: series.key.feature
         case .team, .project, .hour, .day, .week, .month: nil
         }
     }
@@ -169,7 +185,8 @@ struct CostAnswer {
         case .provider: source.account.provider
         case .account: source.account.name
         case .model: source.model
-        case .service, .key, .tier, .batch, .providerProject: source.series.flatMap { Self.value(of: dimension, $0) }
+        case .service, .key, .tier, .batch, .providerProject, .taskType, .intent, .feature:
+            source.series.flatMap { Self.value(of: dimension, $0) }
         case .hour: nil
         case .day: source.day.map { Day(number: Int($0)).description }
         case .week: source.day.map { Day(number: Int($0)).isoWeek }

@@ -5,11 +5,20 @@ package enum CostDimension: String, CaseIterable, Hashable, Sendable {
     case team, project, provider, account, service, key, model, tier, batch
     /// The provider's own project; `project` is ours.
     case providerProject = "provider-project"
+    /// What callers said of calls through a gateway; null for metered and billed costs.
+    case taskType = "task-type"
+    case intent, feature
     /// Of the business zone; weeks are ISO 8601's, such as `2026-W47`.
     case hour, day, week, month
 
     /// Its name in an answer.
-    package var column: String { self == .providerProject ? "provider_project" : rawValue }
+    package var column: String {
+        switch self {
+        case .providerProject: "provider_project"
+        case .taskType: "task_type"
+        default: rawValue
+        }
+    }
 
     var isTime: Bool { [.hour, .day, .week, .month].contains(self) }
 
@@ -23,7 +32,7 @@ package struct CostQuery: Hashable, Sendable {
     package enum Basis: String, CaseIterable, Hashable, Sendable {
         /// One kind of statement alone, whatever is in force.
         case metered, billed, estimated
-        /// What is in force: the bill where there is one, otherwise what was metered.
+        /// What is in force: the bill where there is one, otherwise what was metered, otherwise what calls estimate.
         case best
     }
 
@@ -33,7 +42,8 @@ package struct CostQuery: Hashable, Sendable {
     package var from: Day
     /// The last one that counts.
     package var through: Day
-    /// Which statement's cost is added up; tokens and requests are the metered ones in any case.
+    /// Which statement's cost is added up. Tokens and requests are the calls' own with `estimated`, else the metered ones;
+    /// with `best` those of calls are among them that nothing was metered for.
     package var basis = Basis.best
     /// Only what has this value; times cannot be filtered by. The text `none` stands for null.
     package var filters: [CostDimension: String] = [:]
@@ -52,7 +62,7 @@ package struct CostQuery: Hashable, Sendable {
     package static let none = "none"
 }
 
-/// Sums of an answer's row. Tokens and requests are the metered ones, whatever the basis of the cost.
+/// Sums of an answer's row; `CostQuery.basis` says whose tokens and requests they are.
 package struct CostSums: Hashable, Sendable {
     package init() {}
 
@@ -60,7 +70,7 @@ package struct CostSums: Hashable, Sendable {
     package var cost = Int128(0)
     /// Amounts in currencies without a rate, in nano-units, by code; not in `cost`.
     package var unconverted: [String: Int128] = [:]
-    /// Metered rows without a price that the basis would have counted; not in `cost`.
+    /// Metered rows, and hours of calls, without a price that the basis would have counted; not in `cost`.
     package var unpricedRows = Int128(0)
     package var inputTokens = Int128(0)
     /// The part of `inputTokens` that the provider read from its cache.
@@ -83,7 +93,7 @@ package struct CostSums: Hashable, Sendable {
     }
 }
 
-/// Metered rows without a price that the basis would have counted: never zero cost, always told.
+/// What has no price and the basis would have counted: never zero cost, always told.
 package struct UnpricedSums: Hashable, Sendable {
     package var rows = Int128(0)
     package var inputTokens = Int128(0)

@@ -1,3 +1,5 @@
+import EventLog
+
 /// Texts for the numbers in rollups, read when first needed: an answer names few of them.
 final class DimensionLookup {
     struct Account: Hashable { var provider: String; var name: String }
@@ -6,6 +8,7 @@ final class DimensionLookup {
     struct Series {
         var id: Int64
         var key: SeriesKey
+        var accountID: Int64
         var account: Account
         var providerProject: String?
     }
@@ -66,7 +69,9 @@ final class DimensionLookup {
             row throws(ProjectionFailure) in
             let key = SeriesKey(row: row)
             let scope = try known(scopes[key.scope], "scope", key.scope)
-            return Series(id: row.integer(0), key: key, account: try account(scope.0), providerProject: scope.1)
+            return Series(
+                id: row.integer(0), key: key, accountID: scope.0, account: try account(scope.0),
+                providerProject: scope.1)
         }
     }
 
@@ -88,10 +93,37 @@ final class DimensionLookup {
         return timelines
     }
 
-    func inForce() throws -> Set<Dimensions.ForceKey> {
-        Set(
-            try Statement(connection, "SELECT scope, utc_day FROM in_force").rows([]) {
-                Dimensions.ForceKey(scope: $0.integer(0), utcDay: $0.integer(1))
-            })
+    /// How the cells stand whose buckets begin in a half-open span.
+    func standings(in span: Range<Timestamp>) throws -> CellStandings {
+        var standings = CellStandings()
+        for (scope, day, account) in try Statement(
+            connection, "SELECT f.scope, f.utc_day, s.account FROM in_force f JOIN scope s ON s.id = f.scope"
+        ).rows([], { ($0.integer(0), $0.integer(1), $0.integer(2)) }) {
+            standings.forces.set(.init(scope: scope, utcDay: day), account: account, true)
+        }
+        let range = CellID.range(of: span)
+        standings.yielding = Set(
+            try Statement(connection, "SELECT id FROM yielding WHERE id >= ? AND id < ?").rows(range) { $0.integer(0) })
+        for (id, share) in try Statement(
+            connection, "SELECT id, \(Share.columns) FROM share WHERE id >= ? AND id < ? ORDER BY id, owner"
+        ).rows(range, { ($0.integer(0), Share(row: $0, from: 1)) }) {
+            standings.shares[id, default: []].append(share)
+        }
+        return standings
+    }
+}
+
+/// Bills in force, estimates that yield, and cells that are shared: what an answer by cells needs beside them.
+struct CellStandings {
+    var forces = BillForces()
+    var yielding: Set<Int64> = []
+    var shares: [Int64: [Share]] = [:]
+
+    func standing(of cell: Int64, _ series: DimensionLookup.Series) -> Standing {
+        let isEstimate = series.key.basis == .estimated
+        let isBilled = forces.covers(
+            scope: series.key.scope, account: series.accountID, anywhere: isEstimate && series.providerProject == nil,
+            utcDay: CellID.bucket(cell) / 86_400)
+        return Standing(series.key.basis, yields: isEstimate && yielding.contains(cell), isBilled: isBilled)
     }
 }

@@ -5,7 +5,7 @@ struct HourOfCells {
         var kind: Int
         var owner: Int64
         var currency: Int64
-        var inForce: Bool
+        var standing: Standing
     }
 
     private(set) var bucket: Int64 = 0
@@ -17,19 +17,22 @@ struct HourOfCells {
     /// By a series' number; nil where the filters leave it out.
     private var kindOfSeries: [Int?] = [nil]
     private var timelines: [AttributionTimeline] = [AttributionTimeline()]
-    private var scopes: [Int64] = [0]
-    private let inForce: Set<Dimensions.ForceKey>
+    private var series: [DimensionLookup.Series?] = [nil]
+    private let standings: CellStandings
 
-    init(_ lookup: DimensionLookup, _ query: CostQuery, admits: (DimensionLookup.Series) -> Bool) throws {
+    init(
+        _ lookup: DimensionLookup, _ query: CostQuery, _ standings: CellStandings,
+        admits: (DimensionLookup.Series) -> Bool
+    ) throws {
         self.lookup = lookup
-        inForce = try lookup.inForce()
+        self.standings = standings
         let spans = try lookup.timelines()
         let told = Set(query.by).union(query.filters.keys).filter { !$0.isTime }.sorted { $0.rawValue < $1.rawValue }
         var known: [[String?]: Int] = [:]
         // Numbers of series are their places.
         for series in try lookup.allSeries() {
             timelines.append(spans[series.id] ?? AttributionTimeline())
-            scopes.append(series.key.scope)
+            self.series.append(series)
             guard admits(series) else {
                 kindOfSeries.append(nil)
                 continue
@@ -46,19 +49,28 @@ struct HourOfCells {
 
     /// - Throws: `ProjectionFailure` where a cell names no series, or a sum leaves the 64-bit integers.
     mutating func add(_ cell: Cell) throws(ProjectionFailure) {
-        let series = Int(CellID.series(cell.id))
-        guard series < kindOfSeries.count else {
+        let number = Int(CellID.series(cell.id))
+        guard number < kindOfSeries.count, let series = series[number] else {
             throw ProjectionFailure(
-                code: "projection-damaged", message: "series \(series) is missing; `projector rebuild` makes new ones")
+                code: "projection-damaged", message: "series \(number) is missing; `projector rebuild` makes new ones")
         }
-        guard let kind = kindOfSeries[series] else { return }
-        let basis = kinds[kind].key.basis
-        let isBilled = !inForce.isEmpty && inForce.contains(.init(scope: scopes[series], utcDay: bucket / 86_400))
-        let key = Key(
-            kind: kind, owner: timelines[series].owner(at: bucket), currency: try lookup.terms(cell.terms).currency,
-            inForce: isBilled == (basis == .billed))
+        guard let kind = kindOfSeries[number] else { return }
+        let basis = series.key.basis
+        var key = Key(
+            kind: kind, owner: timelines[number].owner(at: bucket), currency: try lookup.terms(cell.terms).currency,
+            standing: standings.standing(of: cell.id, series))
         day = cell.day
-        guard sums[key, default: RollupSums()].add(cell.sums(basis: basis)) else {
+        guard let shares = standings.shares.isEmpty ? nil : standings.shares[cell.id] else {
+            return try add(cell.sums(basis: basis), to: key)
+        }
+        for share in shares {
+            key.owner = share.owner
+            try add(share.sums(of: cell, basis: basis), to: key)
+        }
+    }
+
+    private mutating func add(_ more: RollupSums, to key: Key) throws(ProjectionFailure) {
+        guard sums[key, default: RollupSums()].add(more) else {
             throw ProjectionFailure(code: "sum-overflow", message: "an hour's sum leaves the 64-bit integers")
         }
     }
@@ -72,7 +84,8 @@ struct HourOfCells {
                 CostAnswer.Source(
                     series: series, account: series.account, model: series.key.model,
                     owner: try lookup.owner(key.owner), attribution: nil, day: day, bucket: self.bucket,
-                    basis: series.key.basis, inForce: key.inForce, currency: try lookup.label(key.currency), sums: sums)
+                    basis: series.key.basis, standing: key.standing, currency: try lookup.label(key.currency),
+                    sums: sums)
             )
         }
         sums.removeAll(keepingCapacity: true)

@@ -1,0 +1,67 @@
+import FinOps
+
+/// The table `calls` on a prepared statement: one row an attempt, by time. Its texts are labels, but for those that nearly
+/// every row has of its own.
+final class CallTable {
+    private let insert: Statement
+
+    /// What was counted in an attempt, in the order of the columns.
+    static let quantityColumns = [
+        "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "audio_input_tokens",
+        "cached_audio_input_tokens", "audio_output_tokens", "image_input_tokens", "cached_image_input_tokens",
+        "image_output_tokens", "images", "characters", "seconds", "cache_write_1h_tokens", "reasoning_tokens",
+    ]
+
+    /// What an attempt has beside the message: the numbers its texts were given.
+    struct Numbers {
+        var series: Int64
+        var terms: Int64
+        var gateway: Int64
+        var modelAsked: Int64
+        var route: Int64
+        var upstream: Int64
+        var ended: Int64
+        var usageEstimated: Int64
+        var position: Int64
+    }
+
+    init(_ connection: OpaquePointer) throws(ProjectionFailure) {
+        let marks = Array(repeating: "?", count: 17 + Self.quantityColumns.count).joined(separator: ",")
+        insert = try Statement(connection, "INSERT INTO calls VALUES (\(marks)) ON CONFLICT DO NOTHING")
+    }
+
+    /// - Returns: false if the attempt is there already: it was said twice.
+    func insert(_ call: WireCallRecorded, _ quantities: UsageQuantities, _ numbers: Numbers) throws(ProjectionFailure)
+        -> Bool
+    {
+        insert.bind(1, call.started)
+        insert.bind(2, call.call)
+        insert.bind(3, Int64(call.attempt))
+        insert.bind(4, numbers.series)
+        insert.bind(5, numbers.terms)
+        insert.bind(6, call.hasCost ? call.cost.nanos : nil)
+        insert.bind(7, numbers.gateway)
+        insert.bind(8, numbers.modelAsked)
+        insert.bind(9, numbers.route)
+        insert.bind(10, numbers.upstream)
+        insert.bind(11, numbers.ended)
+        insert.bind(12, numbers.usageEstimated)
+        insert.bind(13, call.context.user.isEmpty ? nil : call.context.user)
+        insert.bind(14, Int64(call.status))
+        insert.bind(15, call.firstByte)
+        insert.bind(16, call.duration)
+        var column: Int32 = 17
+        for count in [
+            quantities.inputTokens, quantities.cachedInputTokens, quantities.cacheWriteTokens, quantities.outputTokens,
+            quantities.audioInputTokens, quantities.cachedAudioInputTokens, quantities.audioOutputTokens,
+            quantities.imageInputTokens, quantities.cachedImageInputTokens, quantities.imageOutputTokens,
+            quantities.images, quantities.characters, quantities.seconds, quantities.cacheWrite1hTokens,
+            quantities.reasoningTokens,
+        ] {
+            insert.bind(column, count)
+            column += 1
+        }
+        insert.bind(column, numbers.position)
+        return try insert.insertIfNew()
+    }
+}
