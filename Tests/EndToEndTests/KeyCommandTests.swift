@@ -4,6 +4,7 @@ import Foundation
 import JSON
 import Runtime
 import Storage
+import SwiftProtobuf
 import Testing
 
 /// Upstreams and keys of the gateway, typed as a person types them.
