@@ -35,8 +35,12 @@ func program(_ name: String, _ dependencies: [Target.Dependency], exclude: [Stri
     .executableTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], resources: resources, swiftSettings: strict)
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies + ["TestSupport"], exclude: exclude, resources: resources,
+        swiftSettings: strict)
 }
 
 let package = Package(
@@ -215,7 +219,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "EventLog", "FinOps", "JSON", "Projections", "Runtime", "Spool", "Stages", "Storage", logging, protobuf,
-            ]),
+            ], exclude: ["Clients"]),
     ],
     swiftLanguageModes: [.v6]
 )
