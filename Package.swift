@@ -103,7 +103,7 @@ let package = Package(
         library("Providers", ["EventLog", "FinOps", "JSON", "Secret", "Transfer"]),
         library("Spool", ["Digest", "EventLog"]),
         library("Proxy", [logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS]),
-        library("Metering", ["Digest", "EventLog", "FinOps", "JSON"]),
+        library("Metering", ["Digest", "FinOps", "JSON"]),
         library("Stages", ["EventLog", "FinOps", "JSON", "Notices", "Spool", logging]),
         library(
             "Runtime",

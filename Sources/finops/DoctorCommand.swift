@@ -56,7 +56,8 @@ private struct Finding {
 
 private struct Examination {
     private static let programs = [
-        "event-log", "projector", "ingest-openai", "attributor", "threshold-watcher", "notifier", "reporter",
+        "event-log", "projector", "ingest-openai", "attributor", "threshold-watcher", "notifier", "gateway",
+        "reporter",
     ]
     private static let freeBytes: UInt64 = 1 << 30
 
