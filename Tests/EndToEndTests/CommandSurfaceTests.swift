@@ -172,10 +172,10 @@ import Testing
                         + "`diff \(pipeline).before \(pipeline)` shows to be yours, then start finops up again"
                 ])
             let told = try await installation.run("finops", "doctor").expecting(3)
-            #expect(told.standardOutput.contains("it does not run threshold-watcher, notifier\n"))
+            #expect(told.standardOutput.contains("it does not run threshold-watcher, notifier, gateway\n"))
             let up = try installation.start("finops", ["up"])
             try await eventually("it warns") {
-                up.standardErrorSoFar.contains("does not run threshold-watcher, notifier")
+                up.standardErrorSoFar.contains("does not run threshold-watcher, notifier, gateway")
             }
             up.send(SIGTERM)
             _ = await up.wait(limit: .seconds(20))
