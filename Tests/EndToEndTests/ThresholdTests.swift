@@ -136,7 +136,7 @@ import Testing
                 listed == [
                     [
                         "scope": "project", "name": "chat", "daily": "10.000000000", "weekly": "50.500000000",
-                        "currency": "USD", "levels": [80, 100], "zone": "Asia/Seoul",
+                        "currency": "USD", "levels": [80, 100], "zone": "Asia/Seoul", "policy": "alert",
                     ]
                 ])
             try await installation.run("finops", "threshold", "rm", "--project", "chat").expecting()
