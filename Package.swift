@@ -100,7 +100,7 @@ let package = Package(
         library("Notices", ["EventLog", "FinOps", "JSON"]),
         library("Channels", ["Digest", "EventLog", "FinOps", "JSON", "Notices", "Secret", "Transfer"]),
         library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps"]),
-        library("Providers", ["EventLog", "FinOps", "JSON", "Secret", "Transfer"]),
+        library("Providers", ["Digest", "EventLog", "FinOps", "JSON", "Secret", "Transfer", "Vault"]),
         library("Spool", ["Digest", "EventLog"]),
         library("Proxy", [logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS]),
         library("Metering", ["Digest", "FinOps", "JSON"]),
@@ -146,8 +146,8 @@ let package = Package(
         program(
             "notifier",
             [
-                "Channels", "EventLog", "FinOps", "JSON", "Messaging", "Notices", "Runtime", "Secret", "Stages",
-                "Storage", "Transfer", "Vault", argumentParser, logging, serviceLifecycle,
+                "Channels", "EventLog", "FinOps", "JSON", "Messaging", "Notices", "Providers", "Runtime", "Secret",
+                "Stages", "Storage", "Transfer", "Vault", argumentParser, logging, serviceLifecycle,
             ]),
         program(
             "gateway",
@@ -159,8 +159,8 @@ let package = Package(
         program(
             "finops",
             [
-                "CDefaultPipeline", "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Runtime",
-                "Secret", "Storage", "Vault", argumentParser,
+                "CDefaultPipeline", "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Providers",
+                "Runtime", "Secret", "Storage", "Transfer", "Vault", argumentParser,
             ]),
         program(
             "sandbox",
@@ -181,7 +181,7 @@ let package = Package(
         // Tests
         library(
             "TestSupport", ["EventLog", "FinOps", "Messaging", "Runtime", "Storage", protobuf],
-            path: "Tests/TestSupport", exclude: ["MailServer"]),
+            path: "Tests/TestSupport", exclude: ["KeyService", "MailServer"]),
         tests("EventLogTests", ["EventLog", "Messaging", "Storage", "Digest"]),
         tests("StorageTests", ["CSQLite", "Digest", "EventLog", "Storage"]),
         tests("MessagingTests", ["EventLog", "Messaging", "Runtime", "Storage", "ZeroMQ"]),
@@ -196,7 +196,7 @@ let package = Package(
             ["Channels", "EventLog", "FinOps", "JSON", "Notices", "Secret", "Transfer", protobuf],
             resources: [.copy("Fixtures")]),
         tests(
-            "ProvidersTests", ["EventLog", "FinOps", "JSON", "Providers", "Secret", "Transfer"],
+            "ProvidersTests", ["Digest", "EventLog", "FinOps", "JSON", "Providers", "Secret", "Transfer", "Vault"],
             resources: [.copy("Fixtures")]),
         tests(
             "NoticesTests", ["EventLog", "FinOps", "JSON", "Notices", protobuf], resources: [.copy("Golden")]),

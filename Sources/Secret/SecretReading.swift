@@ -18,8 +18,9 @@ extension Secret {
     package static let bytesLimit = 64 << 10
 
     /// Reads a secret from a file, or from standard input for `-`. One newline at the end is not part of it.
+    /// - Parameter hasLines: for a file of credentials, in which lines and tabs are allowed.
     /// - Throws: `SecretReadingError` if it cannot be read, is empty, too long, not UTF-8, or holds a control character.
-    package static func read(from path: String) throws(SecretReadingError) -> Secret {
+    package static func read(from path: String, hasLines: Bool = false) throws(SecretReadingError) -> Secret {
         let name = path == "-" ? "standard input" : path
         let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
@@ -29,7 +30,7 @@ extension Secret {
         defer { if descriptor != STDIN_FILENO { close(descriptor) } }
         var bytes = try readAll(descriptor, name: name)
         defer { bytes.cleanse() }
-        return try checked(&bytes, name: name)
+        return try checked(&bytes, name: name, hasLines: hasLines)
     }
 
     private static func readAll(_ descriptor: Int32, name: String) throws(SecretReadingError) -> [UInt8] {
@@ -56,14 +57,17 @@ extension Secret {
         return bytes
     }
 
-    private static func checked(_ bytes: inout [UInt8], name: String) throws(SecretReadingError) -> Secret {
+    private static func checked(
+        _ bytes: inout [UInt8], name: String, hasLines: Bool
+    ) throws(SecretReadingError) -> Secret {
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
         if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
         guard !bytes.isEmpty else {
             throw SecretReadingError(
                 code: .empty, message: "\(name) holds no secret; write the key into it, nothing else")
         }
-        if let place = bytes.firstIndex(where: { $0 < 0x20 || $0 == 0x7F }) {
+        let allowed: [UInt8] = hasLines ? Array("\n\r\t".utf8) : []
+        if let place = bytes.firstIndex(where: { ($0 < 0x20 || $0 == 0x7F) && !allowed.contains($0) }) {
             throw SecretReadingError(
                 code: .controlCharacter,
                 message:

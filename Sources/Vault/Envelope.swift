@@ -7,13 +7,6 @@ struct Envelope: Hashable, Sendable {
     var sealed: AESGCM.Sealed
     var encryptedDataKey: [UInt8]
 
-    /// What the encryption authenticates beside the secret: whatever says which secret this is. Each part is preceded by
-    /// its length, so that no two entries give the same bytes.
-    static func associatedData(of entry: SecretEntry) -> [UInt8] {
-        let parts = ["finops envelope 1", entry.id, String(entry.version), entry.purpose, String(entry.created)]
-        return parts.flatMap { Array("\($0.utf8.count):\($0)".utf8) }
-    }
-
     var json: JSONValue {
         [
             "format": 1,
@@ -21,7 +14,7 @@ struct Envelope: Hashable, Sendable {
             "purpose": .string(entry.purpose),
             "version": .integer(entry.version),
             "created": .integer(entry.created),
-            "wrapping": ["kind": .string(entry.wrappingKind), "key_id": .string(entry.wrappingKeyID)],
+            "wrapping": ["kind": .string(entry.wrapping.kind), "key_id": .string(entry.wrapping.id)],
             "encrypted_data_key": .string(Base64.text(encryptedDataKey)),
             "iv": .string(Base64.text(sealed.nonce)),
             "encrypted_key": .string(Base64.text(sealed.ciphertext)),
@@ -44,7 +37,8 @@ struct Envelope: Hashable, Sendable {
             let tag = json["tag"]?.string.flatMap(Base64.bytes), version > 0
         else { return nil }
         let entry = SecretEntry(
-            id: id, purpose: purpose, version: Int(version), created: created, wrappingKind: kind, wrappingKeyID: keyID)
+            id: id, purpose: purpose, version: Int(version), created: created,
+            wrapping: KeyName(kind: kind, id: keyID))
         self.init(
             entry: entry, sealed: .init(nonce: nonce, ciphertext: ciphertext, tag: tag), encryptedDataKey: dataKey)
         guard self.bytes == bytes else { return nil }
@@ -58,15 +52,15 @@ struct Envelope: Hashable, Sendable {
 }
 
 /// Standard base64 (RFC 4648, 4) by OpenSSL.
-enum Base64 {
-    static func text(_ bytes: [UInt8]) -> String {
+package enum Base64 {
+    package static func text(_ bytes: [UInt8]) -> String {
         var text = [UInt8](repeating: 0, count: (bytes.count + 2) / 3 * 4 + 1)
         let length = EVP_EncodeBlock(&text, bytes, Int32(bytes.count))
         return String(decoding: text[..<Int(length)], as: UTF8.self)
     }
 
     /// - Returns: nil for anything that `text` would not write.
-    static func bytes(_ text: String) -> [UInt8]? {
+    package static func bytes(_ text: String) -> [UInt8]? {
         let source = Array(text.utf8)
         guard source.count.isMultiple(of: 4), source.count <= 1 << 20 else { return nil }
         var bytes = [UInt8](repeating: 0, count: source.count / 4 * 3)

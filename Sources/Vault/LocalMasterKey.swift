@@ -5,8 +5,8 @@ import Glibc
 
 /// Wraps data keys under 32 random bytes in a file that only its owner can read.
 package struct LocalMasterKey: KeyWrapping {
-    /// Written into every envelope.
-    package let kind = "local"
+    package static let kind = "local"
+    package var name: KeyName { KeyName(kind: Self.kind, id: keyID) }
     /// Eight bytes of an HMAC under the key, in hexadecimal: names the key without telling anything about it.
     package let keyID: String
     private let key: Secret
@@ -53,14 +53,14 @@ package struct LocalMasterKey: KeyWrapping {
     }
 
     /// A fresh nonce, the tag, then the encrypted key.
-    package func wrap(_ dataKey: Secret, context: [UInt8]) throws(VaultError) -> [UInt8] {
+    package func wrap(_ dataKey: Secret, context: KeyContext) throws(VaultError) -> [UInt8] {
         let sealed = AESGCM.seal(
-            dataKey, key: key, nonce: try randomBytes(AESGCM.nonceBytes), associated: Self.purpose + context)
+            dataKey, key: key, nonce: try randomBytes(AESGCM.nonceBytes), associated: Self.purpose + context.bytes)
         return sealed.nonce + sealed.tag + sealed.ciphertext
     }
 
     /// - Throws: `VaultError.masterKeyDiffers`; `.tampered`.
-    package func unwrap(_ wrapped: [UInt8], keyID: String, context: [UInt8]) throws(VaultError) -> Secret {
+    package func unwrap(_ wrapped: [UInt8], keyID: String, context: KeyContext) throws(VaultError) -> Secret {
         guard keyID == self.keyID else {
             throw VaultError(
                 .masterKeyDiffers,
@@ -72,7 +72,7 @@ package struct LocalMasterKey: KeyWrapping {
             nonce: Array(wrapped.prefix(AESGCM.nonceBytes)),
             ciphertext: Array(wrapped.dropFirst(head)),
             tag: Array(wrapped.dropFirst(AESGCM.nonceBytes).prefix(AESGCM.tagBytes)))
-        guard let dataKey = AESGCM.open(sealed, key: key, associated: Self.purpose + context) else {
+        guard let dataKey = AESGCM.open(sealed, key: key, associated: Self.purpose + context.bytes) else {
             throw VaultError(.tampered, "its encrypted data key is not what was written")
         }
         return dataKey

@@ -9,6 +9,12 @@ package struct Person: Hashable, Sendable {
     package let name: String
 
     static let prefix = "person-"
+
+    /// Whether a secret says something of a person: of such there are no events but those of roles.
+    package static func isAbout(_ entry: SecretEntry) -> Bool {
+        entry.purpose == SecretPurpose.person || entry.purpose == SecretPurpose.personToken
+    }
+
     private static func secretID(of id: String) -> String { prefix + id }
 
     /// Makes up an id and keeps the name.

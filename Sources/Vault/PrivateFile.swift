@@ -13,6 +13,12 @@ package enum PrivateFile {
             guard rename(temporary, path) == 0 else { throw PrivateFile.failure("put \(path) in place") }
             try PrivateFile.syncDirectory(of: path)
         }
+
+        /// Gives it up: the old content stays.
+        /// - Throws: `VaultError.fileSystem`.
+        package func discard() throws(VaultError) {
+            guard unlink(temporary) == 0 || errno == ENOENT else { throw PrivateFile.failure("remove \(temporary)") }
+        }
     }
 
     /// Names of half-made files begin with a dot and end so; whoever lists a directory skips them.
@@ -98,6 +104,18 @@ package enum PrivateFile {
             throw VaultError(
                 .permissions, "\(path) belongs to user \(status.st_uid): run as that user, or `chown` it to yours")
         }
+    }
+
+    /// Runs `body` while no other process holds this file's lock; it waits for that.
+    /// - Throws: `VaultError.fileSystem`; what `body` throws.
+    package static func exclusively<R>(_ path: String, _ body: () throws(VaultError) -> R) throws(VaultError) -> R {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw failure("open \(path)") }
+        defer { close(descriptor) }
+        while flock(descriptor, LOCK_EX) != 0 {
+            guard errno == EINTR else { throw failure("lock \(path)") }
+        }
+        return try body()
     }
 
     /// What stands before the last slash.

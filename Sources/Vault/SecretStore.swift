@@ -13,22 +13,25 @@ package struct SecretEntry: Hashable, Sendable {
     package let version: Int
     /// Unix seconds.
     package let created: Int64
-    /// What wrapped its data key: `KeyWrapping.kind`.
-    package let wrappingKind: String
-    /// Which key did: another master key cannot open it.
-    package let wrappingKeyID: String
+    /// What wrapped its data key: no other key opens it.
+    package let wrapping: KeyName
 }
 
 /// The vault: a directory (0700) with one encrypted file (0600) per secret. Each secret has a data key of its own,
 /// used once and wrapped by a `KeyWrapping`; any changed byte is noticed when the secret is opened.
 package struct SecretStore: Sendable {
     package let directory: String
-    private let wrapping: any KeyWrapping
+    let keys: any KeyRing
 
     /// - Parameter directory: made with mode 0700 when the first secret is put.
-    package init(directory: String, wrapping: any KeyWrapping) {
+    package init(directory: String, keys: any KeyRing) {
         self.directory = directory
-        self.wrapping = wrapping
+        self.keys = keys
+    }
+
+    /// With one key for everything.
+    package init(directory: String, wrapping: any KeyWrapping) {
+        self.init(directory: directory, keys: SingleKey(wrapping: wrapping))
     }
 
     /// What a `put` came to.
@@ -49,53 +52,152 @@ package struct SecretStore: Sendable {
         try Self.check(name: id, field: "id")
         try Self.check(name: purpose, field: "purpose")
         try PrivateFile.makeDirectory(directory)
-        let old = try envelope(id)
-        if let old, try await open(old, for: purpose) == secret { return .unchanged(version: old.entry.version) }
-        let entry = SecretEntry(
-            id: id, purpose: purpose, version: (old?.entry.version ?? 0) + 1, created: now,
-            wrappingKind: wrapping.kind, wrappingKeyID: wrapping.keyID)
-        let envelope = try await seal(secret, as: entry)
-        try PrivateFile.prepare(envelope.bytes, for: path(of: id)).commit()
-        return .stored(version: entry.version)
+        for _ in 0..<Self.attempts {
+            let old = try await unwrapped(id, for: purpose)
+            if let old, try open(old.envelope, with: old.dataKey) == secret {
+                return .unchanged(version: old.envelope.entry.version)
+            }
+            let entry = SecretEntry(
+                id: id, purpose: purpose, version: (old?.envelope.entry.version ?? 0) + 1, created: now,
+                wrapping: try keys.wanted(for: purpose))
+            let new = try await seal(secret, as: entry)
+            if try replace(old?.envelope, by: new) { return .stored(version: entry.version) }
+        }
+        throw contended(id)
     }
 
     private func seal(_ secret: Secret, as entry: SecretEntry) async throws(VaultError) -> Envelope {
-        let associated = Envelope.associatedData(of: entry)
-        let dataKey = Secret(try randomBytes(AESGCM.keyBytes))
+        let context = KeyContext(entry)
+        let dataKey = try await keys.key(entry.wrapping).newDataKey(context: context)
         let sealed = AESGCM.seal(
-            secret, key: dataKey, nonce: try randomBytes(AESGCM.nonceBytes), associated: associated)
-        return Envelope(
-            entry: entry, sealed: sealed, encryptedDataKey: try await wrapping.wrap(dataKey, context: associated))
+            secret, key: dataKey.plain, nonce: try randomBytes(AESGCM.nonceBytes), associated: context.bytes)
+        return Envelope(entry: entry, sealed: sealed, encryptedDataKey: dataKey.wrapped)
+    }
+
+    /// Wraps a secret's data key by the key that is wanted now; the secret itself stays as it is.
+    /// - Returns: its entry, and whether it was wrapped anew; nil if there is no such secret (any more).
+    /// - Throws: `VaultError`, as `secret`; what wrapping throws.
+    package func rewrap(_ id: String) async throws(VaultError) -> (entry: SecretEntry, hasChanged: Bool)? {
+        for _ in 0..<Self.attempts {
+            guard let present = try entry(ifAny: id) else { return nil }
+            if try present.wrapping == keys.wanted(for: present.purpose) { return (present, false) }
+            guard let (old, dataKey) = try await unwrapped(id, for: nil) else { return nil }
+            let wanted = try keys.wanted(for: old.entry.purpose)
+            let entry = SecretEntry(
+                id: id, purpose: old.entry.purpose, version: old.entry.version, created: old.entry.created,
+                wrapping: wanted)
+            let wrapped = try await keys.key(wanted).wrap(dataKey, context: KeyContext(entry))
+            if try replace(old, by: Envelope(entry: entry, sealed: old.sealed, encryptedDataKey: wrapped)) {
+                return (entry, true)
+            }
+        }
+        throw contended(id)
+    }
+
+    /// How often somebody else may be quicker: each time somebody's change was made.
+    private static let attempts = 100
+
+    private func contended(_ id: String) -> VaultError {
+        VaultError(.unavailable, "secret \"\(id)\" is being changed by others all the time", isRetriable: true)
+    }
+
+    /// Puts an envelope in its place if that still holds what it was made from, and the key it is wrapped by is still
+    /// the wanted one. Nobody waits for a key service meanwhile.
+    private func replace(_ old: Envelope?, by new: Envelope) throws(VaultError) -> Bool {
+        let replacement = try PrivateFile.prepare(new.bytes, for: path(of: new.entry.id))
+        do throws(VaultError) {
+            let isDone = try exclusively { () throws(VaultError) in
+                guard try envelope(new.entry.id) == old, try keys.wanted(for: new.entry.purpose) == new.entry.wrapping
+                else { return false }
+                try replacement.commit()
+                return true
+            }
+            if !isDone { try replacement.discard() }
+            return isDone
+        } catch {
+            try replacement.discard()
+            throw error
+        }
+    }
+
+    /// Keeps every other writer of this vault out while `body` runs; readers go on.
+    /// - Parameter body: short; it waits for nobody.
+    /// - Throws: `VaultError.fileSystem`; what `body` throws.
+    package func exclusively<R>(_ body: () throws(VaultError) -> R) throws(VaultError) -> R {
+        try PrivateFile.makeDirectory(directory)
+        return try PrivateFile.exclusively("\(directory)/.lock", body)
     }
 
     /// - Throws: `VaultError`: `.notFound`, `.wrongPurpose`, `.tampered`, `.masterKeyDiffers`, or a key service's.
     package func secret(_ id: String, for purpose: String) async throws(VaultError) -> Secret {
         try Self.check(name: id, field: "id")
-        guard let envelope = try envelope(id) else { throw notFound(id) }
-        return try await open(envelope, for: purpose)
+        return try await opened(id, for: purpose)
     }
 
-    private func open(_ envelope: Envelope, for purpose: String) async throws(VaultError) -> Secret {
+    private func opened(_ id: String, for purpose: String?) async throws(VaultError) -> Secret {
+        guard let (envelope, dataKey) = try await unwrapped(id, for: purpose) else { throw notFound(id) }
+        return try open(envelope, with: dataKey)
+    }
+
+    /// A secret that is still encrypted, and the key that opens it.
+    /// - Parameter purpose: nil for whatever it is for.
+    /// - Returns: nil if there is none.
+    private func unwrapped(
+        _ id: String, for purpose: String?
+    ) async throws(VaultError) -> (envelope: Envelope, dataKey: Secret)? {
+        guard var envelope = try envelope(id) else { return nil }
+        while true {
+            try Self.check(envelope, isFor: purpose)
+            let entry = envelope.entry
+            do throws(VaultError) {
+                let dataKey = try await keys.key(entry.wrapping).unwrap(
+                    envelope.encryptedDataKey, keyID: entry.wrapping.id, context: KeyContext(entry))
+                return (envelope, dataKey)
+            } catch {
+                envelope = try changed(envelope, since: error)
+            }
+        }
+    }
+
+    /// A secret under a local key.
+    /// - Returns: nil if there is none.
+    func localSecret(_ id: String, for purpose: String, _ local: LocalKeys) throws(VaultError) -> Secret? {
+        guard var envelope = try envelope(id) else { return nil }
+        while true {
+            try Self.check(envelope, isFor: purpose)
+            let entry = envelope.entry
+            do throws(VaultError) {
+                let dataKey = try local.key(entry.wrapping.id).unwrap(
+                    envelope.encryptedDataKey, keyID: entry.wrapping.id, context: KeyContext(entry))
+                return try open(envelope, with: dataKey)
+            } catch {
+                envelope = try changed(envelope, since: error)
+            }
+        }
+    }
+
+    /// Another process may have wrapped it anew between reading it and looking for its key: then that one counts.
+    /// - Throws: the failure, if nothing has changed.
+    private func changed(_ envelope: Envelope, since failure: VaultError) throws(VaultError) -> Envelope {
+        let id = envelope.entry.id
+        guard let now = try self.envelope(id), now != envelope else {
+            throw VaultError(failure.code, "secret \"\(id)\": \(failure.message)", isRetriable: failure.isRetriable)
+        }
+        return now
+    }
+
+    private static func check(_ envelope: Envelope, isFor purpose: String?) throws(VaultError) {
         let entry = envelope.entry
-        guard entry.purpose == purpose else {
+        guard purpose == nil || entry.purpose == purpose else {
             throw VaultError(
-                .wrongPurpose, "secret \"\(entry.id)\" is for \(entry.purpose) and not for \(purpose)")
+                .wrongPurpose, "secret \"\(entry.id)\" is for \(entry.purpose) and not for \(purpose ?? "")")
         }
-        guard entry.wrappingKind == wrapping.kind else {
-            throw VaultError(
-                .masterKeyDiffers,
-                "secret \"\(entry.id)\" was encrypted by \(entry.wrappingKind), and this vault uses \(wrapping.kind)")
-        }
-        let associated = Envelope.associatedData(of: entry)
-        let dataKey: Secret
-        do {
-            dataKey = try await wrapping.unwrap(
-                envelope.encryptedDataKey, keyID: entry.wrappingKeyID, context: associated)
-        } catch {
-            throw VaultError(error.code, "secret \"\(entry.id)\": \(error.message)", isRetriable: error.isRetriable)
-        }
+    }
+
+    private func open(_ envelope: Envelope, with dataKey: Secret) throws(VaultError) -> Secret {
+        let associated = KeyContext(envelope.entry).bytes
         guard let secret = AESGCM.open(envelope.sealed, key: dataKey, associated: associated) else {
-            throw damaged(entry.id)
+            throw damaged(envelope.entry.id)
         }
         return secret
     }
@@ -103,8 +205,7 @@ package struct SecretStore: Sendable {
     /// Whether a secret can be opened, whatever it is for; its value is dropped at once.
     /// - Throws: `VaultError`: `.notFound`, `.tampered`, `.masterKeyDiffers`, or a key service's.
     package func check(_ id: String) async throws(VaultError) {
-        guard let envelope = try envelope(id) else { throw notFound(id) }
-        _ = try await open(envelope, for: envelope.entry.purpose)
+        _ = try await opened(id, for: nil)
     }
 
     /// The ids of all secrets, in their order.
@@ -113,28 +214,35 @@ package struct SecretStore: Sendable {
 
     /// The same, of a vault whose master key may be lost.
     package static func ids(in directory: String) throws(VaultError) -> [String] {
+        try fileNames(in: directory).compactMap { id(ofFile: $0.dropLast(suffix.count)) }.sorted()
+    }
+
+    /// The files of all secrets, in their order.
+    /// - Throws: `VaultError.fileSystem`.
+    package static func fileNames(in directory: String) throws(VaultError) -> [String] {
         guard let stream = opendir(directory) else {
             if errno == ENOENT { return [] }
             throw PrivateFile.failure("read the directory \(directory)")
         }
         defer { closedir(stream) }
-        var ids: [String] = []
+        var names: [String] = []
         while let item = readdir(stream) {
             let name = withUnsafePointer(to: &item.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            guard name.hasSuffix(suffix), !name.hasPrefix(".") else { continue }
-            if let id = id(ofFile: name.dropLast(suffix.count)) { ids.append(id) }
+            if name.hasSuffix(suffix), !name.hasPrefix(".") { names.append(name) }
         }
-        return ids.sorted()
+        return names.sorted()
     }
 
     /// What is known of a secret without opening it.
     /// - Throws: `VaultError`: `.notFound`; `.tampered` for a file that is no envelope of ours.
     package func entry(_ id: String) throws(VaultError) -> SecretEntry {
-        guard let envelope = try envelope(id) else { throw notFound(id) }
-        return envelope.entry
+        guard let entry = try entry(ifAny: id) else { throw notFound(id) }
+        return entry
     }
+
+    private func entry(ifAny id: String) throws(VaultError) -> SecretEntry? { try envelope(id)?.entry }
 
     /// All entries in the order of their ids.
     /// - Throws: `VaultError.tampered` for the first file that is no envelope of ours; `.fileSystem`.
@@ -147,7 +255,8 @@ package struct SecretStore: Sendable {
     /// - Returns: whether there was such a secret.
     package func remove(_ id: String) throws(VaultError) -> Bool {
         try Self.check(name: id, field: "id")
-        return try PrivateFile.remove(path(of: id))
+        guard access(directory, F_OK) == 0 else { return false }
+        return try exclusively { () throws(VaultError) in try PrivateFile.remove(path(of: id)) }
     }
 
     private static let suffix = ".secret.json"
@@ -187,10 +296,15 @@ package struct SecretStore: Sendable {
 
     /// The id inside must be the file's name: else two files could be swapped unnoticed.
     private func envelope(_ id: String) throws(VaultError) -> Envelope? {
-        guard access(path(of: id), F_OK) == 0 else { return nil }
-        guard let envelope = Envelope(try PrivateFile.read(path(of: id))), envelope.entry.id == id else {
-            throw damaged(id)
+        let path = path(of: id)
+        guard access(path, F_OK) == 0 else { return nil }
+        let bytes: [UInt8]
+        do { bytes = try PrivateFile.read(path) } catch {
+            // Somebody may have removed it in between.
+            if access(path, F_OK) != 0 { return nil }
+            throw error
         }
+        guard let envelope = Envelope(bytes), envelope.entry.id == id else { throw damaged(id) }
         return envelope
     }
 
@@ -235,6 +349,8 @@ package enum SecretPurpose {
     package static let personRole = "person-role"
     /// Whatever a person put there by hand.
     package static let general = "general"
+    /// Where and as whom a key service is asked to wrap the others' keys.
+    package static let keyService = "key-service"
     /// A name, or which user is which person.
-    static let person = "person"
+    package static let person = "person"
 }

@@ -44,22 +44,33 @@ struct BackupCommand: AsyncParsableCommand {
         ).print(options)
     }
 
+    /// - Returns: what was copied, relative to the directory.
+    private func copyFiles(of directory: StateDirectory, into backup: String) throws(VaultError) -> [String] {
+        var paths = ["config.yaml", "pipeline.yaml"]
+        try PrivateFile.makeDirectory(backup + "/vault")
+        paths += try SecretStore.fileNames(in: directory.vault).map { "vault/\($0)" }
+        if includeKeys {
+            try PrivateFile.makeDirectory(backup + "/keys")
+            let keys = LocalKeys(path: directory.masterKey)
+            paths += [keys.path, keys.successorPath].map { String($0.dropFirst(directory.path.count + 1)) }
+        }
+        // There is a successor only while keys change, and a pipeline only where one was made.
+        paths = paths.filter { access("\(directory.path)/\($0)", F_OK) == 0 }
+        for path in paths {
+            try PrivateFile.prepare(try PrivateFile.read("\(directory.path)/\(path)"), for: "\(backup)/\(path)")
+                .commit()
+        }
+        return paths
+    }
+
     private func copy(_ directory: StateDirectory, into backup: String) throws -> BackupManifest {
         try makePrivateDirectory(backup + "/log")
         // The log before the vault: a connection in the copied log then has its key in the copied vault.
         let head = try LogBackup.backup(
             LogFiles(database: directory.logDatabase), to: backup + "/log/events.db")
-        var paths = ["config.yaml", "pipeline.yaml"].filter { access("\(directory.path)/\($0)", F_OK) == 0 }
-        try makePrivateDirectory(backup + "/vault")
-        paths += try FileManager.default.contentsOfDirectory(atPath: directory.vault)
-            .filter { !$0.hasPrefix(".") }.sorted().map { "vault/\($0)" }
-        if includeKeys {
-            try makePrivateDirectory(backup + "/keys")
-            paths.append("keys/master.key")
-        }
-        for path in paths {
-            try PrivateFile.prepare(try PrivateFile.read("\(directory.path)/\(path)"), for: "\(backup)/\(path)")
-                .commit()
+        let paths = try SecretStore.local(of: directory).exclusively { () throws(VaultError) in
+            // Keys that change meanwhile would leave a vault without its key.
+            try copyFiles(of: directory, into: backup)
         }
         let manifest = BackupManifest(
             created: try PipelineClock.load(from: directory).now(), head: head.position.value,

@@ -9,8 +9,8 @@ import Vault
 /// Secrets by hand.
 struct VaultCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vault", abstract: "Keeps, lists and removes encrypted secrets.",
-        subcommands: [Put.self, List.self, Remove.self])
+        commandName: "vault", abstract: "Keeps, lists and removes encrypted secrets, and changes their keys.",
+        subcommands: [Put.self, List.self, Remove.self, VaultRotateCommand.self, VaultKMSCommand.self])
 
     struct Put: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -59,7 +59,7 @@ struct VaultCommand: AsyncParsableCommand {
                     let created = Date(timeIntervalSince1970: TimeInterval(entry.created)).ISO8601Format()
                     table.rows.append([
                         .string(id), .string(entry.purpose), .integer(entry.version), .string(created),
-                        .string(entry.wrappingKind), .string(entry.wrappingKeyID), "whole",
+                        .string(entry.wrapping.kind), .string(entry.wrapping.id), "whole",
                     ])
                 } catch {
                     damaged.append(error.message)
@@ -81,11 +81,22 @@ struct VaultCommand: AsyncParsableCommand {
 
         func run() async throws {
             let vault = try SecretStore.local(of: try options.global.initialisedDirectory())
+            if id == KeyServiceSettings.secretID { try checkNothingLies(in: vault) }
             let hasChanged = try await AdministrationSession.run(options.global) { session in
                 try await session.forget(id, in: vault, reason: options.reason)
             }
             try Answer(changed: hasChanged, "the vault holds no \(id)", [.init("id", .string(id))])
                 .print(options.global)
+        }
+
+        /// Without the way to the key service nobody could open what lies under its key.
+        private func checkNothingLies(in vault: SecretStore) throws {
+            let there = try vault.entries().filter { $0.wrapping.kind != LocalMasterKey.kind }
+            guard there.isEmpty else {
+                throw CommandFailure(
+                    .failure, "\(there.count) secrets lie under the key service",
+                    hint: "move them first: finops vault rotate --to local")
+            }
         }
     }
 }

@@ -51,8 +51,8 @@ struct ConnectionOpener: Sendable {
         let entry: SecretEntry
         let secret: Secret
         do throws(VaultError) {
-            let vault = SecretStore(
-                directory: directory.vault, wrapping: try LocalMasterKey.open(at: directory.masterKey))
+            let vault = SecretStore.under(
+                vault: directory.vault, masterKey: directory.masterKey, transfer: settings)
             entry = try vault.entry(connection.secretID)
             secret = try await vault.secret(connection.secretID, for: SecretPurpose.providerCredential)
         } catch {

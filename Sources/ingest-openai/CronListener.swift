@@ -5,10 +5,12 @@ import Foundation
 import Hummingbird
 import JSON
 import Logging
+import Providers
 import Runtime
 import Secret
 import ServiceLifecycle
 import Stages
+import Transfer
 import Vault
 
 /// Lets an external scheduler start today's run: `POST /api/cron/daily-batch` with `Authorization: Bearer CRON_SECRET`.
@@ -22,6 +24,8 @@ struct CronListener: Service {
     let batch: DailyBatch
     let log: any EventStore
     let uses: SecretUse
+    /// How a key service is reached.
+    let transfer: TransferSettings
     let logger: Logger
 
     func run() async throws {
@@ -88,8 +92,8 @@ struct CronListener: Service {
         }
     }
 
-    private func vault() throws -> SecretStore {
-        SecretStore(directory: directory.vault, wrapping: try LocalMasterKey.open(at: directory.masterKey))
+    private func vault() -> SecretStore {
+        SecretStore.under(vault: directory.vault, masterKey: directory.masterKey, transfer: transfer)
     }
 
     private static func response(of answer: DailyBatch.Answer) -> Response {

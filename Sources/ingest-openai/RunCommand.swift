@@ -55,7 +55,7 @@ private struct IngestService: Service {
             provider: "openai", schedule: schedule, log: store, requests: requests, now: { clock.now() })
         return CronListener(
             address: address, directory: context.directory, batch: batch, log: store, uses: opener.uses,
-            logger: context.logger)
+            transfer: opener.settings, logger: context.logger)
     }
 
     func run() async throws {

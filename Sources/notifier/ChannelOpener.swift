@@ -3,6 +3,7 @@ import EventLog
 import FinOps
 import FoundationEssentials
 import Notices
+import Providers
 import Runtime
 import Secret
 import Stages
@@ -48,8 +49,8 @@ struct ChannelOpener: Sendable {
         let entry: SecretEntry
         let secret: Secret
         do throws(VaultError) {
-            let vault = SecretStore(
-                directory: directory.vault, wrapping: try LocalMasterKey.open(at: directory.masterKey))
+            let vault = SecretStore.under(
+                vault: directory.vault, masterKey: directory.masterKey, transfer: settings.transfer)
             entry = try vault.entry(channel.secretID)
             secret = try await vault.secret(channel.secretID, for: SecretPurpose.notificationChannel)
         } catch {

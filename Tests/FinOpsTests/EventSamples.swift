@@ -340,10 +340,26 @@ enum EventSamples {
                 $0.version = 2
                 $0.reason = "rotated"
             }),
+        .secretRewrapped(
+            .with {
+                $0.secretID = "openai-acme"
+                $0.purpose = "provider-credential"
+                $0.version = 2
+                $0.wrappedBy = .with {
+                    $0.kind = "aws-kms"
+                    $0.keyID = "arn:aws:kms:eu-central-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+                }
+                $0.reason = "rotated"
+            }),
         .secretRemoved(
             .with {
                 $0.secretID = "openai-acme"
                 $0.reason = "contract ended"
+            }),
+        .personForgotten(
+            .with {
+                $0.personID = "5f2a01c3d4e5f60718293a4b5c6d7e8f"
+                $0.reason = "left the company"
             }),
         .secretUsed(
             .with {

@@ -1,7 +1,8 @@
 import Foundation
 import Secret
 import Testing
-import Vault
+
+@testable import Vault
 
 @Suite struct LocalMasterKeyTests {
     @Test func itIsMadeOnceAndForItsOwnerOnly() throws {
@@ -57,10 +58,15 @@ import Vault
     @Test func whatItWrapsOpensInTheSameContextOnly() throws {
         let master = LocalMasterKey(Secret([UInt8](repeating: 3, count: 32)))
         let dataKey = Secret([UInt8](repeating: 9, count: 32))
-        let wrapped = try master.wrap(dataKey, context: [1])
-        #expect(try master.unwrap(wrapped, keyID: master.keyID, context: [1]) == dataKey)
-        #expect(throws: VaultError.self) { try master.unwrap(wrapped, keyID: master.keyID, context: [2]) }
-        #expect(throws: VaultError.self) { try master.unwrap([], keyID: master.keyID, context: [1]) }
-        #expect(try master.wrap(dataKey, context: [1]) != wrapped)
+        let contexts = [1, 2].map { version in
+            KeyContext(
+                SecretEntry(
+                    id: "a", purpose: "p", version: version, created: 1, wrapping: KeyName(kind: "local", id: "k")))
+        }
+        let wrapped = try master.wrap(dataKey, context: contexts[0])
+        #expect(try master.unwrap(wrapped, keyID: master.keyID, context: contexts[0]) == dataKey)
+        #expect(throws: VaultError.self) { try master.unwrap(wrapped, keyID: master.keyID, context: contexts[1]) }
+        #expect(throws: VaultError.self) { try master.unwrap([], keyID: master.keyID, context: contexts[0]) }
+        #expect(try master.wrap(dataKey, context: contexts[0]) != wrapped)
     }
 }

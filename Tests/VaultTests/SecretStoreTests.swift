@@ -148,7 +148,9 @@ import Vault
             #expect(try await store.secret(id, for: "p") == key)
             #expect(try store.entries().map(\.id) == [id])
             #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["vault"])
-            #expect(try FileManager.default.contentsOfDirectory(atPath: directory + "/vault").count == 1)
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: directory + "/vault")
+                    .filter { $0 != ".lock" }.count == 1)
         }
     }
 
@@ -164,12 +166,11 @@ import Vault
 
     @Test func aKeyServiceThatDoesNotAnswerIsAPassingFailure() async throws {
         struct Silent: KeyWrapping {
-            let kind = "silent"
-            let keyID = "k"
-            func wrap(_ dataKey: Secret, context: [UInt8]) async throws(VaultError) -> [UInt8] {
+            let name = KeyName(kind: "silent", id: "k")
+            func wrap(_ dataKey: Secret, context: KeyContext) async throws(VaultError) -> [UInt8] {
                 throw VaultError(.unavailable, "no answer", isRetriable: true)
             }
-            func unwrap(_ wrapped: [UInt8], keyID: String, context: [UInt8]) async throws(VaultError) -> Secret {
+            func unwrap(_ wrapped: [UInt8], keyID: String, context: KeyContext) async throws(VaultError) -> Secret {
                 throw VaultError(.unavailable, "no answer", isRetriable: true)
             }
         }

@@ -56,7 +56,9 @@ package enum EventCatalogue {
         Entry(type: "stage.ready", schema: 1) { .stageReady(try WireStageReady(serializedBytes: $0)) },
         Entry(type: "stage.exited", schema: 1) { .stageExited(try WireStageExited(serializedBytes: $0)) },
         Entry(type: "secret.stored", schema: 1) { .secretStored(try WireSecretStored(serializedBytes: $0)) },
+        Entry(type: "secret.rewrapped", schema: 1) { .secretRewrapped(try WireSecretRewrapped(serializedBytes: $0)) },
         Entry(type: "secret.removed", schema: 1) { .secretRemoved(try WireSecretRemoved(serializedBytes: $0)) },
+        Entry(type: "person.forgotten", schema: 1) { .personForgotten(try WirePersonForgotten(serializedBytes: $0)) },
         Entry(type: "secret.used", schema: 1) { .secretUsed(try WireSecretUsed(serializedBytes: $0)) },
         Entry(type: "threshold.set", schema: 1) { .thresholdSet(try WireThresholdSet(serializedBytes: $0)) },
         Entry(type: "threshold.removed", schema: 1) {
@@ -184,7 +186,9 @@ extension FinOpsEvent {
         case .stageReady: "stage.ready"
         case .stageExited: "stage.exited"
         case .secretStored: "secret.stored"
+        case .secretRewrapped: "secret.rewrapped"
         case .secretRemoved: "secret.removed"
+        case .personForgotten: "person.forgotten"
         case .secretUsed: "secret.used"
         case .thresholdSet: "threshold.set"
         case .thresholdRemoved: "threshold.removed"
@@ -249,7 +253,9 @@ extension FinOpsEvent {
         case .stageReady(let message): message
         case .stageExited(let message): message
         case .secretStored(let message): message
+        case .secretRewrapped(let message): message
         case .secretRemoved(let message): message
+        case .personForgotten(let message): message
         case .secretUsed(let message): message
         case .thresholdSet(let message): message
         case .thresholdRemoved(let message): message

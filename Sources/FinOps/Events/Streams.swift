@@ -36,6 +36,8 @@ extension StreamName {
     package static func run(account: String, firstDay: Day) -> StreamName { StreamName("run-\(account)-\(firstDay)") }
     /// What a stage put aside.
     package static func failures(stage: String) -> StreamName { StreamName("failures-\(stage)") }
+    /// Who was forgotten.
+    package static let people: StreamName = "directory-people"
     /// What became of a secret in the vault.
     package static func secret(_ id: String) -> StreamName { StreamName("secret-\(id)") }
     /// What a scope may cost.

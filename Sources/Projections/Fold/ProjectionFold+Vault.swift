@@ -6,8 +6,17 @@ extension ProjectionFold {
         try audit(context, event.secretID, "version \(event.version) for \(event.purpose)", event.reason)
     }
 
+    func apply(_ event: WireSecretRewrapped, _ context: ProjectedEvent) throws {
+        let key = "\(event.wrappedBy.kind) \(event.wrappedBy.keyID)"
+        try audit(context, event.secretID, "version \(event.version) under \(key)", event.reason)
+    }
+
     func apply(_ event: WireSecretRemoved, _ context: ProjectedEvent) throws {
         try audit(context, event.secretID, "", event.reason)
+    }
+
+    func apply(_ event: WirePersonForgotten, _ context: ProjectedEvent) throws {
+        try audit(context, event.personID, "", event.reason)
     }
 
     func apply(_ event: WireSecretUsed, _ context: ProjectedEvent) throws {

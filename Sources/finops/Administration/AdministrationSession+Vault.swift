@@ -19,8 +19,22 @@ extension AdministrationSession {
             }
         let events = try await decide(
             SecretRegister.self, on: .secret(id),
-            .stored(id: id, purpose: purpose, version: UInt32(clamping: version), reason: reason))
+            .stored(
+                id: id, purpose: purpose, version: UInt32(clamping: version),
+                wrappedBy: WireWrappingKey(try vault.entry(id).wrapping), reason: reason))
         return (version, isNew || !events.isEmpty)
+    }
+
+    /// Says of a secret under which key it lies now, unless the log knows.
+    /// - Returns: whether the log did not.
+    /// - Throws: `StoreError`.
+    nonisolated func recordKey(of entry: SecretEntry, reason: String) async throws -> Bool {
+        let events = try await decide(
+            SecretRegister.self, on: .secret(entry.id),
+            .rewrapped(
+                id: entry.id, purpose: entry.purpose, version: UInt32(clamping: entry.version),
+                wrappedBy: WireWrappingKey(entry.wrapping), reason: reason))
+        return !events.isEmpty
     }
 
     /// Removes a secret for good.
@@ -31,5 +45,12 @@ extension AdministrationSession {
         let events = try await decide(
             SecretRegister.self, on: .secret(id), .removed(id: id, wasThere: wasThere, reason: reason))
         return wasThere || !events.isEmpty
+    }
+}
+
+extension WireWrappingKey {
+    fileprivate init(_ name: KeyName) {
+        self.init()
+        (kind, keyID) = (name.kind, name.id)
     }
 }

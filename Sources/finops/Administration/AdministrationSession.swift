@@ -2,10 +2,12 @@ import EventLog
 import FinOps
 import Foundation
 import Messaging
-import Runtime
+import Providers
+package import Runtime
 import Secret
 import Storage
-import Vault
+import Transfer
+package import Vault
 
 /// One administration command at work: who acts and when, and a way to decide on a stream that notices anybody who was
 /// quicker.
@@ -168,11 +170,44 @@ extension BusinessCalendar {
 }
 
 extension SecretStore {
-    /// The vault of a directory, under its local master key.
-    /// - Throws: `VaultError`.
+    /// The vault of a directory, under all its keys.
+    /// - Throws: `VaultError` where there is no local key to begin with.
     static func local(of directory: StateDirectory) throws(VaultError) -> SecretStore {
         hideMemory()
-        return SecretStore(directory: directory.vault, wrapping: try LocalMasterKey.open(at: directory.masterKey))
+        let keys = VaultKeys(of: directory)
+        _ = try keys.local.current()
+        return SecretStore(directory: directory.vault, keys: keys)
+    }
+}
+
+extension VaultKeys {
+    /// The keys of a directory.
+    init(of directory: StateDirectory) {
+        self.init(vault: directory.vault, masterKey: directory.masterKey, transfer: .keyService)
+    }
+}
+
+extension TransferSettings {
+    /// How a key service is reached.
+    static var keyService: TransferSettings {
+        func variable(_ name: String) -> String? {
+            ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
+        }
+        var settings = TransferSettings()
+        settings.caBundle = variable("FINOPS_CA_FILE")
+        settings.proxy = variable("FINOPS_PROXY")
+        return settings
+    }
+}
+
+extension VaultError: ExitStatusProviding {
+    /// A key service may answer later, or refuse our credentials.
+    package var exitStatus: ExitStatus {
+        switch code {
+        case .unavailable: .tryAgain
+        case .refused: .notAuthorised
+        default: .failure
+        }
     }
 }
 

@@ -1,0 +1,120 @@
+import EventLog
+import FinOps
+import Foundation
+import JSON
+import Runtime
+import Storage
+import TestSupport
+import Testing
+
+/// The vault's keys, changed by the real command.
+@Suite(.serialized) struct VaultRotationTests {
+    private static let secrets = (0..<12).map { "secret-\($0)" }
+
+    private func fill(_ installation: Installation) async throws {
+        try await installation.run("finops", "init").expecting()
+        let file = installation.root.appending(path: "key").path
+        for id in Self.secrets { try await installation.run("finops", "vault", "put", id, "--file", file).expecting() }
+    }
+
+    private func list(_ installation: Installation) async throws -> [JSONValue] {
+        try await installation.run("finops", "vault", "list", "--json").expecting().json().array ?? []
+    }
+
+    /// The key that the log names last for each secret.
+    private func keysInTheLog(_ installation: Installation) async throws -> [String: String] {
+        let database = StateDirectory(path: installation.directory).logDatabase
+        let page = try await SQLiteEventReader(files: LogFiles(database: database))
+            .read(after: .start, limit: EventLimits.readEvents, types: nil)
+        var keys: [String: String] = [:]
+        for recorded in page.events {
+            switch try EventCatalogue.decode(recorded.event) {
+            case .secretStored(let stored): keys[stored.secretID] = stored.wrappedBy.keyID
+            case .secretRewrapped(let rewrapped):
+                #expect(recorded.event.actor != "")
+                keys[rewrapped.secretID] = rewrapped.wrappedBy.keyID
+            default: break
+            }
+        }
+        return keys
+    }
+
+    private func expectRotated(_ installation: Installation, _ key: String) async throws {
+        let rows = try await list(installation)
+        #expect(rows.allSatisfy { $0["state"] == "whole" && $0["key_id"]?.string == key })
+        let said = try await keysInTheLog(installation)
+        for id in Self.secrets { #expect(said[id] == key, "\(id)") }
+        let files = try FileManager.default.contentsOfDirectory(atPath: installation.directory + "/keys")
+        #expect(files.filter { !$0.hasPrefix(".") } == ["master.key"])
+    }
+
+    @Test func everySecretIsWrappedAnewAndTheLogSaysByWhomAndWhy() async throws {
+        try await Installation.with { installation in
+            try await fill(installation)
+            let before = try await list(installation)
+            let answer = try await installation.run("finops", "vault", "rotate", "--reason", "someone left", "--json")
+                .expecting().json()
+            let key = try #require(answer["local_key"]?.string)
+            #expect(answer["changed"] == true && answer["new_local_key"] == true)
+            #expect(before.allSatisfy { $0["key_id"]?.string != key })
+            try await expectRotated(installation, key)
+            let audit = try await installation.run("reporter", "audit", "--json").expecting().standardOutput
+            #expect(audit.contains("secret.rewrapped") && audit.contains("someone left"))
+        }
+    }
+
+    @Test func fiftyKillsAtAnyMomentLeaveEverySecretOpenAndTheRestToTheSameCommand() async throws {
+        try await Installation.with { installation in
+            try await fill(installation)
+            // Measured, so that kills fall all over it on any machine.
+            let clock = ContinuousClock()
+            let whole = try await clock.measure { try await installation.run("finops", "vault", "rotate").expecting() }
+            var random = SeededGenerator(seed: 42)
+            var ends: [Int32: Int] = [:]
+            for _ in 0..<50 {
+                let rotate = try installation.start("finops", ["vault", "rotate", "--reason", "kill"])
+                try await Task.sleep(for: whole * Double.random(in: 0..<1.1, using: &random))
+                rotate.send(SIGKILL)
+                ends[await rotate.wait().status, default: 0] += 1
+                let rows = try await list(installation)
+                #expect(rows.count >= Self.secrets.count && rows.allSatisfy { $0["state"] == "whole" })
+            }
+            #expect((ends[-SIGKILL] ?? 0) >= 25, "\(ends)")
+            let answer = try await installation.run("finops", "vault", "rotate", "--json").expecting().json()
+            try await expectRotated(installation, try #require(answer["local_key"]?.string))
+        }
+    }
+
+    @Test func secretsMoveToKMSAndBackAndNobodySeesTheCredentials() async throws {
+        try await withKeyService { service in
+            try await Installation.with { installation in
+                try await fill(installation)
+                let credentials = installation.root.appending(path: "scratch/credentials")
+                try "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = CANARYwJalrXUtn\n"
+                    .write(to: credentials, atomically: true, encoding: .utf8)
+                let none = try await installation.run("finops", "vault", "rotate", "--to", "aws-kms")
+                #expect(none.status == 1 && none.standardError.contains("finops vault kms set"))
+                func set(_ keyID: String) async throws -> ProgramResult {
+                    try await installation.run(
+                        "finops", "vault", "kms", "set", "--key-id", keyID, "--region", "eu-central-1",
+                        "--credentials-file", credentials.path, "--endpoint", service.endpoint, "--json")
+                }
+                #expect(try await set("alias/none").status == 4)
+                #expect(try await set("alias/finops").expecting().json()["key_id"]?.string == service.keys[0])
+                #expect(try await set("alias/finops").expecting().json()["changed"] == false)
+                try FileManager.default.removeItem(at: credentials)
+                try await installation.run("finops", "vault", "rotate", "--to", "aws-kms").expecting()
+                let there = try await list(installation).filter { Self.secrets.contains($0["id"]?.string ?? "") }
+                #expect(there.count == Self.secrets.count)
+                #expect(there.allSatisfy { $0["key_id"]?.string == service.keys[0] && $0["state"] == "whole" })
+                let again = try await installation.run("finops", "vault", "rotate", "--to", "aws-kms", "--json")
+                #expect(try again.expecting().json()["changed"] == false)
+                let removed = try await installation.run("finops", "vault", "rm", "key-service")
+                #expect(removed.status == 1 && removed.standardError.contains("--to local"))
+                #expect(try installation.filesHolding("CANARY").isEmpty)
+                let back = try await installation.run("finops", "vault", "rotate", "--to", "local", "--json")
+                try await expectRotated(installation, try #require(try back.expecting().json()["local_key"]?.string))
+            }
+        }
+    }
+}
