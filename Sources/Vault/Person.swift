@@ -15,6 +15,10 @@ package struct Person: Hashable, Sendable {
         entry.purpose == SecretPurpose.person || entry.purpose == SecretPurpose.personToken
     }
 
+    /// Of a person whose name is gone: it says so, and lets a command that was interrupted go on.
+    private static let forgottenPrefix = "forgotten-"
+    private static let operatorPrefix = "operator-"
+
     private static func secretID(of id: String) -> String { prefix + id }
 
     /// Makes up an id and keeps the name.
@@ -49,6 +53,33 @@ package struct Person: Hashable, Sendable {
         return people
     }
 
+    /// Destroys the name, the token and which user they are, each with the key it was encrypted under; nothing in this
+    /// directory leads from the id to a person any more. What they may do is a secret of its own (`roleID`).
+    /// - Parameter now: Unix seconds.
+    /// - Returns: whether anything was left; nil if the vault never knew such a person.
+    /// - Throws: `VaultError`; the same call goes on where it was interrupted.
+    package static func forget(
+        id: String, in store: SecretStore, at now: Int64
+    ) async throws(VaultError) -> Bool? {
+        let ids = try store.ids()
+        guard ids.contains(secretID(of: id)) || ids.contains(forgottenPrefix + id) else { return nil }
+        _ = try await store.put(
+            Secret(Array("forgotten".utf8)), id: forgottenPrefix + id, purpose: SecretPurpose.person, at: now)
+        var wasThere = try store.remove(secretID(of: id))
+        if try store.remove(tokenID(of: id)) { wasThere = true }
+        for user in ids where user.hasPrefix(operatorPrefix) {
+            let known = try await store.secret(user, for: SecretPurpose.person)
+            if known == Secret(Array(id.utf8)), try store.remove(user) { wasThere = true }
+        }
+        return wasThere
+    }
+
+    /// The ids of those whose names are gone, in their order.
+    /// - Throws: `VaultError.fileSystem`.
+    package static func forgotten(in store: SecretStore) throws(VaultError) -> [String] {
+        try store.ids().filter { $0.hasPrefix(forgottenPrefix) }.map { String($0.dropFirst(forgottenPrefix.count)) }
+    }
+
     /// The person as whom a user of this machine acts. One who was never seen is added under `name`.
     /// - Parameter user: the system's user id.
     /// - Parameter now: Unix seconds.
@@ -56,7 +87,7 @@ package struct Person: Hashable, Sendable {
         user: UInt32, name: String, in store: SecretStore, at now: Int64
     ) async throws(VaultError) -> Person {
         // Which user is which person is in the vault as well, so that no other file ties a name to an id.
-        let key = "operator-\(user)"
+        let key = operatorPrefix + "\(user)"
         do {
             let id = try await store.secret(key, for: SecretPurpose.person).withUTF8 {
                 String(decoding: $0, as: UTF8.self)

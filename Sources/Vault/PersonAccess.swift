@@ -6,7 +6,7 @@ import Digest
 extension Person {
     private static let tokenMark = "fp-"
     private static let administrator = "administrator"
-    private static func tokenID(of id: String) -> String { "token-\(id)" }
+    static func tokenID(of id: String) -> String { "token-\(id)" }
     private static let rolePrefix = "role-"
 
     /// The id of the secret that says what a person may do.

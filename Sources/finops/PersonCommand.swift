@@ -9,8 +9,8 @@ import Vault
 /// People: events know them by random ids, the vault by name.
 struct PersonCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "person", abstract: "Adds and lists the people behind the ids in events.",
-        subcommands: [Add.self, Token.self, List.self])
+        commandName: "person", abstract: "Adds, lists and forgets the people behind the ids in events.",
+        subcommands: [Add.self, Token.self, List.self, Forget.self])
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -87,7 +87,50 @@ struct PersonCommand: AsyncParsableCommand {
                     administrators.contains(person.id) ? "administrator" : "member",
                 ]
             }
+            table.rows += try Person.forgotten(in: vault).map { [.string($0), .null, "forgotten"] }
             try table.write(options.json ? .json : .table)
+        }
+    }
+
+    struct Forget: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Destroys what names a person; what they did stays, under an id that leads nowhere.",
+            discussion: """
+                The log is not changed: it never held the name. Backups made before hold it, encrypted, as long as they are kept.
+                Only an administrator may forget people, and not the last administrator.
+                Example: finops person forget 5f2a… --reason "left the company"
+                """)
+
+        @Argument(help: "The person's id.") var id: String
+        @OptionGroup var acting: ActingOptions
+        @OptionGroup var options: AdministrationOptions
+
+        func run() async throws {
+            try options.checkReason()
+            let vault = try SecretStore.local(of: try options.global.initialisedDirectory())
+            let answer = try await AdministrationSession.run(options.global, as: acting) { session in
+                let administrators = try await session.checkAdministrator(in: vault)
+                guard administrators != [id] else {
+                    throw CommandFailure(
+                        .failure, "\(id) is the only administrator", hint: "finops person add NAME --administrator")
+                }
+                // Who is one only by being the first stays one; nobody becomes it because others are forgotten.
+                for known in administrators where known != id {
+                    _ = try await session.keep(
+                        Person.administratorRole, id: Person.roleID(of: known), purpose: SecretPurpose.personRole,
+                        in: vault, reason: options.reason)
+                }
+                guard let wasThere = try await Person.forget(id: id, in: vault, at: session.now.seconds) else {
+                    throw CommandFailure(
+                        .failure, "the vault knows no person \(id)", hint: "`finops person list` shows whom it knows")
+                }
+                let hadRole = try await session.forget(Person.roleID(of: id), in: vault, reason: options.reason)
+                let events = try await session.decide(
+                    PersonRegister.self, on: .people, .init(id: id, reason: options.reason))
+                return Answer(
+                    changed: wasThere || hadRole || !events.isEmpty, "\(id) is forgotten", [.init("id", .string(id))])
+            }
+            try answer.print(options.global)
         }
     }
 }

@@ -117,4 +117,38 @@ import Testing
             }
         }
     }
+
+    @Test func aPersonIsForgottenAndTheLogStaysWhatItWas() async throws {
+        try await Installation.with { installation in
+            try await installation.run("finops", "init").expecting()
+            let added = try await installation.run(
+                "finops", "person", "add", "Kim CANARY", "--reason", "starts", "--json"
+            ).expecting().json()
+            let id = try #require(added["id"]?.string)
+            let token = installation.root.appending(path: "token")
+            try Data((added["token"]?.string ?? "").utf8).write(to: token)
+            let kim = ["--as", id, "--token-file", token.path]
+            let reader = SQLiteEventReader(
+                files: LogFiles(database: StateDirectory(path: installation.directory).logDatabase))
+            let before = try await reader.read(after: .start, limit: EventLimits.readEvents, types: nil).events
+            let refused = try await installation.run(
+                "finops", arguments: ["person", "forget", id, "--reason", "leaves"] + kim)
+            #expect(refused.status == 4, "\(refused.standardError)")
+            func forget() async throws -> JSONValue {
+                try await installation.run("finops", "person", "forget", id, "--reason", "left", "--json")
+                    .expecting().json()
+            }
+            #expect(try await forget()["changed"] == true)
+            #expect(try await forget()["changed"] == false)
+            let people = try await installation.run("finops", "person", "list", "--json").expecting()
+            #expect(people.standardOutput.contains("forgotten") && !people.standardOutput.contains("Kim"))
+            let after = try await reader.read(after: .start, limit: EventLimits.readEvents, types: nil).events
+            #expect(after.prefix(before.count).elementsEqual(before))
+            let told = try after.dropFirst(before.count).filter { $0.event.type == "person.forgotten" }
+                .map { try EventCatalogue.decode($0.event) }
+            #expect(told.count == 1)
+            let gone = try await installation.run("finops", arguments: ["person", "add", "x", "--reason", "y"] + kim)
+            #expect(gone.status == 4, "\(gone.standardError)")
+        }
+    }
 }
