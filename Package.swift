@@ -152,8 +152,9 @@ let package = Package(
         program(
             "gateway",
             [
-                "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Metering", "Proxy", "Runtime", "Secret", "Spool",
-                "Stages", "Storage", "Vault", argumentParser, logging, nioCore, nioHTTP1, serviceLifecycle,
+                "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Metering", "Providers", "Proxy", "Runtime",
+                "Secret", "Spool", "Stages", "Storage", "Transfer", "Vault", argumentParser, logging, nioCore,
+                nioHTTP1, serviceLifecycle,
             ]),
         program("reporter", ["EventLog", "FinOps", "JSON", "Projections", "Runtime", "Storage", argumentParser]),
         program(

@@ -36,6 +36,8 @@ package enum Refusal: Hashable, Sendable {
     case notRecordable(retryAfter: Int64)
     /// 503: the gateway has not heard from the log for longer than its grace.
     case outOfDate(retryAfter: Int64)
+    /// The secret that keys are known by cannot be opened at present.
+    case vaultClosed(retryAfter: Int64)
 
     /// What is counted per minute.
     package enum Rate: String, Hashable, Sendable { case requests, tokens }
@@ -116,7 +118,7 @@ extension Refusal {
     private var retryAfter: Int64? {
         switch self {
         case .rateLimited(_, _, _, let seconds), .busy(let seconds), .notRecordable(let seconds),
-            .outOfDate(let seconds):
+            .outOfDate(let seconds), .vaultClosed(let seconds):
             max(1, seconds)
         case .unreachable, .timedOut: 1
         default: nil
@@ -129,7 +131,7 @@ extension Refusal {
         case .noKey, .unknownKey, .expiredKey, .disabledKey, .modelNotAllowed, .routeNotAllowed, .modelNotServed:
             keyTerms
         case .limitReached, .rateLimited: limitTerms
-        case .unreachable, .timedOut, .busy, .notRecordable, .outOfDate: serverTerms
+        case .unreachable, .timedOut, .busy, .notRecordable, .outOfDate, .vaultClosed: serverTerms
         }
     }
 
@@ -225,6 +227,10 @@ extension Refusal {
             return broken(
                 503, "gateway_out_of_date", "overloaded_error",
                 "The gateway has not heard of keys and limits for too long, so that no call is let through.")
+        case .vaultClosed:
+            return broken(
+                503, "gateway_vault_closed", "overloaded_error",
+                "The gateway cannot open the secret that keys are known by, so that no call is let through.")
         default: return broken(503, "gateway_busy", "overloaded_error", "The gateway holds as many requests as it may.")
         }
     }

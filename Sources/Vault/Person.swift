@@ -63,8 +63,11 @@ package struct Person: Hashable, Sendable {
     ) async throws(VaultError) -> Bool? {
         let ids = try store.ids()
         guard ids.contains(secretID(of: id)) || ids.contains(forgottenPrefix + id) else { return nil }
-        _ = try await store.put(
-            Secret(Array("forgotten".utf8)), id: forgottenPrefix + id, purpose: SecretPurpose.person, at: now)
+        // Not opened: it says the same under any key, also under one that is lost.
+        if !ids.contains(forgottenPrefix + id) {
+            _ = try await store.put(
+                Secret(Array("forgotten".utf8)), id: forgottenPrefix + id, purpose: SecretPurpose.person, at: now)
+        }
         var wasThere = try store.remove(secretID(of: id))
         if try store.remove(tokenID(of: id)) { wasThere = true }
         for user in ids where user.hasPrefix(operatorPrefix) {

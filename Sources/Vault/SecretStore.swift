@@ -21,7 +21,7 @@ package struct SecretEntry: Hashable, Sendable {
 /// used once and wrapped by a `KeyWrapping`; any changed byte is noticed when the secret is opened.
 package struct SecretStore: Sendable {
     package let directory: String
-    let keys: any KeyRing
+    package let keys: any KeyRing
 
     /// - Parameter directory: made with mode 0700 when the first secret is put.
     package init(directory: String, keys: any KeyRing) {
@@ -220,6 +220,10 @@ package struct SecretStore: Sendable {
     /// The files of all secrets, in their order.
     /// - Throws: `VaultError.fileSystem`.
     package static func fileNames(in directory: String) throws(VaultError) -> [String] {
+        try allNames(in: directory).filter { $0.hasSuffix(suffix) && !$0.hasPrefix(".") }.sorted()
+    }
+
+    private static func allNames(in directory: String) throws(VaultError) -> [String] {
         guard let stream = opendir(directory) else {
             if errno == ENOENT { return [] }
             throw PrivateFile.failure("read the directory \(directory)")
@@ -230,9 +234,9 @@ package struct SecretStore: Sendable {
             let name = withUnsafePointer(to: &item.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name.hasSuffix(suffix), !name.hasPrefix(".") { names.append(name) }
+            names.append(name)
         }
-        return names.sorted()
+        return names
     }
 
     /// What is known of a secret without opening it.
@@ -256,7 +260,15 @@ package struct SecretStore: Sendable {
     package func remove(_ id: String) throws(VaultError) -> Bool {
         try Self.check(name: id, field: "id")
         guard access(directory, F_OK) == 0 else { return false }
-        return try exclusively { () throws(VaultError) in try PrivateFile.remove(path(of: id)) }
+        return try exclusively { () throws(VaultError) in
+            // Also what a killed command left half-made, and what a restored backup set aside.
+            let name = Self.fileName(of: id) + Self.suffix
+            for other in try Self.allNames(in: directory)
+            where other.hasPrefix(".\(name).") || other.hasPrefix("\(name).replaced") {
+                _ = try PrivateFile.remove("\(directory)/\(other)")
+            }
+            return try PrivateFile.remove(path(of: id))
+        }
     }
 
     private static let suffix = ".secret.json"
@@ -329,28 +341,4 @@ package struct SecretStore: Sendable {
                 "a secret's \(field) has 1 to 64 bytes (a Hangul syllable has 3) and no control characters")
         }
     }
-}
-
-/// What secrets are for. A secret opens for its purpose only.
-package enum SecretPurpose {
-    /// A key with which a provider's account is read.
-    package static let providerCredential = "provider-credential"
-    /// Where and as whom alerts are sent.
-    package static let notificationChannel = "notification-channel"
-    /// What an external scheduler shows to start a run.
-    package static let cron = "cron"
-    /// A key with which the gateway calls an upstream.
-    package static let upstreamKey = "upstream-key"
-    /// What the hashes of the gateway's own keys are made with.
-    package static let gatewayKeyHash = "gateway-key-hash"
-    /// By which a person is known who does not act as a user of this machine.
-    package static let personToken = "person-token"
-    /// What a person may do.
-    package static let personRole = "person-role"
-    /// Whatever a person put there by hand.
-    package static let general = "general"
-    /// Where and as whom a key service is asked to wrap the others' keys.
-    package static let keyService = "key-service"
-    /// A name, or which user is which person.
-    package static let person = "person"
 }

@@ -34,7 +34,7 @@ struct DoctorCommand: AsyncParsableCommand {
 }
 
 /// One thing that was looked at.
-private struct Finding {
+struct Finding {
     var subject: String
     var problem: String?
     var remedy: String?
@@ -122,41 +122,8 @@ private struct Examination {
         return (configuration, finding)
     }
 
-    /// The master key, and whether it opens every secret. A lost key is not mended by a new one: what the vault holds is
-    /// under the old one.
     private func secretFindings() async -> [Finding] {
-        let putBack = "put the saved key back as \(directory.masterKey) (mode 600), or connect every account again"
-        var key = Finding(subject: "master key")
-        var vault = Finding(subject: "vault")
-        do {
-            let ids = try SecretStore.ids(in: directory.vault)
-            do {
-                let store = try SecretStore.local(of: directory)
-                var refused: [VaultError] = []
-                for id in ids {
-                    do throws(VaultError) { try await store.check(id) } catch { refused.append(error) }
-                }
-                if let first = refused.first {
-                    vault.problem = "\(refused.count) of \(ids.count) secrets cannot be opened: \(first)"
-                    vault.remedy =
-                        first.code == .masterKeyDiffers
-                        ? putBack : "finops restore BACKUP --replace \(dir), or enter what is damaged again"
-                }
-            } catch {
-                key.problem = "\(error)"
-                key.remedy = "finops init \(dir)"
-                if !ids.isEmpty {
-                    key.problem = "\(error); \(ids.count) secrets cannot be opened"
-                    key.remedy = putBack
-                    // Nothing was opened: to call the vault well would be a guess.
-                    return [key]
-                }
-            }
-        } catch {
-            vault.problem = "\(error)"
-            vault.remedy = "finops init \(dir)"
-        }
-        return [key, vault]
+        await VaultExamination(directory: directory).findings()
     }
 
     /// Before the first build there are none, which the projector sees to by itself.

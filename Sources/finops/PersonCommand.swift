@@ -131,6 +131,11 @@ struct PersonCommand: AsyncParsableCommand {
                     changed: wasThere || hadRole || !events.isEmpty, "\(id) is forgotten", [.init("id", .string(id))])
             }
             try answer.print(options.global)
+            if !options.global.quiet, !options.global.json {
+                Output.message(
+                    "backups made before still hold the name: remove them, or rotate the master key and keep no copy of the old one"
+                )
+            }
         }
     }
 }

@@ -35,13 +35,12 @@ struct RestoreCommand: AsyncParsableCommand {
         try checkMasterKey(of: manifest, in: backup, for: directory)
         try restoreLog(from: backup, into: directory)
         try restoreFiles(manifest, from: backup, into: directory)
+        try await forgetAgain(in: directory)
         try remove(unpacked)
         // The old projections tell of another log.
         try remove(directory.projectionsDirectory)
         try directory.prepare()
-        if access(directory.masterKey, F_OK) != 0 {
-            Output.message("warning: the backup has no master key: put yours back as \(directory.masterKey) (mode 600)")
-        }
+        try warnOfKeys(directory)
         _ = try await LogSession.withLog(directory) { try await $0.head() }
         try Answer(
             changed: true, "\(directory.path) has the \(manifest.head) events of \(source)",
@@ -55,6 +54,11 @@ struct RestoreCommand: AsyncParsableCommand {
     /// Two master keys in one directory would leave half of the vault unreadable.
     private func checkMasterKey(of manifest: BackupManifest, in backup: String, for directory: StateDirectory) throws {
         let path = "keys/master.key"
+        guard !LocalKeys(path: directory.masterKey).isChanging else {
+            throw CommandFailure(
+                .failure, "the master key of \(directory.path) is being changed",
+                hint: "end that first: finops vault rotate; or restore into a new directory")
+        }
         guard !replace, access(directory.masterKey, F_OK) == 0,
             let key = manifest.files.first(where: { $0.path == path })
         else { return }
@@ -86,6 +90,47 @@ struct RestoreCommand: AsyncParsableCommand {
             }
             try makePrivateDirectory(PrivateFile.directory(of: path))
             try PrivateFile.prepare(content, for: path).commit()
+        }
+    }
+
+    private func warnOfKeys(_ directory: StateDirectory) throws {
+        guard access(directory.masterKey, F_OK) == 0 else {
+            Output.message("warning: the backup has no master key: put yours back as \(directory.masterKey) (mode 600)")
+            return
+        }
+        let local = LocalKeys(path: directory.masterKey)
+        let vault = SecretStore(directory: directory.vault, keys: VaultKeys(of: directory))
+        let paths: [String] = [local.path, local.successorPath].filter { path in access(path, F_OK) == 0 }
+        let present = try paths.map { path in try LocalMasterKey.open(at: path).keyID }
+        let lacking = try vault.entries().filter {
+            $0.wrapping.kind == LocalMasterKey.kind && !present.contains($0.wrapping.id)
+        }
+        guard let first = lacking.first else { return }
+        guard !local.isChanging else {
+            Output.message(
+                """
+                warning: \(lacking.count) secrets lie under another master key, \(first.wrapping.id), than the backup's two: remove \
+                them (finops vault list names them), or restore into a new directory
+                """)
+            return
+        }
+        Output.message(
+            """
+            warning: \(lacking.count) secrets lie under the earlier master key \(first.wrapping.id). Move \(local.path) to \
+            \(local.successorPath), put the earlier key, as it was saved, in its place (mode 600), and run finops vault rotate
+            """)
+    }
+
+    /// A backup remembers whom this directory has forgotten since.
+    private func forgetAgain(in directory: StateDirectory) async throws {
+        let vault = SecretStore(directory: directory.vault, keys: VaultKeys(of: directory))
+        for id in try Person.forgotten(in: vault) {
+            do throws(VaultError) {
+                _ = try await Person.forget(id: id, in: vault, at: 0)
+                _ = try vault.remove(Person.roleID(of: id))
+            } catch {
+                Output.message("warning: \(error); then once more: finops person forget \(id)")
+            }
         }
     }
 

@@ -29,6 +29,7 @@ struct VaultKMSCommand: AsyncParsableCommand {
         @OptionGroup var options: AdministrationOptions
 
         func run() async throws {
+            try checkRegion()
             let access = KMSAccess(
                 region: try givenRegion(), endpoint: try givenEndpoint(), credentials: try credentials())
             let directory = try options.global.initialisedDirectory()
@@ -61,7 +62,11 @@ struct VaultKMSCommand: AsyncParsableCommand {
         private func checkOpens(_ vault: SecretStore, _ key: KMSKey) async throws {
             let there = SecretStore(directory: vault.directory, wrapping: key)
             for entry in try vault.entries() where entry.wrapping.kind == KMSKey.kind {
-                try await there.check(entry.id)
+                do throws(VaultError) { try await there.check(entry.id) } catch {
+                    throw CommandFailure(
+                        error.exitStatus, "what lies under AWS KMS already would not open any more: \(error)",
+                        hint: "finops vault rotate --to local, with the settings as they are")
+                }
             }
         }
 
@@ -70,6 +75,13 @@ struct VaultKMSCommand: AsyncParsableCommand {
                 region.utf8.allSatisfy({ (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D })
             else { throw CommandFailure(.usage, "--region: a region is written like eu-central-1") }
             return region
+        }
+
+        /// The full name of a key tells its region: `arn:aws:kms:eu-central-1:…`.
+        private func checkRegion() throws {
+            let parts = keyID.split(separator: ":", omittingEmptySubsequences: false)
+            guard parts.first == "arn", parts.count > 4, parts[3] != region else { return }
+            throw CommandFailure(.usage, "--region: the key is in \(parts[3]), not in \(region)")
         }
 
         private func givenEndpoint() throws -> String? {

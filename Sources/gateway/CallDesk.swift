@@ -30,6 +30,7 @@ final class CallDesk: CallHandling {
     private let contact: LogContact
     private let now: @Sendable () -> Timestamp
     private let keyHash = Mutex<Secret?>(nil)
+    private let isVaultClosed = Atomic(false)
     let tally = CallTally()
 
     init(
@@ -48,6 +49,8 @@ final class CallDesk: CallHandling {
 
     /// The vault's secret under which keys are hashed; without it no key is known.
     func take(keyHash secret: Secret) { keyHash.withLock { $0 = secret } }
+    /// Whether the vault said why there is none.
+    func cannotOpenKeyHash(_ isSo: Bool) { isVaultClosed.store(isSo, ordering: .relaxed) }
     var hasKeyHash: Bool { keyHash.withLock { $0 != nil } }
 
     func begin(_ request: ProxyRequest, then: @escaping @Sendable (ProxyDecision) -> Void) {
@@ -75,7 +78,11 @@ final class CallDesk: CallHandling {
         else { throw Refused(.unknownRoute) }
         guard var key = IncomingCall.key(headers) else { throw Refused(.noKey) }
         defer { key.cleanse() }
-        guard VirtualKey.isWellFormed(key), let secret = keyHash.withLock({ $0 }) else { throw Refused(.unknownKey) }
+        guard VirtualKey.isWellFormed(key) else { throw Refused(.unknownKey) }
+        guard let secret = keyHash.withLock({ $0 }) else {
+            // Before the first key is issued there is none to be known by; else the right key may be the one shown.
+            throw Refused(isVaultClosed.load(ordering: .relaxed) ? .vaultClosed(retryAfter: 5) : .unknownKey)
+        }
         let hash = secret.withUTF8 { KeyHash(of: key, under: $0) }
         // Who shows no key that counts gets nothing read.
         if let refusal = admission.refusal(hash) { throw Refused(refusal) }

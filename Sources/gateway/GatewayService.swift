@@ -143,7 +143,7 @@ struct GatewayService: Service {
             try await Task.sleep(for: .seconds(1))
             work.leases.tick()
             work.keeper.tryAgain()
-            if !work.admission.lackingCredentials.isEmpty { work.vault.change.yield() }
+            if !work.admission.lackingCredentials.isEmpty, await work.vault.isDue { work.vault.change.yield() }
             work.desk.tally.show(in: metrics)
             metrics.set("finops_spool_lost_records_total", Double(work.keeper.lost))
             guard work.readiness.isServing else { continue }
@@ -158,7 +158,8 @@ struct GatewayService: Service {
     private func serve(_ work: Work) async throws {
         guard await work.readiness.known() else { return }
         try await settleUnlogged(work)
-        await work.vault.fetch(work.admission, work.desk)
+        // A key service that does not answer holds nobody up who is asked to stop.
+        await cancelWhenGracefulShutdown { _ = await work.vault.fetch(work.admission, work.desk) }
         let (listen, tls) = (context.configuration.gatewayListen, try context.configuration.gatewayTLS)
         var configuration = ProxyConfiguration(
             listen: ListenAddress(host: listen.host, port: listen.port),

@@ -1,8 +1,11 @@
 import EventLog
 import FinOps
+import Foundation
 import Logging
+import Providers
 import Runtime
 import Secret
+import Transfer
 import Vault
 
 /// Fetches from the vault what the gateway needs, whenever that may have changed, and says so in the log.
@@ -12,8 +15,12 @@ actor VaultDoor {
     private let keeper: UsageKeeper
     private let logger: Logger
     private let now: @Sendable () -> Timestamp
+    /// How a key service is reached.
+    private let transfer = TransferSettings.keyService(ProcessInfo.processInfo.environment)
     private var told: Set<SecretEntry> = []
     private var complaints: Set<String> = []
+    private var failures = 0
+    private var due = ContinuousClock.now
     nonisolated let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     init(
@@ -27,17 +34,30 @@ actor VaultDoor {
         self.now = now
     }
 
+    /// Whether what failed is worth another try: a second after the first failure, later less often, since a key service
+    /// that refuses is asked for nothing. A change in the log is followed at once.
+    var isDue: Bool { ContinuousClock.now >= due }
+
     /// Fetches what is missing. What cannot be fetched is missed: its calls are refused, and it is tried again at the next
     /// change and by `retry`.
     /// - Returns: whether nothing is missing.
     @discardableResult
     func fetch(_ admission: Admission, _ desk: CallDesk) async -> Bool {
+        let isComplete = await fetched(admission, desk)
+        failures = isComplete ? 0 : failures + 1
+        due = .now + .seconds(isComplete ? 0 : min(1 << min(failures - 1, 4), 15))
+        return isComplete
+    }
+
+    private func fetched(_ admission: Admission, _ desk: CallDesk) async -> Bool {
         var isComplete = true
         do throws(VaultError) {
-            let vault = SecretStore(
-                directory: directory.vault, wrapping: try LocalMasterKey.open(at: directory.masterKey))
+            let vault = SecretStore.under(
+                vault: directory.vault, masterKey: directory.masterKey, transfer: transfer)
             if !desk.hasKeyHash {
+                desk.cannotOpenKeyHash(true)
                 if let secret = try await keyHash(vault) { desk.take(keyHash: secret) }
+                desk.cannotOpenKeyHash(false)
             }
             for facts in admission.lackingCredentials {
                 do throws(VaultError) {
@@ -47,6 +67,8 @@ actor VaultDoor {
                 } catch {
                     isComplete = false
                     complain("the key of upstream \(facts.name) cannot be fetched", error)
+                    // A key service that is out of reach is so for the others as well.
+                    if error.isRetriable { break }
                 }
             }
         } catch {

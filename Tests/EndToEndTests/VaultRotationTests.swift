@@ -151,4 +151,78 @@ import Testing
             #expect(gone.status == 4, "\(gone.standardError)")
         }
     }
+
+    /// A backup remembers; the directory it is restored into does not let it.
+    @Test func whoWasForgottenStaysSoWhenAnOlderBackupIsRestored() async throws {
+        try await Installation.with { installation in
+            try await installation.run("finops", "init").expecting()
+            let added = try await installation.run("finops", "person", "add", "Kim", "--reason", "starts", "--json")
+            let id = try #require(try added.expecting().json()["id"]?.string)
+            let backup = installation.root.appending(path: "backup.tar").path
+            try await installation.run("finops", "backup", backup).expecting()
+            let said = try await installation.run("finops", "person", "forget", id, "--reason", "left").expecting()
+            #expect(said.standardError.contains("backups made before still hold the name"))
+            try await installation.run("finops", "restore", backup, "--replace").expecting()
+            let people = try await installation.run("finops", "person", "list").expecting()
+            #expect(people.standardOutput.contains("forgotten") && !people.standardOutput.contains("Kim"))
+            let files = try FileManager.default.contentsOfDirectory(atPath: installation.directory + "/vault")
+            #expect(!files.contains { $0.contains("person-\(id)") || $0.contains("token-\(id)") })
+        }
+    }
+
+    /// Of a full disk the command says so, nothing is lost, and with room it goes on.
+    @Test func aFullDiskEndsTheCommandAndNothingElse() async throws {
+        try await Installation.with { installation in
+            try await fill(installation)
+            let finops = try ProgramLocator.beside().path(of: "finops")
+            let (dir, vault) = (installation.directory, installation.directory + "/vault")
+            let script = """
+                mkdir '\(dir)/saved' && cp -a '\(vault)/.' '\(dir)/saved' && mount -t tmpfs -o size=256k,mode=700 none '\(vault)' || exit 99
+                cp -a '\(dir)/saved/.' '\(vault)'; cat /dev/zero > '\(vault)/.fill' 2>&1
+                '\(finops)' vault rotate --dir '\(dir)' 2>&1; echo "first $?"; ls -A '\(vault)'
+                rm '\(vault)/.fill'; '\(finops)' vault list --json --dir '\(dir)' > '\(dir)/listed'; echo "listed $?"
+                '\(finops)' vault rotate --dir '\(dir)' 2>&1; echo "second $?"; cp -a '\(vault)/.' '\(dir)/saved'
+                """
+            let isRoot = geteuid() == 0 ? [] : ["-r"]
+            let said: String
+            do {
+                said = try await installation.said(
+                    by: "/usr/bin/unshare", isRoot + ["-m", "--propagation", "private", "bash", "-c", script])
+            } catch {
+                return  // This machine lets nobody mount.
+            }
+            let first = try #require(said.components(separatedBy: "first 1\n").first)
+            #expect(first != said && first.contains("No space left on device"), "\(said)")
+            #expect(!said.contains(".tmp\n"), "\(said)")
+            #expect(said.contains("listed 0\n") && said.hasSuffix("second 0\n"), "\(said)")
+            try FileManager.default.removeItem(atPath: vault)
+            try FileManager.default.moveItem(atPath: dir + "/saved", toPath: vault)
+            try await expectRotated(installation, try #require(try await list(installation).first?["key_id"]?.string))
+        }
+    }
+
+    /// A backup from before lies under the key that it was taken under: both keys side by side are a change that goes on.
+    @Test func aBackupFromBeforeAChangeOpensWithTheKeyThatWasSaved() async throws {
+        try await Installation.with { installation in
+            try await fill(installation)
+            let keys = installation.directory + "/keys"
+            let saved = installation.root.appending(path: "saved.key").path
+            try FileManager.default.copyItem(atPath: keys + "/master.key", toPath: saved)
+            let backup = installation.root.appending(path: "backup.tar").path
+            try await installation.run("finops", "backup", backup).expecting()
+            try await installation.run("finops", "vault", "rotate").expecting()
+            let file = installation.root.appending(path: "key").path
+            try await installation.run("finops", "vault", "put", "later", "--file", file).expecting()
+            let restored = try await installation.run("finops", "restore", backup, "--replace").expecting()
+            #expect(restored.standardError.contains("master.next.key"), "\(restored.standardError)")
+            #expect(try await installation.vaultFindings().keys.contains("vault"))
+            // As the message says.
+            try FileManager.default.moveItem(atPath: keys + "/master.key", toPath: keys + "/master.next.key")
+            try FileManager.default.moveItem(atPath: saved, toPath: keys + "/master.key")
+            let answer = try await installation.run("finops", "vault", "rotate", "--json").expecting().json()
+            try await expectRotated(installation, try #require(answer["local_key"]?.string))
+            #expect(try await list(installation).contains { $0["id"] == "later" && $0["state"] == "whole" })
+            #expect(try await installation.vaultFindings() == [:])
+        }
+    }
 }

@@ -26,12 +26,12 @@ import Vault
             return try answers(before).get()
         }
 
-        func key() -> KMSKey {
+        func key(_ id: String = "alias/finops", credentials: AWSCredentials = KMSKeyTests.credentials) -> KMSKey {
             let waiting = Waiting(
                 pause: { seconds in self.pauses.withLock { $0.append(seconds) } }, pace: { _ in }, monotonic: { 0 },
                 now: { 1_795_341_600 }, random: { 0.5 })
             return KMSKey(
-                keyID: "alias/finops", region: "eu-central-1", endpoint: nil, credentials: KMSKeyTests.credentials,
+                keyID: id, region: "eu-central-1", endpoint: nil, credentials: credentials,
                 transport: PatientTransport(self, waiting: waiting), now: waiting.now)
         }
     }
@@ -106,6 +106,55 @@ import Vault
         let script = Script { _ in .success(HTTPResponse(status: 200, body: Array(body.utf8))) }
         let error = await #expect(throws: VaultError.self) { try await script.key().newDataKey(context: .trial) }
         #expect(error?.code == .refused)
+    }
+
+    /// Whoever is at the other end decides neither under which key secrets lie nor what our logs hold.
+    @Test func anAnswerOfAnotherKeyIsRefused() async throws {
+        let arn = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd"
+        let plain = Base64.text(Array(0..<32))
+        for (keyID, isRefused) in [(arn, false), (arn + "0", true)] {
+            let body = #"{"KeyId":"\#(keyID)","Plaintext":"\#(plain)","CiphertextBlob":"AQIC"}"#
+            let key = Script { _ in .success(HTTPResponse(status: 200, body: Array(body.utf8))) }.key(arn)
+            let answers: [() async throws -> Void] = [
+                { _ = try await key.newDataKey(context: .trial) },
+                { _ = try await key.wrap(Secret(Array(0..<32)), context: .trial) },
+                { _ = try await key.unwrap([1], keyID: arn, context: .trial) },
+            ]
+            for answer in answers {
+                if isRefused {
+                    let error = await #expect(throws: VaultError.self) { try await answer() }
+                    #expect(error?.code == .refused && error?.message.contains("KeyId") == true)
+                } else {
+                    try await answer()
+                }
+            }
+        }
+    }
+
+    /// AWS repeats the signed headers where a signature does not match; others may repeat anything.
+    @Test func noErrorRepeatsWhatWasSentInSecret() async throws {
+        let (token, plain) = ("CANARYtoken", Base64.text(Array(0..<32)))
+        let credentials = AWSCredentials(
+            accessKeyID: "AKIDEXAMPLE", secretAccessKey: Secret(Array("wJalr".utf8)),
+            sessionToken: Secret(Array(token.utf8)))
+        let bodies = [
+            #"{"__type":"InvalidSignatureException","message":"no match.\n\nThe Canonical String was 'x:CANARYtoken'"}"#,
+            #"{"__type":"ValidationException","message":"at 'token': CANARYtoken"}"#,
+            #"{"__type":"ValidationException","message":"Value '\#(plain)' at 'plaintext' is wrong"}"#,
+            #"{"__type":"\#(token)","message":"x"}"#,
+            #"{"__type":"ValidationException","message":"a\u001b[2Jb\rc\nfinops: all is well"}"#,
+        ]
+        for body in bodies {
+            let key = Script { _ in .success(HTTPResponse(status: 400, body: Array(body.utf8))) }
+                .key(credentials: credentials)
+            let error = await #expect(throws: VaultError.self) {
+                try await key.wrap(Secret(Array(0..<32)), context: .trial)
+            }
+            let message = error?.message ?? token
+            #expect(!message.contains(token) && !message.contains(plain), "\(body)")
+            #expect(!message.contains("all is well"))
+            #expect(message.unicodeScalars.allSatisfy { $0.value >= 0x20 })
+        }
     }
 
     @Test func theFileOfAWSToolsIsRead() throws {

@@ -100,12 +100,38 @@ extension VaultKeys {
             return try KMSKey(settings.keyID, access, transfer: transfer)
         }
     }
+
+    /// Tries everything that is ever asked of the key service's key.
+    /// - Throws: `VaultError`, as `KMSKey.prove`; `.masterKeyDiffers` where no service is set up.
+    package func prove(_ service: KeyServiceSettings) async throws(VaultError) {
+        guard let key = try key(KeyName(kind: service.kind, id: service.keyID)) as? KMSKey else {
+            throw VaultError(.masterKeyDiffers, "\(service.kind) is no key service that this version knows")
+        }
+        _ = try await key.prove()
+    }
+}
+
+extension TransferSettings {
+    /// How a key service is reached, where a program has no other settings of its own.
+    /// - Parameter environment: `FINOPS_CA_FILE` and `FINOPS_PROXY` count.
+    package static func keyService(_ environment: [String: String]) -> TransferSettings {
+        func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        var settings = TransferSettings()
+        settings.caBundle = variable("FINOPS_CA_FILE")
+        settings.proxy = variable("FINOPS_PROXY")
+        return settings
+    }
 }
 
 extension KMSKey {
     /// Over libcurl, with three retries.
     /// - Throws: `VaultError.unavailable` if libcurl does not start.
     package init(_ keyID: String, _ access: KMSAccess, transfer: TransferSettings) throws(VaultError) {
+        // Somebody waits for every secret, and a signature holds for five minutes: all attempts together end within one.
+        var transfer = transfer
+        transfer.connectSeconds = 5
+        transfer.totalSeconds = 10
+        transfer.responseBytes = 1 << 20
         let transport: CurlTransport
         do { transport = try CurlTransport(transfer) } catch { throw VaultError(.unavailable, "AWS KMS: \(error)") }
         let waiting = Waiting.real

@@ -41,6 +41,7 @@ package struct KMSKey: KeyWrapping {
         let answer = try await ask(
             "GenerateDataKey",
             ["KeyId": .string(name.id), "KeySpec": "AES_256", "EncryptionContext": Self.json(context)])
+        try Self.check(answer, isOf: name.id)
         return (try Self.plain(in: answer), try Self.bytes("CiphertextBlob", in: answer))
     }
 
@@ -49,7 +50,9 @@ package struct KMSKey: KeyWrapping {
         let plain = dataKey.withUTF8 { Base64.text(Array($0)) }
         let answer = try await ask(
             "Encrypt",
-            ["KeyId": .string(name.id), "Plaintext": .string(plain), "EncryptionContext": Self.json(context)])
+            ["KeyId": .string(name.id), "Plaintext": .string(plain), "EncryptionContext": Self.json(context)],
+            hiding: Secret(Array(plain.utf8)))
+        try Self.check(answer, isOf: name.id)
         return try Self.bytes("CiphertextBlob", in: answer)
     }
 
@@ -62,6 +65,7 @@ package struct KMSKey: KeyWrapping {
                 "KeyId": .string(keyID), "CiphertextBlob": .string(Base64.text(wrapped)),
                 "EncryptionContext": Self.json(context),
             ])
+        try Self.check(answer, isOf: keyID)
         return try Self.plain(in: answer)
     }
 
@@ -84,7 +88,11 @@ package struct KMSKey: KeyWrapping {
         return resource
     }
 
-    private func ask(_ operation: String, _ body: JSONValue) async throws(VaultError) -> JSONValue {
+    /// - Parameter plain: what of the body no error may repeat.
+    private func ask(
+        _ operation: String, _ body: JSONValue, hiding plain: Secret? = nil
+    ) async throws(VaultError) -> JSONValue {
+        let hidden = [credentials.sessionToken, plain].compactMap(\.self)
         let request = HTTPRequest(
             method: "POST", url: endpoint.hasSuffix("/") ? endpoint : endpoint + "/",
             headers: [
@@ -93,10 +101,10 @@ package struct KMSKey: KeyWrapping {
             ],
             body: Array(body.text.utf8))
         do throws(PatienceExhausted<VaultError>) {
-            // Signed once: all retries together end long before the five minutes that AWS allows.
+            // Signed once: all retries together end within the five minutes that AWS allows.
             let signed: HTTPRequest
             do { signed = try signature.sign(request, as: credentials, at: now()) } catch { throw .transfer(error) }
-            return try await transport.send(signed) { Self.verdict(on: $0, of: operation) }
+            return try await transport.send(signed) { Self.verdict(on: $0, of: operation, hiding: hidden) }
         } catch {
             switch error {
             case .judged(let failure): throw failure
@@ -117,8 +125,12 @@ package struct KMSKey: KeyWrapping {
         "ServiceUnavailable", "ServiceUnavailableException", "InternalFailure",
     ]
 
-    static func verdict(on response: HTTPResponse, of operation: String) -> Verdict<JSONValue, VaultError> {
-        guard response.status == 200 else { return verdict(on: AWSError(response), response.status, operation) }
+    private static func verdict(
+        on response: HTTPResponse, of operation: String, hiding hidden: [Secret]
+    ) -> Verdict<JSONValue, VaultError> {
+        guard response.status == 200 else {
+            return verdict(on: AWSError(response, hiding: hidden), response.status, operation)
+        }
         do { return .accept(try JSONValue.parse(response.body)) } catch {
             return .refuse(VaultError(.refused, "AWS KMS answers \(operation) with something that is no JSON"))
         }
@@ -143,7 +155,10 @@ package struct KMSKey: KeyWrapping {
             case "UnrecognizedClientException", "ExpiredTokenException", "MissingAuthenticationTokenException":
                 (.refused, "give other credentials with `finops vault kms set`")
             case "InvalidSignatureException":
-                (.refused, "check the secret access key, and this machine's clock: AWS allows five minutes")
+                (
+                    .refused,
+                    "check the secret access key, the region, and this machine's clock: AWS allows five minutes"
+                )
             default: (.refused, "see the AWS KMS reference for this error")
             }
         return .refuse(VaultError(code, "AWS KMS (\(operation)): \(error.text): \(remedy)"))
@@ -151,6 +166,12 @@ package struct KMSKey: KeyWrapping {
 
     private static func json(_ context: KeyContext) -> JSONValue {
         .object(context.pairs.map { .init($0.name, .string($0.value)) })
+    }
+
+    /// An alias may be answered by any key; a key that was named in full only by itself.
+    private static func check(_ answer: JSONValue, isOf keyID: String) throws(VaultError) {
+        guard keyID.hasPrefix("arn:"), keyID.contains(":key/") else { return }
+        guard answer["KeyId"]?.string == keyID else { throw unreadable("KeyId") }
     }
 
     private static func plain(in answer: JSONValue) throws(VaultError) -> Secret {

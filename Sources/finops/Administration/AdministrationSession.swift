@@ -189,15 +189,7 @@ extension VaultKeys {
 
 extension TransferSettings {
     /// How a key service is reached.
-    static var keyService: TransferSettings {
-        func variable(_ name: String) -> String? {
-            ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
-        }
-        var settings = TransferSettings()
-        settings.caBundle = variable("FINOPS_CA_FILE")
-        settings.proxy = variable("FINOPS_PROXY")
-        return settings
-    }
+    static var keyService: TransferSettings { .keyService(ProcessInfo.processInfo.environment) }
 }
 
 extension VaultError: ExitStatusProviding {
