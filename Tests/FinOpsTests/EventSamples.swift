@@ -7,7 +7,7 @@ import TestSupport
 enum EventSamples {
     static let all: [FinOpsEvent] =
         usage + bill + directory + prices + priceDecisions + runs + operations + vault + alerts + notifications
-        + gateway
+        + gateway + providers
 
     private static let quantities = WireQuantities.with {
         $0.requests = 9

@@ -68,4 +68,12 @@ package enum FinOpsEvent: Equatable, Sendable {
     case callRecorded(WireCallRecorded)
     case callRepriced(WireCallRepriced)
     case budgetLeased(WireBudgetLeased)
+    case provisionStarted(WireProvisionStarted)
+    case provisionProjectMade(WireProvisionProjectMade)
+    case provisionAccountMade(WireProvisionAccountMade)
+    case provisionAccountDeleted(WireProvisionAccountDeleted)
+    case provisionWithdrawalStarted(WireProvisionWithdrawalStarted)
+    case provisionWithdrawn(WireProvisionWithdrawn)
+    case keyEmergencyStepStarted(WireKeyEmergencyStepStarted)
+    case keyEmergencyStepEnded(WireKeyEmergencyStepEnded)
 }

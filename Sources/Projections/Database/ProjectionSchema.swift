@@ -140,6 +140,10 @@ enum ProjectionSchema {
         CREATE TABLE enforcements(
             decision INTEGER NOT NULL, gateway TEXT NOT NULL, enforced INTEGER NOT NULL, last_accepted INTEGER,
             last_call TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (decision, gateway)) STRICT, WITHOUT ROWID;
+        CREATE TABLE kill_steps(
+            decision INTEGER NOT NULL, step TEXT NOT NULL, upstream TEXT NOT NULL, started INTEGER, ended INTEGER,
+            outcome TEXT NOT NULL, detail TEXT NOT NULL, before TEXT NOT NULL, attempts INTEGER NOT NULL,
+            PRIMARY KEY (decision, step, upstream)) STRICT, WITHOUT ROWID;
         CREATE TABLE gateways(gateway TEXT PRIMARY KEY, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL)
             STRICT, WITHOUT ROWID;
         CREATE TABLE yielding(id INTEGER PRIMARY KEY) STRICT;
@@ -241,7 +245,8 @@ enum ProjectionSchema {
         ("daily", "series, day, utc_day, owner, currency, yields"), ("calls", "started, call, attempt"),
         ("corrections", "position"),
         ("yielding", "id"), ("share", "id, owner"), ("project_teams", "position"),
-        ("gateway_keys", "key"), ("kills", "position"), ("enforcements", "decision, gateway"), ("gateways", "gateway"),
+        ("gateway_keys", "key"), ("kills", "position"), ("enforcements", "decision, gateway"),
+        ("kill_steps", "decision, step, upstream"), ("gateways", "gateway"),
         ("daily_total", "day, owner, account, model, basis, in_force, currency"),
         ("daily_owner", "day, owner, account, basis, in_force, currency"), ("in_force", "scope, utc_day"),
         ("bill_rows", "id"), ("allocations", "id"),
