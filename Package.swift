@@ -161,7 +161,7 @@ let package = Package(
             "finops",
             [
                 "CDefaultPipeline", "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Providers",
-                "Runtime", "Secret", "Stages", "Storage", "Transfer", "Vault", argumentParser,
+                "Runtime", "Secret", "Spool", "Stages", "Storage", "Transfer", "Vault", argumentParser,
             ]),
         program(
             "sandbox",
@@ -219,7 +219,9 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "EventLog", "FinOps", "JSON", "Projections", "Runtime", "Spool", "Stages", "Storage", logging, protobuf,
+                "EventLog", "FinOps", "JSON", "Metering", "Projections", "Runtime", "Spool", "Stages", "Storage",
+                logging,
+                protobuf,
             ], exclude: ["Clients"]),
     ],
     swiftLanguageModes: [.v6]

@@ -63,6 +63,9 @@ package struct CallContext: Hashable, Sendable {
         do { return try JSONValue.parse(text).members ?? [] } catch { return [] }
     }
 
+    /// What a person has written for people, fit to be shown: at most as much as a value of `metadata`.
+    package static func printable(_ text: String) -> String { bounded(text, valueLimit) }
+
     private static func bounded(_ text: String, _ limit: Int) -> String {
         if text.utf8.count <= limit, text.isPlain { return text }
         var kept = String.UnicodeScalarView()

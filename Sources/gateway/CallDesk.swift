@@ -75,14 +75,17 @@ final class CallDesk: CallHandling {
             let match = RouteMatch(
                 method: request.head.method.rawValue, target: request.head.uri, speaksAnthropic: speaksAnthropic)
         else { throw Refused(.unknownRoute) }
-        guard var key = IncomingCall.key(headers) else { throw Refused(.noKey) }
-        defer { key.cleanse() }
-        guard VirtualKey.isWellFormed(key) else { throw Refused(.unknownKey) }
+        var keys = IncomingCall.keys(headers)
+        defer { for place in keys.indices { keys[place].cleanse() } }
+        guard !keys.isEmpty else { throw Refused(.noKey) }
+        // Whose call it is must not be up to the order of its fields.
+        guard keys.count == 1 else { throw Refused(.severalKeys) }
+        guard VirtualKey.isWellFormed(keys[0]) else { throw Refused(.unknownKey) }
         guard let secret = keyHash.withLock({ $0 }) else {
             // Before the first key is issued there is none to be known by; else the right key may be the one shown.
             throw Refused(isVaultClosed.load(ordering: .relaxed) ? .vaultClosed(retryAfter: 5) : .unknownKey)
         }
-        let hash = secret.withUTF8 { KeyHash(of: key, under: $0) }
+        let hash = secret.withUTF8 { KeyHash(of: keys[0], under: $0) }
         // Who shows no key that counts gets nothing read.
         if let refusal = admission.refusal(hash) { throw Refused(refusal) }
         let facts: RequestFacts
@@ -115,7 +118,7 @@ final class CallDesk: CallHandling {
         switch admission.admit(request) {
         case .admitted(let ticket):
             tally.admitted()
-            then(.forward(call.upstreamRequest(ticket.door), CallWatch(call, ticket, desk: self)))
+            then(.forward(call.upstreamRequest(ticket.door), CallWatch(call.withoutBody, ticket, desk: self)))
         case .refused(let refusal): refuse(call, refusal, then)
         case .wait(let requests):
             guard attemptsLeft > 0 else { return refuse(call, .busy(retryAfter: 1), then) }
@@ -126,9 +129,12 @@ final class CallDesk: CallHandling {
     /// Why no call is let through at all.
     private var unready: Refusal? {
         if keeper.refusesCalls { return .notRecordable(retryAfter: 5) }
-        if contact.age() > settings.grace { return .outOfDate(retryAfter: 5) }
+        if isOutOfDate { return .outOfDate(retryAfter: 5) }
         return nil
     }
+
+    /// Whether keys and limits may have changed without a word for longer than is borne.
+    var isOutOfDate: Bool { contact.age() > settings.grace }
 
     private func context(_ call: IncomingCall) -> CallContext {
         guard let secret = keyHash.withLock({ $0 }) else { return CallContext() }

@@ -417,7 +417,7 @@ package nonisolated struct WireCallRecorded: @unchecked Sendable {
     set {_uniqueStorage()._status = newValue}
   }
 
-  /// complete, client-gone, upstream-cut, timed-out, unreachable
+  /// complete, client-gone, upstream-cut, timed-out, gateway-stopped, unreachable
   package var ended: String {
     get {_storage._ended}
     set {_uniqueStorage()._ended = newValue}
@@ -477,6 +477,13 @@ package nonisolated struct WireCallRecorded: @unchecked Sendable {
   package var unpriceable: Bool {
     get {_storage._unpriceable}
     set {_uniqueStorage()._unpriceable = newValue}
+  }
+
+  /// Id of an answer that was made in the background and whose use is counted here: whoever fetches it again, through
+  /// whichever gateway, uses nothing. Empty for all other answers.
+  package var countsOnce: String {
+    get {_storage._countsOnce}
+    set {_uniqueStorage()._countsOnce = newValue}
   }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1081,7 +1088,7 @@ nonisolated extension WireKeyDisablementEnforced: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CallRecorded"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}call\0\u{1}attempt\0\u{1}gateway\0\u{1}key\0\u{1}project\0\u{1}upstream\0\u{1}provider\0\u{1}account\0\u{3}provider_key_id\0\u{3}provider_project_id\0\u{1}route\0\u{3}model_asked\0\u{1}model\0\u{1}kind\0\u{3}service_tier\0\u{1}batch\0\u{1}quantities\0\u{1}cost\0\u{3}price_version\0\u{3}price_estimated\0\u{3}unpriced_reason\0\u{3}usage_estimated\0\u{1}status\0\u{1}ended\0\u{1}started\0\u{3}first_byte\0\u{1}duration\0\u{1}streamed\0\u{3}upstream_request\0\u{1}context\0\u{1}region\0\u{3}other_charges\0\u{1}unpriceable\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}call\0\u{1}attempt\0\u{1}gateway\0\u{1}key\0\u{1}project\0\u{1}upstream\0\u{1}provider\0\u{1}account\0\u{3}provider_key_id\0\u{3}provider_project_id\0\u{1}route\0\u{3}model_asked\0\u{1}model\0\u{1}kind\0\u{3}service_tier\0\u{1}batch\0\u{1}quantities\0\u{1}cost\0\u{3}price_version\0\u{3}price_estimated\0\u{3}unpriced_reason\0\u{3}usage_estimated\0\u{1}status\0\u{1}ended\0\u{1}started\0\u{3}first_byte\0\u{1}duration\0\u{1}streamed\0\u{3}upstream_request\0\u{1}context\0\u{1}region\0\u{3}other_charges\0\u{1}unpriceable\0\u{3}counts_once\0")
 
   fileprivate class _StorageClass {
     var _call: String = String()
@@ -1117,6 +1124,7 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
     var _region: String = String()
     var _otherCharges: Bool = false
     var _unpriceable: Bool = false
+    var _countsOnce: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1160,6 +1168,7 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
       _region = source._region
       _otherCharges = source._otherCharges
       _unpriceable = source._unpriceable
+      _countsOnce = source._countsOnce
     }
   }
 
@@ -1211,6 +1220,7 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
         case 31: try { try decoder.decodeSingularStringField(value: &_storage._region) }()
         case 32: try { try decoder.decodeSingularBoolField(value: &_storage._otherCharges) }()
         case 33: try { try decoder.decodeSingularBoolField(value: &_storage._unpriceable) }()
+        case 34: try { try decoder.decodeSingularStringField(value: &_storage._countsOnce) }()
         default: break
         }
       }
@@ -1322,6 +1332,9 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
       if _storage._unpriceable != false {
         try visitor.visitSingularBoolField(value: _storage._unpriceable, fieldNumber: 33)
       }
+      if !_storage._countsOnce.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._countsOnce, fieldNumber: 34)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1364,6 +1377,7 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
         if _storage._region != rhs_storage._region {return false}
         if _storage._otherCharges != rhs_storage._otherCharges {return false}
         if _storage._unpriceable != rhs_storage._unpriceable {return false}
+        if _storage._countsOnce != rhs_storage._countsOnce {return false}
         return true
       }
       if !storagesAreEqual {return false}

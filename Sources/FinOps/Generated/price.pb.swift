@@ -159,7 +159,7 @@ package nonisolated struct WirePriceChangeProposed: Sendable {
     /// empty: the provider's general rules
     package var model: String = String()
 
-    /// of the entry, or a digest of the rules; empty: there was none
+    /// of the entry, or the rules themselves; empty: there was none
     package var version: String = String()
 
     package var unknownFields = SwiftProtobuf.UnknownStorage()
