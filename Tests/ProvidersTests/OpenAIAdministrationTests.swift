@@ -22,7 +22,7 @@ import Transfer
 
     /// One call that gets these answers: everything it sent must be what the golden files say.
     private func call<Value>(
-        _ golden: String..., answered files: String..., _ body: (OpenAIAdministration) async throws -> Value
+        _ golden: String..., answered files: String..., by body: (OpenAIAdministration) async throws -> Value
     ) async throws -> Value {
         let answers = Answers(try files.map { HTTPResponse(status: 200, body: try Fixture.bytes($0)) })
         let value = try await body(try bench(answers))
@@ -127,13 +127,20 @@ import Transfer
         _ status: Int, _ file: String, _ kind: SourceFailure.Kind, _ words: String
     ) async throws {
         let answers = Answers([HTTPResponse(status: status, body: try Fixture.bytes(file))])
+        let bench = try self.bench(answers)
+        let failure = try #require(
+            await self.failure { () throws(SourceFailure) in
+                _ = try await bench.deleteKey("key_1", of: "proj_1")
+            })
+        #expect(failure.kind == kind && failure.message.contains(words), "\(failure)")
+        #expect(!failure.message.contains("Planted"))
+    }
+
+    private func failure(_ body: () async throws(SourceFailure) -> Void) async -> SourceFailure? {
         do throws(SourceFailure) {
-            _ = try await bench(answers).deleteKey("key_1", of: "proj_1")
-            Issue.record("it was accepted")
-        } catch {
-            #expect(error.kind == kind && error.message.contains(words), "\(error)")
-            #expect(!error.message.contains("Planted"))
-        }
+            try await body()
+            return nil
+        } catch { return error }
     }
 
     /// The last answer is repeated for ever, so the number of requests is what patience allows.
@@ -147,14 +154,15 @@ import Transfer
             (.success(HTTPResponse(status: 200, body: Array("{".utf8))), 1),
         ] {
             let answers = Answers(outcomes: [outcome])
-            do throws(SourceFailure) {
-                _ = try await bench(answers).createProject(named: "x")
-                Issue.record("it was accepted")
-            } catch { #expect(error.leavesDoubt, "\(error)") }
+            let bench = try self.bench(answers)
+            let failure = await self.failure { () throws(SourceFailure) in _ = try await bench.createProject(named: "x")
+            }
+            #expect(failure?.leavesDoubt == true, "\(outcome)")
             #expect(answers.sent.count == sent, "\(outcome)")
         }
         let answers = Answers(outcomes: [.failure(lost)])
-        do throws(SourceFailure) { _ = try await bench(answers).deleteKey("key_1", of: "proj_1") } catch {}
+        let bench = try self.bench(answers)
+        _ = await failure { () throws(SourceFailure) in _ = try await bench.deleteKey("key_1", of: "proj_1") }
         #expect(answers.sent.count == 4, "deleting again deletes nothing else")
     }
 
@@ -162,10 +170,11 @@ import Transfer
         let answers = Answers([
             HTTPResponse(status: 200, body: try Fixture.bytes("service-account-created-without-key.json"))
         ])
-        do throws(SourceFailure) {
-            _ = try await bench(answers).createServiceAccount(named: "x", in: "proj_1")
-            Issue.record("it was accepted")
-        } catch { #expect(error.kind == .malformedAnswer) }
+        let bench = try self.bench(answers)
+        let failure = await self.failure { () throws(SourceFailure) in
+            _ = try await bench.createServiceAccount(named: "x", in: "proj_1")
+        }
+        #expect(failure?.kind == .malformedAnswer)
     }
 
     @Test func aListThatRepeatsItsPageEnds() async throws {
