@@ -158,6 +158,7 @@ private struct Examination {
                     "no key or provider project belongs to a project, so all cost is unattributed",
                     "finops key map --provider openai --provider-key-id ID --project PROJECT \(dir)", reader),
                 try await channelFinding(reader),
+                try await VaultExamination(directory: directory).versionFinding(reader),
             ]
         } catch {
             return [Finding(subject: "log", problem: "\(error)", remedy: logRemedy(error))]
