@@ -176,6 +176,7 @@ private struct Examination {
                     "finops key map --provider openai --provider-key-id ID --project PROJECT \(dir)", reader),
                 try await channelFinding(reader),
                 try await provisionFinding(reader),
+                try await VaultExamination(directory: directory).versionFinding(reader),
             ]
         } catch {
             return [Finding(subject: "log", problem: "\(error)", remedy: logRemedy(error))]

@@ -1,7 +1,8 @@
+import EventLog
 import FinOps
-import JSON
 import Providers
 import Runtime
+import Storage
 import Vault
 
 /// What `finops doctor` looks at in the vault: the master key, the key service, and whether every secret opens.
@@ -71,6 +72,29 @@ struct VaultExamination {
             vault.remedy = "finops vault rotate\(isServiceWanted ? " --to aws-kms" : "") \(dir)"
         }
         return (service.map { [$0] } ?? []) + [vault]
+    }
+
+    /// An older file in a secret's place opens as well; the log knows which version was the last.
+    /// - Throws: `StoreError`.
+    func versionFinding(_ reader: SQLiteEventReader) async throws -> Finding {
+        var finding = Finding(subject: "vault and log")
+        let entries: [SecretEntry]
+        do throws(VaultError) {
+            let store = SecretStore(directory: directory.vault, keys: VaultKeys(of: directory))
+            entries = try store.entries()
+        } catch {
+            finding.note = "not compared: the vault cannot be read"
+            return finding
+        }
+        for entry in entries {
+            let known = try await reader.fold(.secret(entry.id), with: SecretRegister.self).state
+            guard let known, entry.version < Int(known.version) else { continue }
+            finding.problem =
+                "the vault holds version \(entry.version) of \(entry.id), and the log knows version \(known.version)"
+            finding.remedy = "an older file was put in its place: enter the secret anew, and find out by whom"
+            return finding
+        }
+        return finding
     }
 
     /// How many lie under which key.

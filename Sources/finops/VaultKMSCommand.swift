@@ -53,6 +53,11 @@ struct VaultKMSCommand: AsyncParsableCommand {
                     .init("endpoint", JSONValue(access.endpoint)), .init("in_use", .bool(settings.isWanted)),
                 ]
             ).print(options.global)
+            if access.credentials.sessionToken != nil, !options.global.quiet, !options.global.json {
+                Output.message(
+                    "warning: these credentials are temporary; when they end, nothing under AWS KMS opens until others are set"
+                )
+            }
             if !settings.isWanted, !options.global.quiet, !options.global.json {
                 Output.message("move the secrets there with: finops vault rotate --to aws-kms")
             }

@@ -164,8 +164,7 @@ struct GatewayService: Service {
     private func serve(_ work: Work) async throws {
         guard await work.readiness.known() else { return }
         try await settleUnlogged(work)
-        // A key service that does not answer holds nobody up who is asked to stop.
-        await cancelWhenGracefulShutdown { _ = await work.vault.fetch(work.admission, work.desk) }
+        await firstSecrets(work)
         let (listen, tls) = (context.configuration.gatewayListen, try context.configuration.gatewayTLS)
         var configuration = ProxyConfiguration(
             listen: ListenAddress(host: listen.host, port: listen.port),
@@ -184,6 +183,18 @@ struct GatewayService: Service {
         let deadline = ContinuousClock.now + .seconds(1)
         while work.spool.status.waiting > 0, ContinuousClock.now < deadline {
             try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    /// Applications hear of a vault that does not open, and not of nobody: a key service that hangs holds up the start for a
+    /// moment only, and the stop not at all.
+    private func firstSecrets(_ work: Work) async {
+        work.vault.change.yield()
+        let deadline = ContinuousClock.now + .seconds(5)
+        await cancelWhenGracefulShutdown {
+            while await !work.vault.hasTried, ContinuousClock.now < deadline {
+                do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
+            }
         }
     }
 

@@ -19,6 +19,8 @@ actor VaultDoor {
     private let transfer = TransferSettings.keyService(ProcessInfo.processInfo.environment)
     private var told: Set<SecretEntry> = []
     private var complaints: Set<String> = []
+    /// Whether an attempt has ended, with whatever outcome.
+    private(set) var hasTried = false
     private var failures = 0
     private var due = ContinuousClock.now
     nonisolated let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -44,6 +46,7 @@ actor VaultDoor {
     @discardableResult
     func fetch(_ admission: Admission, _ desk: CallDesk) async -> Bool {
         let isComplete = await fetched(admission, desk)
+        hasTried = true
         failures = isComplete ? 0 : failures + 1
         due = .now + .seconds(isComplete ? 0 : min(1 << min(failures - 1, 4), 15))
         return isComplete
@@ -81,7 +84,8 @@ actor VaultDoor {
 
     /// Once, however often it is tried.
     private func complain(_ sentence: String, _ error: VaultError) {
-        guard complaints.insert("\(sentence): \(error)").inserted else { return }
+        // Whoever is stopped in between has nothing to complain of.
+        guard !Task.isCancelled, complaints.insert("\(sentence): \(error)").inserted else { return }
         logger.warning("\(sentence)", metadata: ["error": "\(error)"])
     }
 

@@ -8,16 +8,35 @@ import Transfer
 
 @testable import Providers
 
-/// Seven requests with what botocore 1.43.11 makes of them; the first is the example that AWS publishes.
+/// Requests with what botocore 1.43.11 makes of them, and requests of the suite that AWS publishes.
 @Suite struct AWSSignatureTests {
-    static let vectors: [JSONValue] = {
-        let url = Bundle.module.url(forResource: "Fixtures/AWS/sigv4-vectors", withExtension: "json")
+    static let vectors = read("sigv4-vectors")
+    static let suite = read("sigv4-aws-suite")
+
+    private static func read(_ name: String) -> [JSONValue] {
+        let url = Bundle.module.url(forResource: "Fixtures/AWS/\(name)", withExtension: "json")
         // A missing or damaged file leaves no vectors, which `thereAreVectors` notices.
         let data = url.flatMap { try? Data(contentsOf: $0) } ?? Data()
         return (try? JSONValue.parse(Array(data)))?["vectors"]?.array ?? []
-    }()
+    }
 
-    @Test func thereAreVectors() { #expect(Self.vectors.count == 7) }
+    @Test func thereAreVectors() { #expect(Self.vectors.count == 7 && Self.suite.count == 7) }
+
+    @Test(arguments: suite) func whatAWSPublishesIsWhatIsSigned(_ vector: JSONValue) throws {
+        func text(_ name: String) throws -> String { try #require(vector[name]?.string) }
+        let request = HTTPRequest(
+            method: try text("method"), url: try text("url"),
+            headers: (vector["headers"]?.members ?? []).map { HTTPHeader($0.name, $0.value.string ?? "") },
+            body: Array(try text("body").utf8))
+        let credentials = AWSCredentials(
+            accessKeyID: "AKIDEXAMPLE",
+            secretAccessKey: Secret(Array("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".utf8)),
+            sessionToken: vector["session_token"]?.string.map { Secret(Array($0.utf8)) })
+        let steps = try AWSSignature(region: "us-east-1", service: "service")
+            .steps(request, as: credentials, at: try Self.seconds("20150830T123600Z"))
+        #expect(try text("signed_headers") == steps.signedHeaders)
+        #expect(try text("signature") == steps.signature)
+    }
 
     @Test(arguments: vectors) func aRequestIsSignedAsAWSSignsIt(_ vector: JSONValue) throws {
         func text(_ name: String) throws -> String { try #require(vector[name]?.string) }
