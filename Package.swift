@@ -160,7 +160,7 @@ let package = Package(
             "finops",
             [
                 "CDefaultPipeline", "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Runtime",
-                "Secret", "Storage", "Vault", argumentParser,
+                "Secret", "Spool", "Storage", "Vault", argumentParser,
             ]),
         program(
             "sandbox",
@@ -218,7 +218,9 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "EventLog", "FinOps", "JSON", "Projections", "Runtime", "Spool", "Stages", "Storage", logging, protobuf,
+                "EventLog", "FinOps", "JSON", "Metering", "Projections", "Runtime", "Spool", "Stages", "Storage",
+                logging,
+                protobuf,
             ], exclude: ["Clients"]),
     ],
     swiftLanguageModes: [.v6]

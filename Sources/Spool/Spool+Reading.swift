@@ -45,7 +45,12 @@ extension Spool {
         var room = bytes
         for part in parts where part.last > number {
             guard records.count < limit, room > 0 else { break }
-            try read(part, after: number, through: durable, limit: limit, &room, &records)
+            do throws(SpoolFailure) {
+                try read(part, after: number, through: durable, limit: limit, &room, &records)
+            } catch {
+                // What has all arrived meanwhile is deleted.
+                guard core.state.withLock({ $0.released >= part.last }) else { throw error }
+            }
         }
         return records
     }
@@ -107,19 +112,7 @@ extension Spool {
                 state.totalBytes -= segment.bytes
             }
         }
-    }
-
-    /// Keeps what the log refuses for good, durably, in a file of its own, in the spool's form.
-    /// - Returns: the file.
-    package func setAside(_ record: SpoolRecord) throws(SpoolFailure) -> String {
-        let folder = directory + "/refused"
-        try PrivateFiles.makeDirectory(folder)
-        var bytes: [UInt8] = []
-        var hash = SHA256()
-        RecordForm.encode(record.event, in: record.stream, number: record.number, into: &bytes, &hash)
-        let path = Segment.path(in: folder, first: record.number)
-        try PrivateFiles.replace(path, with: RecordForm.fileStart + bytes)
-        return path
+        try core.makeRoom()
     }
 
     // MARK: The place of its numbers among the producer's sequences

@@ -21,6 +21,8 @@ struct SpoolState: ~Copyable {
     var isDirty = false
     var isClosing = false
     var failure: SpoolFailure?
+    /// The last append found no room.
+    var isFull = false
     var buffer: [UInt8] = []
     var hash = SHA256()
     var listener: AsyncStream<UInt64>.Continuation?
@@ -71,19 +73,12 @@ final class SpoolCore: Sendable {
         let (number, isFirst) = try state.withLock { (state) throws(SpoolFailure) -> (UInt64, Bool) in
             if let failure = state.failure { throw failure }
             RecordForm.encode(event, in: stream, number: state.next, into: &state.buffer, &state.hash)
-            let count = state.buffer.count
-            guard state.totalBytes + count <= settings.totalBytes else {
-                throw SpoolFailure(
-                    .full, path: directory,
-                    reason: "it holds \(state.totalBytes) of at most \(settings.totalBytes) bytes that wait for the log"
-                )
+            do throws(SpoolFailure) { try keep(&state) } catch {
+                state.isFull = error.kind == .full
+                guard state.isFull, try makeRoom(&state) else { throw error }
+                try keep(&state)
             }
-            if state.activeBytes + count > settings.segmentBytes, state.next > state.activeFirst {
-                try roll(&state)
-            }
-            try write(&state)
-            state.activeBytes += count
-            state.totalBytes += count
+            state.isFull = false
             defer {
                 state.next += 1
                 state.isDirty = true
@@ -92,6 +87,20 @@ final class SpoolCore: Sendable {
         }
         if isFirst { bell.ring() }
         return number
+    }
+
+    /// Writes what is in the buffer.
+    private func keep(_ state: inout SpoolState) throws(SpoolFailure) {
+        let count = state.buffer.count
+        guard state.totalBytes + count <= settings.totalBytes else {
+            throw SpoolFailure(
+                .full, path: directory,
+                reason: "it holds \(state.totalBytes) of at most \(settings.totalBytes) bytes that wait for the log")
+        }
+        if state.activeBytes + count > settings.segmentBytes, state.next > state.activeFirst { try roll(&state) }
+        try write(&state)
+        state.activeBytes += count
+        state.totalBytes += count
     }
 
     /// What the log would refuse goes in all the same, for it has its place there; what cannot be written does not.
@@ -129,6 +138,34 @@ final class SpoolCore: Sendable {
         state.activeBytes = RecordForm.fileStart.count
         state.totalBytes += RecordForm.fileStart.count
         state.folderChanged = true
+    }
+
+    /// Where an append found no room and all records have arrived, gives up the file that is written: a new one may find
+    /// no room either, so the same one is emptied and goes on under the name of the next number.
+    func makeRoom() throws(SpoolFailure) {
+        try state.withLock { (state) throws(SpoolFailure) in
+            if state.isFull { _ = try makeRoom(&state) }
+        }
+    }
+
+    /// - Returns: whether there is more room now.
+    private func makeRoom(_ state: inout SpoolState) throws(SpoolFailure) -> Bool {
+        guard state.failure == nil, state.segments.isEmpty, state.next > state.activeFirst,
+            state.released == state.next - 1, state.durable == state.next - 1
+        else { return false }
+        let path = Segment.path(in: directory, first: state.next)
+        guard rename(state.active.path, path) == 0 else { throw .system("rename it", state.active.path) }
+        let file = try SpoolFile(path, O_RDWR | O_APPEND)
+        guard ftruncate(file.descriptor, off_t(RecordForm.fileStart.count)) == 0 else {
+            throw .system("empty it", path)
+        }
+        state.totalBytes -= state.activeBytes - RecordForm.fileStart.count
+        state.active = file
+        state.activeFirst = state.next
+        state.activeBytes = RecordForm.fileStart.count
+        state.folderChanged = true
+        state.isFull = false
+        return true
     }
 
     // MARK: Syncing

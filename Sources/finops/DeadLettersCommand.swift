@@ -86,14 +86,17 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 Examples:
                   finops dead-letters retry slack/0f7c --reason "the webhook is back"
                   finops dead-letters retry --stage attributor --position 4711 --reason "fixed in 1.2"
+                  finops dead-letters retry gateway-east/17 --reason "the log knows the type now"
                 """)
 
         @OptionGroup var choice: Choice
         @OptionGroup var options: AdministrationOptions
 
         func run() async throws {
+            let directory = try options.global.initialisedDirectory()
             try await DeadLettersCommand.answer(
                 choice, options,
+                refused: { try await $0.deliver($1, of: directory, reason: options.reason) },
                 event: { .retry(stage: $0, position: $1, reason: options.reason) }, "is tried again",
                 message: { .retry(destination: $0, notification: $1, reason: options.reason) }, "is sent after all")
         }
@@ -128,12 +131,16 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
     private static func answer(
         _ choice: Choice, _ options: AdministrationOptions,
+        refused: (@Sendable (RefusedRecord, AdministrationSession) async throws -> Answer)? = nil,
         event: @Sendable (String, UInt64) -> DeadLetterBox.Command, _ eventOutcome: String,
         message: @Sendable (String, String) -> AbandonedNotifications.Command, _ messageOutcome: String
     ) async throws {
         let stage = try choice.stage.map { try givenName($0, field: "--stage").text }
         let answer = try await AdministrationSession.run(options.global) { session in
             func answered(_ stage: String, _ position: UInt64) async throws -> Answer {
+                if let refused, let record = RefusedRecord(stage: stage, position: position) {
+                    return try await refused(record, session)
+                }
                 let events = try await session.decide(
                     DeadLetterBox.self, on: .failures(stage: stage), event(stage, position))
                 return Answer(

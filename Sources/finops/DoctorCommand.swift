@@ -6,6 +6,7 @@ import Glibc
 import JSON
 import Projections
 import Runtime
+import Spool
 import Storage
 import Vault
 
@@ -91,7 +92,7 @@ private struct Examination {
             check("clock", remedy: "finops up writes it anew") { _ = try PipelineClock.load(from: directory) },
             check("disk space", remedy: "make room on the disk of \(directory.path)") { try checkFreeSpace() },
         ]
-        return findings + (await logFindings()) + [projectionsFinding()]
+        return findings + gatewayFindings() + (await logFindings()) + [projectionsFinding()]
     }
 
     /// nil where the pipeline cannot be read, which is told of already.
@@ -157,6 +158,22 @@ private struct Examination {
             vault.remedy = "finops init \(dir)"
         }
         return [key, vault]
+    }
+
+    /// Records that the log refused: what those calls cost is counted nowhere until they are delivered.
+    private func gatewayFindings() -> [Finding] {
+        // Where there is no spool there is no gateway.
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.spool).sorted()) ?? []
+        return names.map { name in
+            var finding = Finding(subject: "records of gateway \(name)")
+            do {
+                let refused = try Spool.refusedNumbers(of: directory.gateway(name))
+                guard let first = refused.first else { return finding }
+                finding.problem = "the log refused \(refused.count) of them: finops dead-letters list \(dir) says why"
+                finding.remedy = "finops dead-letters retry gateway-\(name)/\(first) --reason TEXT \(dir)"
+            } catch { finding.problem = "\(error)" }
+            return finding
+        }
     }
 
     /// Before the first build there are none, which the projector sees to by itself.

@@ -124,6 +124,36 @@ import Testing
         }
     }
 
+    /// Also where nothing but the file that is written takes the room, which is not deleted otherwise.
+    @Test func oneThatFoundNoRoomHasRoomAgainWhenEverythingHasArrived() async throws {
+        try await withTemporaryDirectory { path in
+            var spool = try Spool(path, SpoolSettings(totalBytes: 10_000))
+            for round in 1...3 {
+                var number = Int(spool.status.written)
+                let failure = #expect(throws: SpoolFailure.self) {
+                    while number < round * 1_000 {
+                        try fill(spool, number + 1..<number + 2)
+                        number += 1
+                    }
+                }
+                #expect(failure?.kind == .full)
+                try await spool.settled()
+                #expect(try await all(spool, after: UInt64(number) - 5).count == 5)
+                try spool.release(through: UInt64(number))
+                #expect(spool.status.bytes < 100 && spool.status.waiting == 0)
+                try fill(spool, number + 1..<number + 4)
+                try await spool.settled()
+                #expect(try await all(spool, after: UInt64(number)).map(\.number).count == 3)
+                try spool.release(through: UInt64(number) + 3)
+                await spool.close()
+                spool = try Spool(path, SpoolSettings(totalBytes: 10_000))
+                #expect(spool.recovery.damage.isEmpty && spool.recovery.missing == 0)
+                #expect(spool.recovery.last == UInt64(number) + 3)
+            }
+            await spool.close()
+        }
+    }
+
     @Test func anEventThatNoLogTakesIsRefusedAtOnce() async throws {
         try await withTemporaryDirectory { path in
             let spool = try Spool(path)

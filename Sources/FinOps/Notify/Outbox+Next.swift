@@ -70,11 +70,17 @@ extension Outbox {
         if !failure.retriable || failed.seconds - first.seconds >= settings.giveUpAfterSeconds {
             return .abandon(letter(message, failure))
         }
-        let retry = Timestamp(microseconds: failure.retryAt * 1_000)
+        let retry = Timestamp(microseconds: Self.microseconds(ofMilliseconds: failure.retryAt))
         // A clock that was set back must not make it wait any longer.
         let isDue = now >= retry || now < failed
         let isHurried = message.isHurried && failure.code != AttemptFailure.throttled
         return isDue || isHurried ? send(message, at: now) : .wait(until: retry)
+    }
+
+    /// As far as they reach: a channel's word on when to come back is not checked by anybody.
+    private static func microseconds(ofMilliseconds milliseconds: Int64) -> Int64 {
+        let (microseconds, overflow) = milliseconds.multipliedReportingOverflow(by: 1_000)
+        return overflow ? (milliseconds < 0 ? .min : .max) : microseconds
     }
 
     private func letter(_ message: Message, _ failure: WireNotificationFailed) -> WireNotificationAbandoned {

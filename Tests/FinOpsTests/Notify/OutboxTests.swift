@@ -273,6 +273,22 @@ import Testing
         #expect(try scene.start(at: 1).isUncertain)
     }
 
+    @Test func aTimeThatCannotBeIsNotTrapped() throws {
+        for milliseconds in [Int64.max, .max / 1_000 + 1, .min] {
+            var scene = OutboxScene()
+            scene.crossed("search", at: 0)
+            let plan = try scene.start(at: 0)
+            let failure = AttemptFailure(code: "unreachable", message: "no", isRetriable: true)
+            guard case .notificationFailed(var event) = plan.failed(failure, at: OutboxScene.at(0)) else {
+                Issue.record("no failure")
+                continue
+            }
+            event.retryAt = milliseconds
+            scene.outbox.evolve(.notificationFailed(event), at: OutboxScene.at(0))
+            if case .wait(let until) = scene.next(at: 1) { #expect(until.map { $0 > OutboxScene.at(1) } != false) }
+        }
+    }
+
     @Test func afterADayItIsADeadLetterAndTheRestGoesOn() throws {
         var scene = OutboxScene(settings: .init(giveUpAfterSeconds: 3_600, paceMicroseconds: 0))
         scene.crossed("search", at: 0)
