@@ -51,7 +51,7 @@ enum AnswerPlace: UInt8 {
         case .root:
             Self.answer + [
                 ("type", .type), ("choices", .choices), ("delta", .message), ("response", .inner),
-                ("message", .inner), ("data", .data), ("duration", .seconds),
+                ("message", .inner), ("data", .data), ("duration", .seconds), ("content_block", .contentPart),
             ]
         case .inner: Self.answer
         case .usage:
@@ -91,7 +91,7 @@ enum AnswerPlace: UInt8 {
         case .function: [("arguments", .text), ("name", .text)]
         case .speech: [("transcript", .text)]
         case .outputItem: [("type", .itemType), ("content", .content), ("arguments", .text)]
-        case .contentPart: [("text", .text), ("thinking", .text), ("refusal", .text)]
+        case .contentPart: [("type", .itemType), ("text", .text), ("thinking", .text), ("refusal", .text)]
         default: []
         }
     }

@@ -288,16 +288,31 @@ struct AnswerScanner {
         }
     }
 
+    /// What the caller does itself, or what costs no more than its tokens. Any other tool of a provider is taken for one
+    /// that costs something: a new one is rather marked too much than left out.
+    private static let freeTools: Set<String> = [
+        "function_call", "custom_tool_call", "mcp_call", "local_shell_call", "shell_call", "apply_patch_call",
+        "tool_search_call",
+    ]
+
     private mutating func countTool(_ type: String) {
         switch type {
         case "web_search_call": findings.searchCalls += 1
-        case "file_search_call", "code_interpreter_call", "image_generation_call", "computer_call":
+        case _ where type.hasSuffix("_call") && !Self.freeTools.contains(type): findings.otherToolCalls += 1
+        // Anthropic's: the container's time is charged.
+        case "code_execution_tool_result", "bash_code_execution_tool_result",
+            "text_editor_code_execution_tool_result":
             findings.otherToolCalls += 1
         default: break
         }
     }
 
-    private var text: String { String(decoding: kept, as: UTF8.self) }
+    /// Names that an answer gives end up in records and on terminals: only what can be printed is kept.
+    private var text: String {
+        let text = String(decoding: kept, as: UTF8.self)
+        if kept.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
+        return String(String.UnicodeScalarView(text.unicodeScalars.filter(\.properties.isPrintable)))
+    }
 
     private mutating func endBare(at offset: Int) {
         countElement()

@@ -63,6 +63,9 @@ package struct CallContext: Hashable, Sendable {
         do { return try JSONValue.parse(text).members ?? [] } catch { return [] }
     }
 
+    /// What a person has written for people, fit to be shown: at most as much as a value of `metadata`.
+    package static func printable(_ text: String) -> String { bounded(text, valueLimit) }
+
     private static func bounded(_ text: String, _ limit: Int) -> String {
         var kept = String.UnicodeScalarView()
         for scalar in text.unicodeScalars where scalar.properties.isPrintable {

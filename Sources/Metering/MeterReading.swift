@@ -6,6 +6,7 @@ package enum AnswerEnd: String, Hashable, Sendable {
     case clientGone = "client-gone"
     case upstreamCut = "upstream-cut"
     case timedOut = "timed-out"
+    case stopped = "gateway-stopped"
     case unreachable
 }
 
@@ -32,12 +33,23 @@ package struct MeterReading: Hashable, Sendable {
 
     init() {}
 
+    /// Whether it counts anything.
+    package var isUse: Bool { quantities != WireQuantities() }
+
+    /// It was counted before.
+    package mutating func forgetUse() {
+        quantities = WireQuantities()
+        (usageEstimated, unpricedReason, hasOtherCharges) = ("", "", false)
+    }
+
     /// Of an attempt to which no answer began.
     package static func unanswered(_ route: Route, _ facts: RequestFacts, _ end: AnswerEnd) -> MeterReading {
         var reading = MeterReading()
         reading.serviceTier = facts.namedTier
         // A request that has reached the provider may be charged although its answer was not waited for.
-        guard end == .clientGone || end == .timedOut, route.hasBody, route.reading != .none else { return reading }
+        guard [.clientGone, .timedOut, .stopped].contains(end), route.hasBody, route.reading != .none else {
+            return reading
+        }
         reading.quantities.requests = 1
         reading.quantities.inputTokens = facts.input.likelyTokens
         reading.usageEstimated = "no answer (\(end.rawValue)): the input was estimated from the request"

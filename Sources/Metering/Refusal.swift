@@ -16,6 +16,8 @@ package enum Refusal: Hashable, Sendable {
     case modelNotAllowed(model: String, project: String, contact: String)
     /// 403: the key is for other routes.
     case routeNotAllowed(route: String, project: String, contact: String)
+    /// 401: whose call it is would be up to who reads it.
+    case severalKeys
     /// 404: there is no upstream that serves it.
     case modelNotServed(model: String)
     /// 404: it has no meter.
@@ -126,7 +128,8 @@ extension Refusal {
     private var terms: Terms {
         switch self {
         case .malformed, .unknownRoute, .tooLarge: requestTerms
-        case .noKey, .unknownKey, .expiredKey, .disabledKey, .modelNotAllowed, .routeNotAllowed, .modelNotServed:
+        case .noKey, .severalKeys, .unknownKey, .expiredKey, .disabledKey, .modelNotAllowed, .routeNotAllowed,
+            .modelNotServed:
             keyTerms
         case .limitReached, .rateLimited: limitTerms
         case .unreachable, .timedOut, .busy, .notRecordable, .outOfDate: serverTerms
@@ -170,6 +173,8 @@ extension Refusal {
             return unauthorized(
                 "You didn't provide an API key. Send the gateway's key (fo-…) as \"Authorization: Bearer KEY\", "
                     + "\"x-api-key: KEY\" or \"api-key: KEY\".")
+        case .severalKeys:
+            return unauthorized("The request shows several API keys that differ. Send the gateway's key alone, once.")
         case .expiredKey(let prefix, let day):
             return unauthorized("The API key \(prefix)… expired on \(day). Ask for a new one.")
         case .disabledKey(let prefix, let project, let reason, let contact):

@@ -107,8 +107,10 @@ package enum CallEnd: String, Hashable, Sendable {
     case clientGone = "client-gone"
     /// The upstream closed in the middle of its answer.
     case upstreamCut = "upstream-cut"
-    /// The upstream was silent for too long, or the program's stop could not wait for it.
+    /// The upstream was silent for too long.
     case timedOut = "timed-out"
+    /// This program was asked to stop, and could not wait for the rest.
+    case stopped = "gateway-stopped"
     /// No connection, or it broke before an answer began.
     case unreachable
 }

@@ -23,6 +23,7 @@ struct UpstreamCommand: AsyncParsableCommand {
                   finops upstream set openai --name main --key-file openai-key.txt
                   finops upstream set openai --name local --base-url http://127.0.0.1:8000/v1 --key-file key.txt --deployment llama-3=llama-3
                   finops upstream set azure --name eu --base-url https://acme.openai.azure.com --key-file - --deployment gpt-4o=prod-4o
+                  finops upstream set azure --name us --base-url "https://acme.openai.azure.com/openai?api-version=2024-10-21" --key-file -
                   finops upstream set anthropic --name claude --key-file anthropic-key.txt --account acme
                 """)
 
@@ -110,7 +111,10 @@ struct UpstreamCommand: AsyncParsableCommand {
 
         private func address(_ text: String) throws -> ProviderAddress {
             let address: ProviderAddress
-            do { address = try ProviderAddress(text, emptyPath: provider.emptyPath) } catch {
+            do {
+                address = try ProviderAddress(
+                    text, emptyPath: provider.emptyPath, mayHaveQuery: provider == .azure)
+            } catch {
                 throw CommandFailure(.usage, "--base-url: \(error)")
             }
             guard !address.isExposed else {

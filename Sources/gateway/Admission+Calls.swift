@@ -93,9 +93,10 @@ extension Admission {
             .expiredKey(
                 prefix: facts.prefix,
                 day: facts.expires.map { "\(Day(utc: Timestamp(seconds: $0)))" } ?? "an earlier day")
-        case .disabled(let facts):
+        case .disabled(let facts, let reason):
             .disabledKey(
-                prefix: facts.prefix, project: facts.project, reason: "it was switched off", contact: contact)
+                prefix: facts.prefix, project: facts.project,
+                reason: reason.isEmpty ? "it was switched off" : CallContext.printable(reason), contact: contact)
         }
     }
 
@@ -114,7 +115,17 @@ extension Admission {
 
     /// Prices an attempt that ended.
     func complete(_ call: inout WireCallRecorded, _ route: Route, _ reading: MeterReading) {
-        state.withLock { $0.pricing.complete(&call, route, reading) }
+        state.withLock { state in
+            var reading = reading
+            if let answer = reading.countsOnceAs, reading.isUse {
+                call.countsOnce = answer
+                if !state.known.countsNow(call) {
+                    call.countsOnce = ""
+                    reading.forgetUse()
+                }
+            }
+            state.pricing.complete(&call, route, reading)
+        }
     }
 
     /// Its record is kept: what it was admitted with gives way to what it used.
@@ -127,5 +138,10 @@ extension Admission {
     }
 
     /// Of an earlier run: its record may not have reached the log.
-    func settle(_ call: WireCallRecorded) { state.withLock { $0.known.budget.settle(call) } }
+    func settle(_ call: WireCallRecorded) {
+        state.withLock { state in
+            _ = state.known.countsNow(call)
+            state.known.budget.settle(call)
+        }
+    }
 }

@@ -73,10 +73,15 @@ final class CallDesk: CallHandling {
             let match = RouteMatch(
                 method: request.head.method.rawValue, target: request.head.uri, speaksAnthropic: speaksAnthropic)
         else { throw Refused(.unknownRoute) }
-        guard var key = IncomingCall.key(headers) else { throw Refused(.noKey) }
-        defer { key.cleanse() }
-        guard VirtualKey.isWellFormed(key), let secret = keyHash.withLock({ $0 }) else { throw Refused(.unknownKey) }
-        let hash = secret.withUTF8 { KeyHash(of: key, under: $0) }
+        var keys = IncomingCall.keys(headers)
+        defer { for place in keys.indices { keys[place].cleanse() } }
+        guard !keys.isEmpty else { throw Refused(.noKey) }
+        // Whose call it is must not be up to the order of its fields.
+        guard keys.count == 1 else { throw Refused(.severalKeys) }
+        guard VirtualKey.isWellFormed(keys[0]), let secret = keyHash.withLock({ $0 }) else {
+            throw Refused(.unknownKey)
+        }
+        let hash = secret.withUTF8 { KeyHash(of: keys[0], under: $0) }
         // Who shows no key that counts gets nothing read.
         if let refusal = admission.refusal(hash) { throw Refused(refusal) }
         let facts: RequestFacts
@@ -109,7 +114,7 @@ final class CallDesk: CallHandling {
         switch admission.admit(request) {
         case .admitted(let ticket):
             tally.admitted()
-            then(.forward(call.upstreamRequest(ticket.door), CallWatch(call, ticket, desk: self)))
+            then(.forward(call.upstreamRequest(ticket.door), CallWatch(call.withoutBody, ticket, desk: self)))
         case .refused(let refusal): refuse(call, refusal, then)
         case .wait(let requests):
             guard attemptsLeft > 0 else { return refuse(call, .busy(retryAfter: 1), then) }
@@ -120,9 +125,12 @@ final class CallDesk: CallHandling {
     /// Why no call is let through at all.
     private var unready: Refusal? {
         if keeper.refusesCalls { return .notRecordable(retryAfter: 5) }
-        if contact.age() > settings.grace { return .outOfDate(retryAfter: 5) }
+        if isOutOfDate { return .outOfDate(retryAfter: 5) }
         return nil
     }
+
+    /// Whether keys and limits may have changed without a word for longer than is borne.
+    var isOutOfDate: Bool { contact.age() > settings.grace }
 
     private func context(_ call: IncomingCall) -> CallContext {
         guard let secret = keyHash.withLock({ $0 }) else { return CallContext() }

@@ -31,13 +31,15 @@ final class CallWatch: CallObserving {
         let isChanged = call.facts.splice != nil
         let type = headers.first(name: "content-type")
         if isChanged { headers.remove(name: "content-length") }
+        // Clients follow with the key that they have for us: where to, no upstream may choose.
+        if (300..<400).contains(status.code) { headers.remove(name: "location") }
         headers.add(name: "x-finops-call", value: call.attempt.call)
         seen.withLock { seen in
             seen.status = status
             seen.firstByte = max(1, call.microsecondsSoFar)
-            seen.upstreamRequest =
+            seen.upstreamRequest = CallContext.printable(
                 headers.first(name: "x-request-id") ?? headers.first(name: "request-id")
-                ?? headers.first(name: "apim-request-id") ?? ""
+                    ?? headers.first(name: "apim-request-id") ?? "")
             seen.meter = ResponseMeter(call.match.route, call.facts, status: Int(status.code), contentType: type)
         }
         return headers

@@ -64,6 +64,7 @@ struct GatewayService: Service {
             gateway: name, terms: terms, contact: configuration.gatewayContact,
             authorities: configuration.gatewayAuthorities, now: now, secretsChanged: { vault.change.yield() })
         let leases = LeaseDesk(admission, logger: logger, now: now)
+        let conditions = ConditionDesk(gateway: name, logger: logger, now: now)
 
         let file = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
         let store = RemoteEventStore(context.link.options, reader: context.link.isElsewhere ? nil : file)
@@ -77,14 +78,15 @@ struct GatewayService: Service {
             .init(gateway: name, bodyLimit: configuration.gatewayMaxBody, grace: configuration.gatewayLogGrace),
             admission: admission, keeper: keeper, leases: leases, contact: subscription.contact, now: now)
         let work = Work(
-            admission: admission, keeper: keeper, vault: vault, leases: leases, desk: desk, readiness: readiness,
-            spool: spool)
+            admission: admission, keeper: keeper, vault: vault, leases: leases, conditions: conditions, desk: desk,
+            readiness: readiness, spool: spool)
 
         let subscriptions = LiveSubscription(context.link.options, reader: reader)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await subscription.run(subscriptions) }
             group.addTask { try await drainer.run() }
             group.addTask { await leases.run(store) }
+            group.addTask { await conditions.run(store) }
             group.addTask { for await _ in vault.changes { await vault.fetch(admission, desk) } }
             group.addTask { try await tick(work) }
             group.addTask { try await serve(work) }
@@ -132,6 +134,7 @@ struct GatewayService: Service {
         let keeper: UsageKeeper
         let vault: VaultDoor
         let leases: LeaseDesk
+        let conditions: ConditionDesk
         let desk: CallDesk
         let readiness: Readiness
         let spool: Spool
@@ -143,12 +146,15 @@ struct GatewayService: Service {
             try await Task.sleep(for: .seconds(1))
             work.leases.tick()
             work.keeper.tryAgain()
+            work.conditions.look(work.keeper.failure, policy: work.keeper.policy, lost: work.keeper.lost)
             if !work.admission.lackingCredentials.isEmpty { work.vault.change.yield() }
             work.desk.tally.show(in: metrics)
             metrics.set("finops_spool_lost_records_total", Double(work.keeper.lost))
             guard work.readiness.isServing else { continue }
             if let failure = work.keeper.failure {
-                context.health.notReady("what calls use cannot be kept: \(failure)")
+                context.health.notReady("what calls use cannot be kept (\(work.keeper.policy)): \(failure)")
+            } else if work.desk.isOutOfDate {
+                context.health.notReady("the log has not been heard of for longer than gateway_log_grace")
             } else {
                 context.health.ready()
             }

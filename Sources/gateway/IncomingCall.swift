@@ -8,7 +8,7 @@ import Proxy
 
 /// A request that is a call: its route has a meter, it shows a key, and its body could be read.
 struct IncomingCall: Sendable {
-    let request: ProxyRequest
+    private(set) var request: ProxyRequest
     let id: EventID
     let attempt: CallAttempt
     let match: RouteMatch
@@ -18,23 +18,28 @@ struct IncomingCall: Sendable {
 
     var microsecondsSoFar: Int64 { (NIODeadline.now() - request.started).nanoseconds / 1_000 }
 
-    /// The key that a request shows, however it is called there.
-    static func key(_ headers: HTTPHeaders) -> [UInt8]? {
+    /// The key that a request shows, however it is called there: more than one where it shows different ones.
+    static func keys(_ headers: HTTPHeaders) -> [[UInt8]] {
+        var keys: [[UInt8]] = []
         for (name, value) in headers {
-            switch name.utf8.count {
-            case 13 where name.lowercased() == "authorization":
-                let scheme = "bearer "
-                let bytes = value.utf8
-                guard bytes.count > scheme.utf8.count,
-                    zip(bytes, scheme.utf8).allSatisfy({ $0 == $1 || $0 | 0x20 == $1 })
-                else { continue }
-                return Array(bytes.dropFirst(scheme.utf8.count))
-            case 9 where name.lowercased() == "x-api-key", 7 where name.lowercased() == "api-key":
-                return Array(value.utf8)
-            default: continue
-            }
+            guard let key = key(name, value), !keys.contains(key) else { continue }
+            keys.append(key)
         }
-        return nil
+        return keys
+    }
+
+    private static func key(_ name: String, _ value: String) -> [UInt8]? {
+        switch name.utf8.count {
+        case 13 where name.lowercased() == "authorization":
+            let scheme = "bearer "
+            let bytes = value.utf8
+            guard bytes.count > scheme.utf8.count, zip(bytes, scheme.utf8).allSatisfy({ $0 == $1 || $0 | 0x20 == $1 })
+            else { return nil }
+            return Array(bytes.dropFirst(scheme.utf8.count))
+        case 9 where name.lowercased() == "x-api-key", 7 where name.lowercased() == "api-key":
+            return Array(value.utf8)
+        default: return nil
+        }
     }
 
     /// Attempts that a client says belong together, by one idempotency key, are attempts at one call.
@@ -46,6 +51,13 @@ struct IncomingCall: Sendable {
         // With the key's hash in it, nobody can name another project's call.
         let digest = SHA256.hash(hash.bytes + Array(said.utf8))
         return CallAttempt(call: "call-" + hexText(digest.prefix(16)), attempt: min(retries, 1_000) + 1)
+    }
+
+    /// As it is remembered while it runs: its body is with the upstream's connection, and may be another one there.
+    var withoutBody: IncomingCall {
+        var call = self
+        call.request = ProxyRequest(head: request.head, body: ByteBuffer(), started: request.started)
+        return call
     }
 
     /// What goes to the upstream.

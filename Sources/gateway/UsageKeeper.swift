@@ -27,6 +27,12 @@ final class UsageKeeper: Sendable {
         self.logger = logger
     }
 
+    /// What becomes of calls whose use cannot be kept, as a person may read it.
+    var policy: String {
+        closesWhenFull
+            ? "no call is let through (gateway_spool_full: fail-closed)"
+            : "calls go on, and what they use waits in memory (gateway_spool_full: fail-open)"
+    }
     /// Whether calls are refused now.
     var refusesCalls: Bool { closesWhenFull && failure != nil }
     /// Why nothing can be kept; nil while all is well.

@@ -16,7 +16,7 @@ struct CallsCommand: AsyncParsableCommand {
             "output_tokens" and those of audio and images sum to all tokens; "reasoning_tokens" lie within the output.
             "cost" is null where there is no price ("unpriced_reason").
             "usage_estimated" says why tokens were counted by the gateway; null: the provider told them. "ended" is
-            complete, client-gone, upstream-cut, timed-out or unreachable. "team" is the project's in that hour.
+            complete, client-gone, upstream-cut, timed-out, gateway-stopped or unreachable. "team" is the project's in that hour.
             Example: reporter calls --last 1h --json
             Example: reporter calls --from 2026-11-20 --to 2026-11-20 --project chat --limit 100
             """)

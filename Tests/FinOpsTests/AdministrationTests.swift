@@ -177,6 +177,16 @@ import Testing
 
     @Test func anAddressWithoutEncryptionElsewhereIsExposed() throws {
         #expect(try ProviderAddress("http://collector.example").isExposed)
+        for sham in ["127.0.0.1.example.com", "127.example.com", "localhost.example.com", "127.1", "0.0.0.0"] {
+            #expect(try ProviderAddress("http://\(sham)").isExposed, "\(sham)")
+        }
+    }
+
+    @Test func aQueryIsKeptOnlyWhereOneIsAllowed() throws {
+        let text = "https://acme.openai.azure.com/openai/?api-version=2024-10-21"
+        let kept = try ProviderAddress(text, mayHaveQuery: true)
+        #expect(kept.text == "https://acme.openai.azure.com/openai?api-version=2024-10-21")
+        #expect(throws: MalformedAddress.self) { try ProviderAddress(text) }
     }
 
     // MARK: Parked events

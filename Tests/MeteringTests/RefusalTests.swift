@@ -33,6 +33,7 @@ import Testing
         (.busy(retryAfter: 1), 503, "gateway_busy", "overloaded_error"),
         (.notRecordable(retryAfter: 1), 503, "usage_not_recordable", "overloaded_error"),
         (.outOfDate(retryAfter: 1), 503, "gateway_out_of_date", "overloaded_error"),
+        (.severalKeys, 401, "invalid_api_key", "authentication_error"),
     ]
 
     @Test(arguments: all.indices) func eachHasTheShapeOfItsDialect(_ index: Int) throws {

@@ -277,7 +277,7 @@ import Testing
             "/v1/responses/resp_EXAMPLE0001", method: "GET",
             answer: Array(made.replacing(#""background": false"#, with: #""background": true"#).utf8))
         #expect(fetched.nanos == 15_756_000)
-        #expect(fetched.reading.countsOnceAs == "resp_EXAMPLE0001")
+        #expect(fetched.reading.countsOnceAs == "resp_EXAMPLE0001" && fetched.reading.isUse)
         // What was made while the caller waited was counted then.
         let again = try Metered.run("/v1/responses/resp_EXAMPLE0001", method: "GET", answer: Array(made.utf8))
         #expect(again.nanos == 0 && again.call.quantities == WireQuantities())
@@ -303,6 +303,28 @@ import Testing
         let usage =
             #"{"model":"claude-sonnet-5-5","usage":{"input_tokens":100,"output_tokens":10,"inference_geo":"us","server_tool_use":{"web_search_requests":1}}}"#
         #expect(try Metered.run("/v1/messages", answer: Array(usage.utf8)).nanos == 330_000 + 10_000_000)
+    }
+
+    @Test func toolsThatCostSomethingBesidesMarkThePrice() throws {
+        func isMarked(_ type: String) throws -> Bool {
+            let answer =
+                #"{"model":"gpt-4o","output":[{"type":"\#(type)"}],"usage":{"input_tokens":5,"output_tokens":1}}"#
+            return try Metered.run("/v1/responses", answer: Array(answer.utf8)).call.priceEstimated
+        }
+        for type in ["code_interpreter_call", "file_search_call", "computer_call", "something_new_call"] {
+            #expect(try isMarked(type), "\(type)")
+        }
+        for type in ["function_call", "message", "reasoning", "mcp_call", "function_call_output"] {
+            #expect(try !isMarked(type), "\(type)")
+        }
+        let code =
+            #"{"model":"claude-sonnet-5-5","content":[{"type":"server_tool_use"},{"type":"code_execution_tool_result"}],"usage":{"input_tokens":5,"output_tokens":1}}"#
+        #expect(try Metered.run("/v1/messages", answer: Array(code.utf8)).call.priceEstimated)
+    }
+
+    @Test func namesInAnAnswerAreMadePrintable() throws {
+        let answer = "{\"model\":\"gpt\u{202E}-4\u{1B}o\u{9B}\",\"usage\":{\"prompt_tokens\":1}}"
+        #expect(try Metered.run("/v1/chat/completions", answer: Array(answer.utf8)).call.model == "gpt-4o")
     }
 
     @Test func whateverComesNeitherFailsNorIsKept() throws {

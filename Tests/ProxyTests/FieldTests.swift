@@ -55,7 +55,8 @@ import Testing
             "Authorization": "Bearer fo-secret", "x-api-key": "fo-secret", "API-Key": "fo-secret",
             "Cookie": "session=1", "X-FinOps-User": "anna", "x-finops-metadata": "{}", "X-Forwarded-For": "10.0.0.1",
             "Forwarded": "for=10.0.0.1", "Host": "gateway", "Content-Length": "3", "Expect": "100-continue",
-            "OpenAI-Beta": "assistants=v2", "anthropic-version": "2023-06-01", "User-Agent": "test",
+            "OpenAI-Organization": "org-1", "OpenAI-Project": "proj_1", "OpenAI-Beta": "assistants=v2",
+            "anthropic-version": "2023-06-01", "User-Agent": "test",
         ]
         let names = ForwardedFields.of(fields).map(\.name)
         #expect(names == ["OpenAI-Beta", "anthropic-version", "User-Agent"])

@@ -3,7 +3,8 @@ internal import Foundation
 /// What stands before `/organization/…` or `/chat/completions` in a provider's addresses, as in the official client: an
 /// empty path gets `/v1`.
 package struct ProviderAddress: Hashable, Sendable, CustomStringConvertible {
-    /// With its scheme and without a slash at the end; it holds no user, password, query or fragment.
+    /// With its scheme and without a slash at the end; it holds no user, password or fragment, and a query only where one
+    /// was allowed.
     package let text: String
     /// Whether what is sent there can be read on the way: neither TLS nor this machine.
     package let isExposed: Bool
@@ -16,9 +17,11 @@ package struct ProviderAddress: Hashable, Sendable, CustomStringConvertible {
         isExposed = false
     }
 
-    /// - Parameter emptyPath: what an empty path becomes.
+    /// - Parameters:
+    ///   - emptyPath: what an empty path becomes.
+    ///   - mayHaveQuery: whether what stands behind a question mark is kept, such as Azure's `api-version=2024-10-21`.
     /// - Throws: `MalformedAddress`. Its text does not repeat the address, which may hold a password.
-    package init(_ text: String, emptyPath: String = "v1") throws(MalformedAddress) {
+    package init(_ text: String, emptyPath: String = "v1", mayHaveQuery: Bool = false) throws(MalformedAddress) {
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), let parts = URLComponents(string: text) else {
             throw MalformedAddress(reason: "is not a URL")
         }
@@ -34,20 +37,25 @@ package struct ProviderAddress: Hashable, Sendable, CustomStringConvertible {
         guard parts.user == nil, parts.password == nil else {
             throw MalformedAddress(reason: "holds a user or a password; the key goes into --key-file")
         }
-        guard parts.query == nil, parts.fragment == nil else {
+        guard parts.query == nil || mayHaveQuery, parts.fragment == nil else {
             throw MalformedAddress(reason: "has a part after ? or #; leave it out")
         }
         if let port = parts.port, !(1...65_535).contains(port) { throw MalformedAddress(reason: "has no valid port") }
         let port = parts.port.map { ":\($0)" } ?? ""
         let path = parts.percentEncodedPath.split(separator: "/").joined(separator: "/")
-        self.text = "\(scheme)://\(host)\(port)/" + (path.isEmpty ? emptyPath : path)
+        let query = parts.percentEncodedQuery.map { "?\($0)" } ?? ""
+        self.text = "\(scheme)://\(host)\(port)/" + (path.isEmpty ? emptyPath : path) + query
         isExposed = scheme == "http" && !Self.isThisMachine(host)
     }
 
     package var description: String { text }
 
+    /// A name that only begins like an address, such as `127.0.0.1.example.com`, is anybody's.
     private static func isThisMachine(_ host: String) -> Bool {
-        host == "localhost" || host == "[::1]" || host.hasPrefix("127.")
+        if host == "localhost" || host == "[::1]" { return true }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127"
+            && parts.allSatisfy { part in UInt8(part) != nil && part.utf8.allSatisfy { (0x30...0x39).contains($0) } }
     }
 }
 

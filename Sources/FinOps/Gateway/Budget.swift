@@ -56,7 +56,8 @@ package struct Budget: Sendable {
     var limits: [CostScope: Limit] = [:]
     var spending = HourlySpending()
     var books: [WindowID: LeaseBook] = [:]
-    var recent = RecentAttempts()
+    /// The last attempts that the log has of this gateway: one that is settled after that is not counted again.
+    var recent = Recent<CallAttempt>()
     private var accounts: [WindowID: Account] = [:]
     private var plans: [Plan: [WindowID]] = [:]
     private var unlogged: [CallAttempt: Charge] = [:]
@@ -284,24 +285,29 @@ package struct Budget: Sendable {
     func account(_ id: WindowID) -> Account? { accounts[id] }
 }
 
-/// The last attempts that the log has of this gateway: one that is settled after that is not counted again.
-struct RecentAttempts: Sendable {
-    private(set) var order: [CallAttempt] = []
+/// The last of something that must not count twice: the oldest are forgotten.
+package struct Recent<Element: Hashable & Sendable>: Sendable {
+    private(set) var order: [Element] = []
     private var next = 0
-    private var known: Set<CallAttempt> = []
-    private static let kept = 8_192
+    private var known: Set<Element> = []
+    private static var kept: Int { 8_192 }
 
-    func contains(_ attempt: CallAttempt) -> Bool { known.contains(attempt) }
+    package init() {}
 
-    mutating func insert(_ attempt: CallAttempt) {
-        guard known.insert(attempt).inserted else { return }
+    package func contains(_ element: Element) -> Bool { known.contains(element) }
+
+    /// - Returns: whether it was not known.
+    @discardableResult
+    package mutating func insert(_ element: Element) -> Bool {
+        guard known.insert(element).inserted else { return false }
         if order.count < Self.kept {
-            order.append(attempt)
+            order.append(element)
         } else {
             known.remove(order[next])
-            order[next] = attempt
+            order[next] = element
             next = (next + 1) % Self.kept
         }
+        return true
     }
 }
 

@@ -8,6 +8,8 @@ import SwiftProtobuf
 package struct GatewayState: Sendable {
     package var keys: KeyTable
     package var budget: Budget
+    /// Answers made in the background whose use was counted, by whichever gateway.
+    private(set) var answers = Recent<String>()
 
     /// The types of its history.
     package static let types = KeyTable.types.union(Budget.types)
@@ -23,8 +25,14 @@ package struct GatewayState: Sendable {
 
     /// Takes an event in; one that it knows already changes nothing.
     package mutating func take(_ event: FinOpsEvent, _ recorded: RecordedEvent) {
+        if case .callRecorded(let call) = event { _ = countsNow(call) }
         keys.take(event, recorded)
         budget.take(event, recorded)
+    }
+
+    /// Whether a call's use counts: that of an answer made in the background only the first time.
+    package mutating func countsNow(_ call: WireCallRecorded) -> Bool {
+        call.countsOnce.isEmpty || answers.insert("\(call.account)\0\(call.countsOnce)")
     }
 
     /// Where nothing but other types lay up to a position: a snapshot then begins after them.
@@ -41,7 +49,8 @@ package struct GatewayState: Sendable {
     package func snapshot() throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        let content = Array(try encoder.encode(StateDocument(keys: .init(keys), budget: .init(budget))))
+        let content = Array(
+            try encoder.encode(StateDocument(keys: .init(keys), budget: .init(budget), answers: answers.order)))
         return SHA256.hash(content) + content
     }
 
@@ -56,6 +65,7 @@ package struct GatewayState: Sendable {
             self.init(gateway: gateway, terms: terms)
             try document.keys.fill(&keys)
             try document.budget.fill(&budget)
+            for answer in document.answers ?? [] { answers.insert(answer) }
         } catch { return nil }  // Written by another version: nothing is lost, the log has it all.
     }
 }
@@ -65,6 +75,8 @@ private struct StateDocument: Codable {
     var format = newestFormat
     var keys: KeyTableDocument
     var budget: BudgetDocument
+    /// Absent in what an earlier version wrote.
+    var answers: [String]?
 }
 
 /// A timeline as pairs.
@@ -95,6 +107,8 @@ private struct KeyTableDocument: Codable {
         let replaced: Data?
         let replacedUntil: Int64?
         let isDisabled: Bool
+        /// Absent in what an earlier version wrote.
+        let disabledFor: String?
     }
 
     let gateway: String
@@ -114,7 +128,7 @@ private struct KeyTableDocument: Codable {
             Key(
                 issued: try entry.issued.serializedBytes(), prefix: entry.facts.prefix, hash: Data(entry.hash.bytes),
                 replaced: entry.replaced.map { Data($0.hash.bytes) }, replacedUntil: entry.replaced?.validUntil,
-                isDisabled: entry.isDisabled)
+                isDisabled: entry.isDisabled, disabledFor: entry.disabled)
         }
         upstreams = table.upstreams
         projects = table.projects.mapValues(TimelineDocument.init)
@@ -129,7 +143,8 @@ private struct KeyTableDocument: Codable {
             let issued = try WireKeyIssued(serializedBytes: key.issued)
             guard let hash = KeyHash(key.hash) else { continue }
             var entry = KeyTable.Entry(
-                issued: issued, facts: KeyFacts(issued, prefix: key.prefix), hash: hash, isDisabled: key.isDisabled)
+                issued: issued, facts: KeyFacts(issued, prefix: key.prefix), hash: hash,
+                disabled: key.isDisabled ? key.disabledFor ?? "" : nil)
             if let replaced = key.replaced.flatMap({ KeyHash($0) }), let until = key.replacedUntil {
                 entry.replaced = (replaced, until)
             }

@@ -69,7 +69,8 @@ package enum KeyRefusal: Hashable, Sendable {
     /// A rotation replaced this value, and its grace is over.
     case replaced(KeyFacts)
     case expired(KeyFacts)
-    case disabled(KeyFacts)
+    /// With what was said when it was disabled.
+    case disabled(KeyFacts, reason: String)
 }
 
 /// What the gateway calls.

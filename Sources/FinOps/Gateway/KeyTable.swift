@@ -17,7 +17,10 @@ package struct KeyTable: Sendable {
         var facts: KeyFacts
         var hash: KeyHash
         var replaced: (hash: KeyHash, validUntil: Int64)?
-        var isDisabled = false
+        /// What was said when it was disabled; nil while it may be used.
+        var disabled: String?
+
+        var isDisabled: Bool { disabled != nil }
     }
 
     /// A disablement, or a drill of one, that this gateway has not acknowledged yet.
@@ -62,7 +65,7 @@ package struct KeyTable: Sendable {
     /// Whether a presented key may be used at all; what it may be used for, its facts tell.
     package func answer(to hash: KeyHash, at now: Timestamp) -> KeyAnswer {
         guard let place = places[hash], let entry = keys[place.id] else { return .refused(.unknown) }
-        if entry.isDisabled { return .refused(.disabled(entry.facts)) }
+        if let reason = entry.disabled { return .refused(.disabled(entry.facts, reason: reason)) }
         if let expires = entry.facts.expires, expires <= now.seconds { return .refused(.expired(entry.facts)) }
         if place.isReplaced, let replaced = entry.replaced, replaced.validUntil <= now.seconds {
             return .refused(.replaced(entry.facts))
@@ -98,7 +101,7 @@ package struct KeyTable: Sendable {
         case .keyRotated(let event): rotate(event)
         case .keyDisabled(let event): disable(event, recorded)
         case .keyReactivated(let event):
-            keys[event.key]?.isDisabled = false
+            keys[event.key]?.disabled = nil
             // What was taken back before it was in force here was never in force here.
             decisions.removeAll { $0.key == event.key }
         case .keyDisablementEnforced(let event) where event.gateway == gateway:
@@ -137,7 +140,7 @@ package struct KeyTable: Sendable {
 
     private mutating func disable(_ event: WireKeyDisabled, _ recorded: RecordedEvent) {
         let isDrill = event.cause == KeyRegister.Cause.drill.rawValue
-        if !isDrill { keys[event.key]?.isDisabled = true }
+        if !isDrill { keys[event.key]?.disabled = event.reason }
         guard keys[event.key] != nil else { return }
         decisions.append(
             Decision(
@@ -155,10 +158,6 @@ package struct KeyTable: Sendable {
     }
 
     // MARK: Acknowledging
-
-    /// Decisions from before this gateway ever ran are not its to acknowledge: called once, when it has caught up for the
-    /// first time in its life.
-    package mutating func forgetDecisions() { decisions = [] }
 
     /// The acknowledgements that are due: each decision that is in force here, with the last request before it. They are
     /// given once; those that never reach the log are given again after a restart.

@@ -414,7 +414,7 @@ package nonisolated struct WireCallRecorded: @unchecked Sendable {
     set {_uniqueStorage()._status = newValue}
   }
 
-  /// complete, client-gone, upstream-cut, timed-out, unreachable
+  /// complete, client-gone, upstream-cut, timed-out, gateway-stopped, unreachable
   package var ended: String {
     get {_storage._ended}
     set {_uniqueStorage()._ended = newValue}
@@ -457,6 +457,13 @@ package nonisolated struct WireCallRecorded: @unchecked Sendable {
   package var hasContext: Bool {_storage._context != nil}
   /// Clears the value of `context`. Subsequent reads from it will return its default value.
   package mutating func clearContext() {_uniqueStorage()._context = nil}
+
+  /// Id of an answer that was made in the background and whose use is counted here: whoever fetches it again, through
+  /// whichever gateway, uses nothing. Empty for all other answers.
+  package var countsOnce: String {
+    get {_storage._countsOnce}
+    set {_uniqueStorage()._countsOnce = newValue}
+  }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1000,7 +1007,7 @@ nonisolated extension WireKeyDisablementEnforced: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CallRecorded"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}call\0\u{1}attempt\0\u{1}gateway\0\u{1}key\0\u{1}project\0\u{1}upstream\0\u{1}provider\0\u{1}account\0\u{3}provider_key_id\0\u{3}provider_project_id\0\u{1}route\0\u{3}model_asked\0\u{1}model\0\u{1}kind\0\u{3}service_tier\0\u{1}batch\0\u{1}quantities\0\u{1}cost\0\u{3}price_version\0\u{3}price_estimated\0\u{3}unpriced_reason\0\u{3}usage_estimated\0\u{1}status\0\u{1}ended\0\u{1}started\0\u{3}first_byte\0\u{1}duration\0\u{1}streamed\0\u{3}upstream_request\0\u{1}context\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}call\0\u{1}attempt\0\u{1}gateway\0\u{1}key\0\u{1}project\0\u{1}upstream\0\u{1}provider\0\u{1}account\0\u{3}provider_key_id\0\u{3}provider_project_id\0\u{1}route\0\u{3}model_asked\0\u{1}model\0\u{1}kind\0\u{3}service_tier\0\u{1}batch\0\u{1}quantities\0\u{1}cost\0\u{3}price_version\0\u{3}price_estimated\0\u{3}unpriced_reason\0\u{3}usage_estimated\0\u{1}status\0\u{1}ended\0\u{1}started\0\u{3}first_byte\0\u{1}duration\0\u{1}streamed\0\u{3}upstream_request\0\u{1}context\0\u{3}counts_once\0")
 
   fileprivate class _StorageClass {
     var _call: String = String()
@@ -1033,6 +1040,7 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
     var _streamed: Bool = false
     var _upstreamRequest: String = String()
     var _context: WireCallContext? = nil
+    var _countsOnce: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1073,6 +1081,7 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
       _streamed = source._streamed
       _upstreamRequest = source._upstreamRequest
       _context = source._context
+      _countsOnce = source._countsOnce
     }
   }
 
@@ -1121,6 +1130,7 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
         case 28: try { try decoder.decodeSingularBoolField(value: &_storage._streamed) }()
         case 29: try { try decoder.decodeSingularStringField(value: &_storage._upstreamRequest) }()
         case 30: try { try decoder.decodeSingularMessageField(value: &_storage._context) }()
+        case 31: try { try decoder.decodeSingularStringField(value: &_storage._countsOnce) }()
         default: break
         }
       }
@@ -1223,6 +1233,9 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
       try { if let v = _storage._context {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
       } }()
+      if !_storage._countsOnce.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._countsOnce, fieldNumber: 31)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1262,6 +1275,7 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
         if _storage._streamed != rhs_storage._streamed {return false}
         if _storage._upstreamRequest != rhs_storage._upstreamRequest {return false}
         if _storage._context != rhs_storage._context {return false}
+        if _storage._countsOnce != rhs_storage._countsOnce {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -55,7 +55,7 @@ package struct CallEntry: Hashable, Sendable {
     package var usageEstimated: String?
     /// HTTP; 0: no answer began.
     package var status: Int64
-    /// complete, client-gone, upstream-cut, timed-out or unreachable.
+    /// complete, client-gone, upstream-cut, timed-out, gateway-stopped or unreachable.
     package var ended: String?
     package var started: Timestamp
     /// After the start; nil: none came.

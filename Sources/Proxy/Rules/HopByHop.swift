@@ -47,8 +47,9 @@ enum HopByHop {
 
 /// A client's fields as they may go on to an upstream.
 package enum ForwardedFields {
-    /// - Returns: without hop-by-hop ones, our own (`X-FinOps-*`), the client's credentials and cookies, where the client
-    ///   is and through what it came, and what the proxy says itself (`Host`, `Content-Length`, `Expect`).
+    /// - Returns: without hop-by-hop ones, our own (`X-FinOps-*`), the client's credentials and cookies, the account that
+    ///   it would like to be charged (`OpenAI-Organization`, `OpenAI-Project`: our key's is), where the client is and
+    ///   through what it came, and what the proxy says itself (`Host`, `Content-Length`, `Expect`).
     package static func of(_ headers: HTTPHeaders) -> HTTPHeaders {
         HopByHop.filtered(headers) { name in
             switch name.utf8.first.map({ $0 | 0x20 }) {
@@ -57,6 +58,8 @@ package enum ForwardedFields {
             case UInt8(ascii: "e"): !FieldName.isSame(name, "expect")
             case UInt8(ascii: "f"): !FieldName.isSame(name, "forwarded")
             case UInt8(ascii: "h"): !FieldName.isSame(name, "host")
+            case UInt8(ascii: "o"):
+                !FieldName.isSame(name, "openai-organization") && !FieldName.isSame(name, "openai-project")
             case UInt8(ascii: "v"): !FieldName.isSame(name, "via")
             case UInt8(ascii: "x"):
                 !FieldName.isSame(name, "x-api-key") && !FieldName.hasPrefix(name, "x-finops-")

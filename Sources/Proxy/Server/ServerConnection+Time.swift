@@ -41,7 +41,7 @@ extension ServerConnection {
     func cut() {
         if case .forwarding(let call) = phase {
             phase = .draining
-            call.cancel(.timedOut)
+            call.cancel(.stopped)
         }
         abandon()
     }

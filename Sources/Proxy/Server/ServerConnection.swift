@@ -151,7 +151,9 @@ final class ServerConnection: ChannelDuplexHandler {
 
     private func follow(_ decision: ProxyDecision, _ number: UInt64) {
         guard case .deciding(number) = phase, context != nil else {
-            if case .forward(_, let observer) = decision { _ = observer.ended(.clientGone) }
+            if case .forward(_, let observer) = decision {
+                _ = observer.ended(shared.isStopping ? .stopped : .clientGone)
+            }
             return
         }
         switch decision {

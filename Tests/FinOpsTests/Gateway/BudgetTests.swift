@@ -357,6 +357,23 @@ import Testing
         }
     }
 
+    @Test func anAnswerMadeInTheBackgroundCountsOnceAlsoAfterARestart() throws {
+        let terms = BudgetTerms(unpricedPerMillion: 0)
+        var state = GatewayState(gateway: "a", terms: terms)
+        var call = Gatewayed.call("call-1", by: "b", started: Self.noon, nanos: 5)
+        // One that was waited for counts each time.
+        let waited = [state.countsNow(call), state.countsNow(call)]
+        call.countsOnce = "resp_7"
+        var log = TestLog()
+        log.append(.callRecorded(call), to: "calls-acme-2026-11-22", at: Self.noon)
+        for (event, recorded) in log.events { state.take(event, recorded) }
+        var back = try #require(GatewayState(snapshot: try state.snapshot(), gateway: "a", terms: terms))
+        let again = back.countsNow(call)
+        call.account = "other"
+        let others = [back.countsNow(call), back.countsNow(call)]
+        #expect(waited == [true, true] && !again && others == [true, false])
+    }
+
     @Test func aSnapshotThatIsDamagedOrAnothersIsNone() throws {
         let terms = BudgetTerms(unpricedPerMillion: 0)
         let bytes = try GatewayState(gateway: "a", terms: terms).snapshot()

@@ -62,11 +62,12 @@ import Testing
         let history = [Gatewayed.issued("key-1"), rotated, Gatewayed.disabled("key-1")]
         let stopped = table(history[0], history[1], history[2])
         for value in [UInt8(1), 2] {
-            guard case .refused(.disabled(let facts)) = stopped.answer(to: try hash(value), at: at(1)) else {
+            guard case .refused(.disabled(let facts, let reason)) = stopped.answer(to: try hash(value), at: at(1))
+            else {
                 Issue.record("value \(value) is not refused")
                 continue
             }
-            #expect(facts.id == "key-1")
+            #expect(facts.id == "key-1" && reason == "runaway")
         }
         let back = table(history[0], history[1], history[2], Gatewayed.reactivated("key-1"))
         #expect(try facts(back.answer(to: try hash(2), at: at(1))).id == "key-1")
@@ -152,9 +153,6 @@ import Testing
         #expect(others.enforcements(at: at(1)).count == 1)
         var takenBack = table(history[0], history[1], Gatewayed.reactivated("key-1"))
         #expect(takenBack.enforcements(at: at(1)).isEmpty)
-        var young = table(history[0], history[1])
-        young.forgetDecisions()
-        #expect(young.enforcements(at: at(1)).isEmpty)
     }
 
     // MARK: Upstreams
