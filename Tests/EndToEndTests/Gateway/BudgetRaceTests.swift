@@ -1,0 +1,213 @@
+import EventLog
+import Foundation
+import Glibc
+import Runtime
+import Spool
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import FinOps
+
+/// A thousand calls at once against one limit, at two gateways that are killed meanwhile: the limit holds, and what the
+/// gateways count is what the log says.
+@Suite(.serialized) struct BudgetRaceTests {
+    private static let calls = 1_000
+    private static let rounds = 20
+    /// Nano-dollars: room for about half of the calls.
+    private static let limit: Int64 = 2_500_000_000
+    /// No call of this test can cost more: 1,400 bytes of input and 300 tokens of output of gpt-4o at the standard tier.
+    private static let dearest: Int64 = 1_400 * 2_500 + 300 * 10_000
+
+    /// What a round asks, and the provider's figures for it: never more than the request bounds.
+    private struct Round {
+        let project: String
+        let key: String
+        let bodies: [String]
+
+        init(_ number: Int, key: String, _ random: inout SeededGenerator) {
+            project = "race-\(number)"
+            self.key = key
+            bodies = (0..<BudgetRaceTests.calls).map { _ in
+                let text = String(repeating: "x", count: .random(in: 900...1_200, using: &random))
+                return """
+                    {"model":"gpt-4o-2024-08-06","messages":[{"role":"user","content":"\(text)"}],\
+                    "max_tokens":\(Int.random(in: 200...300, using: &random)),"service_tier":"default"}
+                    """
+            }
+        }
+    }
+
+    /// Charges nearly all that a request allows, a little later.
+    private static func provider() -> ProviderStandIn {
+        ProviderStandIn { request in
+            let most = request.body.split(separator: "\"max_tokens\":").last.flatMap { Int($0.prefix(3)) } ?? 0
+            let answer = SceneCall.answer(
+                request.number, input: request.bodyBytes - 150 - request.number % 50,
+                output: most - request.number % 7)
+            return .later(answer, milliseconds: 1 + request.number % 20)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(4))) func noRaceAndNoKillLetsMoreThanTheLimitThrough() async throws {
+        let provider = Self.provider()
+        var random = SeededGenerator(seed: 1_000)
+        let projects = (1...Self.rounds).map { "race-\($0)" }
+        try await GatewayScene.with(
+            projects: projects, upstreams: [["openai", "--name", "main", "--base-url", provider.url]]
+        ) { scene in
+            var rounds: [Round] = []
+            for number in 1...Self.rounds {
+                try await scene.installation.run(
+                    "finops", "threshold", "set", "--project", "race-\(number)", "--daily", "2.50", "--policy", "block"
+                ).expecting()
+                rounds.append(Round(number, key: try await scene.key("race-\(number)").text, &random))
+            }
+            let pair = RacingPair(scene)
+            try await pair.startAll()
+            for round in rounds { try await race(round, pair, &random) }
+            let delivered = pair.delivered
+            try await pair.settled()
+            try await expectHeld(scene, projects, delivered, provider)
+            try await pair.stop()
+        }
+    }
+
+    private func race(_ round: Round, _ pair: RacingPair, _ random: inout SeededGenerator) async throws {
+        let requests = round.bodies.map { SceneCall.post(key: round.key, $0) }
+        let calls = requests.map { ParallelCalls.Call(ports: pair.ports, request: $0) }
+        // After so many answers the one or the other is killed.
+        let kills = [Int.random(in: 20...200, using: &random), Int.random(in: 250...600, using: &random)]
+        let first = Int.random(in: 0...1, using: &random)
+        let answers = await ParallelCalls.run(calls, attempts: 500) { ended in
+            if ended == kills[0] { pair.kill(first) }
+            if ended == kills[1] { pair.kill(1 - first) }
+        }
+        #expect(answers.allSatisfy { $0 != nil }, "\(round.project): some calls were never answered")
+        let refused = answers.count { $0?.status == 429 && $0?.body.contains("insufficient_quota") == true }
+        #expect(refused > 0, "\(round.project) never met its limit")
+        pair.took(answers.compactMap { $0?.status == 200 ? $0?.field("x-request-id") : nil })
+        try await pair.areUp()
+    }
+
+    private func expectHeld(
+        _ scene: GatewayScene, _ projects: [String], _ delivered: [String], _ provider: ProviderStandIn
+    ) async throws {
+        let calls = try await scene.installation.recordedCalls()
+        let attempts = Set(calls.map { "\($0.call) \($0.attempt)" })
+        #expect(attempts.count == calls.count, "\(calls.count - attempts.count) attempts are told twice")
+        let told = calls.filter { $0.status == 200 && $0.ended == "complete" }.map(\.upstreamRequest)
+        #expect(Set(told).count == told.count)
+        #expect(Set(delivered).isSubset(of: told), "\(Set(delivered).subtracting(told).count) answers are not told")
+        #expect(Set(delivered).count == delivered.count && delivered.count > 20 * Self.rounds)
+        var all: Int128 = 0
+        for project in projects {
+            let own = calls.filter { $0.project == project }
+            let sum = own.reduce(Int64(0)) { $0 + $1.cost.nanos }
+            #expect(own.allSatisfy { $0.unpricedReason.isEmpty && $0.cost.nanos <= Self.dearest })
+            #expect(sum <= Self.limit + Self.dearest, "\(project) spent \(sum)")
+            all += Int128(sum)
+        }
+        // A limit that is never nearly reached holds nothing; what a kill cuts short is let through and not counted.
+        #expect(all > Int128(Self.limit) * Int128(projects.count) / 3, "all spent only \(all)")
+        try await expectCounted(scene, calls)
+    }
+
+    /// What each gateway has written down of its counter is the sum of the events, to the nano-dollar.
+    private func expectCounted(_ scene: GatewayScene, _ calls: [WireCallRecorded]) async throws {
+        let sums = Dictionary(grouping: calls, by: \.project).mapValues {
+            $0.reduce(Int128(0)) { $0 + Int128($1.cost.nanos) }
+        }
+        // A rehearsal makes a gateway write its state down.
+        let key = try await scene.key(projects(of: sums)[0])
+        try await scene.installation.run(
+            "finops", "key", "disable", key.id, "--reason", "state", "--drill"
+        ).expecting()
+        for name in RacingPair.names {
+            let path = StateDirectory(path: scene.installation.directory).gateway(name) + "/state"
+            var counted: [String: Int128] = [:]
+            try await eventually("\(name) has counted \(counted), not \(sums)", limit: .seconds(30)) {
+                counted = try Self.counted(path, by: name)
+                return counted == sums
+            }
+        }
+    }
+
+    private func projects(of sums: [String: Int128]) -> [String] { sums.keys.sorted() }
+
+    /// The counter in a gateway's state, by project.
+    private static func counted(_ path: String, by name: String) throws -> [String: Int128] {
+        guard let snapshot = try SnapshotFile(path).load() else { return [:] }
+        // In front of it are contact, announcements and the length; behind it are prices.
+        let mark = Array(#"{"budget":"#.utf8)
+        guard
+            let start = snapshot.bytes.indices.first(where: { snapshot.bytes[$0...].starts(with: mark) }), start >= 40
+        else { return [:] }
+        let length = snapshot.bytes[(start - 40)..<(start - 32)].reversed().reduce(0) { $0 << 8 | Int($1) }
+        let terms = BudgetTerms(unpricedPerMillion: 1)
+        let bytes = Array(snapshot.bytes[(start - 32)..<(start - 32 + length)])
+        guard let state = GatewayState(snapshot: bytes, gateway: name, terms: terms) else {
+            throw Unexpected("\(name)'s state cannot be read")
+        }
+        var sums: [String: Int128] = [:]
+        for projects in state.budget.spending.hours.values {
+            for (project, gateways) in projects {
+                sums[project, default: 0] += gateways.values.reduce(0) { $0 + Int128($1) }
+            }
+        }
+        return sums
+    }
+}
+
+/// Two gateways that are killed and come back.
+private final class RacingPair: Sendable {
+    static let names = ["gateway", "gateway-2"]
+    let ports = [Loopback.freePort(), Loopback.freePort()]
+    private let scene: GatewayScene
+    private let state = Mutex((gateways: [SceneGateway](), delivered: [String](), kills: 0))
+
+    init(_ scene: GatewayScene) { self.scene = scene }
+
+    func startAll() async throws {
+        let gateways = try zip(Self.names, ports).map { try scene.start($0, port: $1) }
+        state.withLock { $0.gateways = gateways }
+        try await areUp()
+    }
+
+    /// Ends one as the kernel would, and starts it again at once.
+    func kill(_ place: Int) {
+        state.withLock { state in
+            let killed = state.gateways[place].program
+            killed.send(SIGKILL)
+            // Its spool is locked until the kernel has cleared it away.
+            while !killed.hasEnded { usleep(500) }
+            do { state.gateways[place] = try scene.start(Self.names[place], port: ports[place]) } catch {
+                Issue.record("\(error)")
+            }
+            state.kills += 1
+        }
+    }
+
+    func areUp() async throws {
+        for gateway in state.withLock({ $0.gateways }) { try await gateway.serves() }
+    }
+
+    func took(_ requests: [String]) { state.withLock { $0.delivered += requests } }
+    var delivered: [String] { state.withLock { $0.delivered } }
+
+    /// Waits until everything that was delivered is in the log.
+    func settled() async throws {
+        #expect(state.withLock { $0.kills } > 20)
+        let delivered = Set(delivered)
+        try await eventually("the spools are drained") {
+            Set(try await scene.installation.recordedCalls().map(\.upstreamRequest)).isSuperset(of: delivered)
+        }
+    }
+
+    func stop() async throws {
+        for gateway in state.withLock({ $0.gateways }) {
+            gateway.program.send(SIGTERM)
+            try await gateway.program.wait(limit: .seconds(20)).expecting()
+        }
+    }
+}

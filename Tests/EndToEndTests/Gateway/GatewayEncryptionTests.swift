@@ -1,0 +1,79 @@
+import Foundation
+import Glibc
+import JSON
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+/// The gateway on addresses that others can reach: encrypted, by TLS 1.3, or not at all.
+@Suite(.serialized) struct GatewayEncryptionTests {
+    private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "ProxyTests/Fixtures")
+    private static let python = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().appending(path: ".build/test-tools/bin/python3").path
+
+    private static let official = """
+        import sys, openai
+        client = openai.OpenAI(base_url=sys.argv[1], api_key=sys.argv[2], max_retries=0)
+        answer = client.chat.completions.create(
+            model="gpt-4o-2024-08-06", messages=[{"role": "user", "content": "is it?"}], max_tokens=300)
+        print(answer.choices[0].message.content)
+        """
+
+    @Test func othersAreServedEncryptedOrNotAtAll() async throws {
+        let provider = ProviderStandIn { .text(SceneCall.answer($0.number, input: 9, output: 2)) }
+        let upstream = ["openai", "--name", "main", "--base-url", provider.url]
+        try await GatewayScene.with(upstreams: [upstream]) { scene in
+            let key = try await scene.key().text
+            for address in ["0.0.0.0:0", "[::]:0"] {
+                let open = try scene.start("gateway", port: 0, settings: ["FINOPS_GATEWAY_LISTEN": address])
+                let ended = await open.program.wait(limit: .seconds(30))
+                #expect(ended.status != 0 && ended.standardError.contains("plain HTTP would show every key"))
+            }
+            let (certificate, file) = (Self.fixtures.appending(path: "localhost.crt").path, "localhost.key")
+            try scene.installation.configure([
+                "gateway_tls_certificate: \(certificate)",
+                "gateway_tls_key: \(Self.fixtures.appending(path: file).path)",
+            ])
+            let port = Loopback.freePort()
+            let gateway = try scene.start(
+                "gateway", port: port, settings: ["FINOPS_GATEWAY_LISTEN": "0.0.0.0:\(port)"])
+            try await expectEncrypted(scene, gateway, key, certificate)
+            await scene.end(gateway.program)
+            #expect(try await scene.installation.recordedCalls(atLeast: 2).count == 2)
+        }
+    }
+
+    private func expectEncrypted(
+        _ scene: GatewayScene, _ gateway: SceneGateway, _ key: String, _ certificate: String
+    ) async throws {
+        let url = "https://localhost:\(gateway.port)/v1"
+        let plain = ["-sS", "--cacert", certificate, "-H", "Authorization: Bearer \(key)", "-d", SceneCall.chat]
+        var said = ""
+        try await eventually("it answers by TLS, not \(said): \(gateway.program.standardErrorSoFar)") {
+            if gateway.program.hasEnded { throw Unexpected(gateway.program.standardErrorSoFar) }
+            // Nobody listens yet, or no key is known yet.
+            let call = plain + ["--fail", "--tlsv1.3", url + "/chat/completions"]
+            do { said = try await scene.installation.said(by: "/usr/bin/curl", call) } catch { said = "\(error)" }
+            return said.contains("prompt_tokens")
+        }
+        for arguments in [
+            // 35: no TLS in common; 60: nobody vouches for it; 56 and 52: it hangs up on what is not encrypted.
+            (plain + ["--tls-max", "1.2", url + "/chat/completions"], "exit 35"),
+            (Array(plain.dropFirst(3)) + ["-sS", url + "/chat/completions"], "exit 60"),
+        ] {
+            await #expect(throws: Unexpected.self, "\(arguments.0)") {
+                do { _ = try await scene.installation.said(by: "/usr/bin/curl", arguments.0) } catch {
+                    #expect("\(error)".hasSuffix(arguments.1), "\(error)")
+                    throw error
+                }
+            }
+        }
+        #expect(await gateway.post(key: key) == nil)
+        let script = scene.installation.root.appending(path: "client.py").path
+        try Self.official.write(toFile: script, atomically: true, encoding: .utf8)
+        let answer = try await scene.installation.said(
+            by: "/usr/bin/env", ["SSL_CERT_FILE=\(certificate)", Self.python, script, url, key])
+        #expect(answer == "yes\n")
+    }
+}

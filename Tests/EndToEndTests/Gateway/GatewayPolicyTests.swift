@@ -1,0 +1,302 @@
+import EventLog
+import FinOps
+import Foundation
+import Glibc
+import JSON
+import Runtime
+import Spool
+import Storage
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+/// What the gateway does when it cannot do its work: as configured, and so that people hear of it.
+@Suite(.serialized) struct GatewayPolicyTests {
+    private static func provider() -> ProviderStandIn {
+        ProviderStandIn { .text(SceneCall.answer($0.number, input: 9, output: 2)) }
+    }
+
+    private static func upstream(_ provider: ProviderStandIn) -> [String] {
+        ["openai", "--name", "main", "--base-url", provider.url]
+    }
+
+    // MARK: A full disk
+
+    /// The log is away, and others fill the disk up. Then the log comes back, and nobody makes room.
+    @Test(.enabled(if: getuid() == 0, "mounting a file system takes root"), arguments: ["fail-open", "fail-closed"])
+    func aFullDiskIsToldOfAndOverWhenTheLogIsBack(_ policy: String) async throws {
+        let provider = Self.provider()
+        try await GatewayScene.with(
+            upstreams: [Self.upstream(provider)], configuration: ["gateway_spool_full: \(policy)"]
+        ) { scene in
+            let key = try await scene.key().text
+            guard let (gateway, folder) = try await gatewayOnSmallDisk(scene) else {
+                try Test.cancel("this machine lets nobody mount")
+            }
+            var delivered = [try await gateway.firstAnswer(key)]
+            try fill(folder + "/ballast")
+            await scene.end(scene.log)
+            var refused: HTTPAnswer?
+            for _ in 0..<25 where refused == nil {
+                let answer = try #require(await gateway.post(key: key))
+                if answer.status == 200 { delivered.append(answer) } else { refused = answer }
+            }
+            if policy == "fail-closed" {
+                #expect(refused?.status == 503 && refused?.body.contains("usage_not_recordable") == true)
+                #expect(refused?.field("retry-after") == "5")
+            } else {
+                #expect(refused == nil, "\(String(describing: refused))")
+            }
+            try await eventually("it says what is wrong") { try readiness(scene, gateway).contains(policy) }
+
+            let log = try scene.installation.start("event-log", ["serve"], lifeline: true)
+            defer { log.send(SIGKILL) }
+            delivered.append(try await gateway.firstAnswer(key))
+            try await eventually("it is ready again") { try !readiness(scene, gateway).contains(policy) }
+            try await expectTold(scene, delivered, gateway)
+            await scene.end(gateway.program)
+            await scene.end(log)
+        }
+    }
+
+    /// - Returns: the gateway, and its folder as only it sees it; nil if nothing could be mounted.
+    private func gatewayOnSmallDisk(_ scene: GatewayScene) async throws -> (SceneGateway, String)? {
+        let folder = StateDirectory(path: scene.installation.directory).gateway("gateway")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let port = Loopback.freePort()
+        // What is started on a thread sees what is mounted for the thread.
+        let started = await BlockingThread.running { () -> Result<SceneGateway?, any Error> in
+            guard PrivateMount.temporaryFileSystem(at: folder, bytes: 4 << 20) else { return .success(nil) }
+            return Result { try scene.start("gateway", port: port) }
+        }
+        guard let gateway = try started.get() else { return nil }
+        try await gateway.serves()
+        return (gateway, "/proc/\(gateway.program.pid)/root\(folder)")
+    }
+
+    private func fill(_ path: String) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Unexpected("cannot write \(path)") }
+        defer { close(descriptor) }
+        let page = [UInt8](repeating: 1, count: 4_096)
+        while write(descriptor, page, page.count) == page.count {}
+        #expect(errno == ENOSPC)
+    }
+
+    private func readiness(_ scene: GatewayScene, _ gateway: SceneGateway) throws -> String {
+        let socket = try StateDirectory(path: scene.installation.directory).healthSocket(stage: gateway.name)
+        return HealthClient.get("/readyz?verbose", socket: socket)?.body ?? ""
+    }
+
+    /// Every answer is one event, and the condition was raised and is over.
+    private func expectTold(_ scene: GatewayScene, _ delivered: [HTTPAnswer], _ gateway: SceneGateway) async throws {
+        let ids = delivered.compactMap { $0.field("x-request-id") }
+        try await eventually("everything is in the log") {
+            Set(try await scene.installation.recordedCalls().map(\.upstreamRequest)).isSuperset(of: ids)
+        }
+        let calls = try await scene.installation.recordedCalls().map(\.upstreamRequest)
+        #expect(Set(calls).count == calls.count && Set(ids).count == ids.count && calls.count == ids.count)
+        let log = SQLiteEventReader(
+            files: LogFiles(database: StateDirectory(path: scene.installation.directory).logDatabase))
+        var told: [FinOpsEvent] = []
+        try await eventually("the condition is told, not \(told)") {
+            told = try await log.readAll(stream: .conditions("usage-not-kept")).compactMap {
+                try EventCatalogue.decode($0.event)
+            }
+            return told.count == 2
+        }
+        guard case .conditionRaised(let raised) = told[0], case .conditionEnded(let ended) = told[1] else {
+            throw Unexpected("\(told)")
+        }
+        #expect(raised.subject == gateway.name && raised.detail.contains("No space left on device"))
+        #expect(ended.subject == gateway.name && ended.since == raised.since && ended.detail == "nothing was lost")
+    }
+
+    // MARK: A log that is away
+
+    @Test func aGatewayThatHasLostTheLogForLongerThanItsGraceRefusesUntilItIsBack() async throws {
+        let provider = Self.provider()
+        try await GatewayScene.with(
+            upstreams: [Self.upstream(provider)], configuration: ["gateway_log_grace: 3s"]
+        ) { scene in
+            let key = try await scene.key().text
+            let gateway = try await scene.gateway()
+            var delivered = [try await gateway.firstAnswer(key)]
+            await scene.end(scene.log)
+            var refused: HTTPAnswer?
+            try await eventually("the grace is over") {
+                guard let answer = await gateway.post(key: key) else { return false }
+                if answer.status == 200 { delivered.append(answer) } else { refused = answer }
+                return refused != nil
+            }
+            #expect(refused?.status == 503 && refused?.body.contains("gateway_out_of_date") == true)
+            #expect(delivered.count > 1, "it refused before its grace was over")
+            try await eventually("it says so") { try readiness(scene, gateway).contains("gateway_log_grace") }
+            let log = try scene.installation.start("event-log", ["serve"], lifeline: true)
+            defer { log.send(SIGKILL) }
+            delivered.append(try await gateway.firstAnswer(key))
+            let calls = try await scene.installation.recordedCalls(atLeast: delivered.count)
+            #expect(Set(calls.map(\.upstreamRequest)) == Set(delivered.compactMap { $0.field("x-request-id") }))
+            #expect(calls.count == delivered.count)
+            await scene.end(gateway.program)
+            await scene.end(log)
+        }
+    }
+
+    // MARK: Two gateways
+
+    @Test func twoGatewaysShareALimitAndBothAcknowledgeADisablement() async throws {
+        let provider = ProviderStandIn { .text(SceneCall.answer($0.number, input: 9, output: 300)) }
+        try await GatewayScene.with(upstreams: [Self.upstream(provider)]) { scene in
+            let key = try await scene.key()
+            let gateways = [try await scene.gateway(), try await scene.gateway("gateway-2")]
+            for gateway in gateways { _ = try await gateway.firstAnswer(key.text) }
+            // A call is 9 × 2,500 + 300 × 10,000 nano-dollars; two were made.
+            try await scene.installation.run(
+                "finops", "threshold", "set", "--project", "chatbot", "--daily", "0.05", "--policy", "block"
+            ).expecting()
+            var refusals: Set<String> = []
+            try await eventually("both refuse", limit: .seconds(120)) {
+                for gateway in gateways {
+                    let answer = await gateway.post(key: key.text)
+                    if answer?.status == 429 {
+                        #expect(
+                            answer?.body.contains("Project chatbot has reached its limit of 0.05") == true)
+                        refusals.insert(gateway.name)
+                    }
+                }
+                return refusals.count == 2
+            }
+            let sum = try await scene.installation.recordedCalls().reduce(Int64(0)) { $0 + $1.cost.nanos }
+            #expect(sum <= 50_000_000 + 300 * 20_000 && sum > 20_000_000, "\(sum)")
+            try await expectAcknowledged(scene, gateways, key)
+            for gateway in gateways { await scene.end(gateway.program) }
+        }
+    }
+
+    private func expectAcknowledged(
+        _ scene: GatewayScene, _ gateways: [SceneGateway], _ key: (id: String, text: String)
+    ) async throws {
+        for arguments in [["--drill"], []] {
+            let disabled = try await scene.installation.run(
+                "finops", arguments: ["key", "disable", key.id, "--reason", "it leaked", "--json"] + arguments
+            ).expecting().json()
+            let decision = try #require(disabled["decision"]?.integer.map { UInt64(clamping: $0) })
+            var told: Set<String> = []
+            try await eventually("both have acknowledged, not \(told)") {
+                let log = SQLiteEventReader(
+                    files: LogFiles(database: StateDirectory(path: scene.installation.directory).logDatabase))
+                let page = try await log.read(
+                    after: Position(decision), limit: 1_000, types: ["key.disablement-enforced"])
+                for event in page.events {
+                    let fact = try WireKeyDisablementEnforced(serializedBytes: event.event.payload)
+                    // Each has let requests through before.
+                    if fact.decision == decision, fact.hasLastAccepted, fact.drill == !arguments.isEmpty {
+                        told.insert(fact.gateway)
+                    }
+                }
+                return told == ["gateway", "gateway-2"]
+            }
+            for gateway in gateways {
+                let answer = try #require(await gateway.post(key: key.text))
+                #expect(answer.status == (arguments.isEmpty ? 403 : 429), "\(answer.body)")
+                if arguments.isEmpty { #expect(answer.body.contains("is disabled: it leaked.")) }
+            }
+        }
+    }
+
+    /// Whoever fetches an answer that was made in the background, however often and through whichever gateway, pays once.
+    @Test func anAnswerMadeInTheBackgroundCountsOnceAtAllGateways() async throws {
+        let provider = ProviderStandIn { request in
+            let isDone = request.method == "GET" && request.target.hasSuffix("/resp_7")
+            let usage = isDone ? #"{"input_tokens":100,"output_tokens":10,"total_tokens":110}"# : "null"
+            let status = isDone ? "completed" : "queued"
+            return .text(
+                answer(
+                    "200 OK", headers: ["Content-Type: application/json", "x-request-id: req-\(request.number)"],
+                    #"{"id":"resp_7","background":true,"status":"\#(status)","model":"gpt-4o","usage":\#(usage)}"#))
+        }
+        try await GatewayScene.with(upstreams: [Self.upstream(provider)]) { scene in
+            let key = try await scene.key().text
+            let gateways = [try await scene.gateway(), try await scene.gateway("gateway-2")]
+            let begun = #"{"model":"gpt-4o","input":"a","background":true}"#
+            for gateway in gateways {
+                try await eventually("\(gateway.name) knows the key") {
+                    await gateway.post("/v1/responses", key: key, begun)?.status == 200
+                }
+            }
+            let fetch = "GET /v1/responses/resp_7 HTTP/1.1\r\nHost: g\r\nConnection: close\r\nAuthorization: Bearer "
+            var fetched = 0
+            for gateway in [gateways[0], gateways[0], gateways[1], gateways[1], gateways[0]] {
+                #expect(await gateway.send(fetch + key + "\r\n\r\n")?.status == 200)
+                fetched += 1
+                // The others know it when it is in the log.
+                let told = try await scene.installation.recordedCalls(atLeast: 2 + fetched)
+                try await heard(scene, gateways, count: told.count)
+            }
+            let calls = try await scene.installation.recordedCalls()
+            #expect(calls.count == 7 && calls.allSatisfy { $0.unpricedReason.isEmpty })
+            #expect(calls.map(\.quantities.inputTokens).filter { $0 > 0 } == [100])
+            #expect(calls.reduce(0) { $0 + $1.cost.nanos } == 100 * 2_500 + 10 * 10_000)
+            for gateway in gateways { await scene.end(gateway.program) }
+        }
+    }
+
+    /// Waits until all gateways have handled what the log holds.
+    private func heard(_ scene: GatewayScene, _ gateways: [SceneGateway], count: Int) async throws {
+        let log = SQLiteEventReader(
+            files: LogFiles(database: StateDirectory(path: scene.installation.directory).logDatabase))
+        let head = try await log.read(after: .start, limit: 1, types: nil).head
+        for gateway in gateways {
+            try await eventually("\(gateway.name) has heard of it") {
+                let known = try JSONValue.parse(readiness(scene, gateway))
+                return Self.position(known) >= head.value
+            }
+        }
+    }
+
+    /// Of the consumer `admission`.
+    private static func position(_ readiness: JSONValue) -> UInt64 {
+        let consumer = readiness["consumers"]?.array?.first { $0["name"]?.string == "admission" }
+        return consumer?["position"]?.integer.map { UInt64(clamping: $0) } ?? 0
+    }
+
+    // MARK: Redelivery
+
+    @Test func aRecordThatTheLogRefusedIsFoundAndDeliveredOnce() async throws {
+        try await GatewayScene.with(upstreams: []) { scene in
+            let directory = StateDirectory(path: scene.installation.directory)
+            let spool = try Spool(directory.gateway("gateway"))
+            let call = Gatewayed.call("call-1", by: "gateway", project: "chatbot", started: wallTime(), nanos: 5)
+            let stream = StreamName("calls-main-2026-11-22")
+            let number = try spool.append(
+                FinOpsEvent.callRecorded(call).newEvent(in: stream, occurred: wallTime()), to: stream)
+            var record: SpoolRecord?
+            try await eventually("it is on disk") {
+                record = try await spool.read(after: 0, limit: 1).first
+                return record != nil
+            }
+            _ = try spool.setAside(try #require(record))
+            await spool.close()
+            let failed = FinOpsEvent.processingFailed(
+                .with {
+                    ($0.stage, $0.position, $0.stream) = ("gateway-gateway", number, stream.text)
+                    ($0.type, $0.attempts, $0.error) = ("call.recorded", 1, "unknown type")
+                })
+            try await scene.installation.smuggle(failed, into: .failures(stage: "gateway-gateway"))
+            let doctor = try await scene.installation.run("finops", "doctor").expecting(3).standardOutput
+            #expect(doctor.contains("finops dead-letters retry gateway-gateway/\(number)"), "\(doctor)")
+            let retry = [
+                "dead-letters", "retry", "gateway-gateway/\(number)", "--reason", "the log knows it now", "--json",
+            ]
+            #expect(try await scene.installation.run("finops", arguments: retry).expecting().json()["changed"] == true)
+            #expect(try await scene.installation.recordedCalls().map(\.call) == ["call-1"])
+            let letters = try await scene.installation.run("finops", "dead-letters", "list", "--json").expecting()
+            #expect(try letters.json().array?.isEmpty == true)
+            let again = try await scene.installation.run("finops", arguments: retry).expecting(1)
+            #expect(again.standardError.contains("it was delivered"))
+            let well = try await scene.installation.run("finops", "doctor").standardOutput
+            #expect(!well.contains("dead-letters retry"))
+        }
+    }
+}
