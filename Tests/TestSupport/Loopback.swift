@@ -21,10 +21,13 @@ package enum Loopback {
     private static let size = socklen_t(MemoryLayout<sockaddr_in>.size)
 
     /// A port that nobody has at the moment.
-    package static func freePort() -> UInt16 {
-        let (descriptor, port) = bound()
-        close(descriptor)
-        return port
+    package static func freePort() -> UInt16 { freePorts(1)[0] }
+
+    /// Different ones.
+    package static func freePorts(_ count: Int) -> [UInt16] {
+        let all = (0..<count).map { _ in bound() }
+        for (descriptor, _) in all { close(descriptor) }
+        return all.map(\.port)
     }
 
     private static func bound() -> (descriptor: Int32, port: UInt16) {

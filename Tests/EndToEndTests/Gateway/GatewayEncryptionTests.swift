@@ -52,7 +52,7 @@ import Testing
         var said = ""
         try await eventually("it answers by TLS, not \(said): \(gateway.program.standardErrorSoFar)") {
             if gateway.program.hasEnded { throw Unexpected(gateway.program.standardErrorSoFar) }
-            // Nobody listens yet, or no key is known yet.
+            guard gateway.program.standardErrorSoFar.contains("msg=listening") else { return false }
             let call = plain + ["--fail", "--tlsv1.3", url + "/chat/completions"]
             do { said = try await scene.installation.said(by: "/usr/bin/curl", call) } catch { said = "\(error)" }
             return said.contains("prompt_tokens")

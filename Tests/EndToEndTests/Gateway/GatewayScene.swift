@@ -90,6 +90,8 @@ struct SceneGateway: Sendable {
     func serves() async throws {
         try await eventually("\(name) serves: \(program.standardErrorSoFar)") {
             if program.hasEnded { throw Unexpected("\(name) has ended: \(program.standardErrorSoFar)") }
+            // Somebody else may be quicker to take the port that was free.
+            guard program.standardErrorSoFar.contains("msg=listening") else { return false }
             return await get("/") != nil
         }
     }
