@@ -64,7 +64,12 @@ import Testing
     @Test func whatWasInForceBeforeTheFirstAttemptIsKept() {
         let twice = given(
             KeyRegister.self, issued, disabled, started(before: "spend_limit=50000"), started(before: "spend_limit=1"))
-        #expect(twice.state?.steps[step] == .init(before: "spend_limit=50000", outcome: nil))
+        #expect(twice.state?.steps[step] == KeyRegister.StepStanding(before: "spend_limit=50000", outcome: nil))
+    }
+
+    @Test func aStepThatWasSkippedHasReadNothing() {
+        let after = given(KeyRegister.self, issued, disabled, ended("skipped"), started(before: "spend_limit=50000"))
+        #expect(after.state?.steps[step] == KeyRegister.StepStanding(before: "spend_limit=50000", outcome: nil))
     }
 
     @Test func anotherDisablementBeginsAnew() {
@@ -84,9 +89,12 @@ import Testing
         }
     }
 
-    private func key(_ id: String, project: String, models: [String] = []) -> KeyRegister.Key {
-        let history = [ActedEvent(Gatewayed.issued(id, project: project, models: models), by: "kim", at: Self.start)]
-        guard let key = KeyRegister.fold(history) else { preconditionFailure("it was issued") }
+    private func key(
+        _ id: String, project: String, models: [String] = [], isDisabled: Bool = false
+    ) -> KeyRegister.Key {
+        let issued = Gatewayed.issued(id, project: project, models: models)
+        let history = [issued] + (isDisabled ? [Gatewayed.disabled(id)] : [])
+        guard let key = KeyRegister.fold(history.map(by)) else { preconditionFailure("it was issued") }
         return key
     }
 
@@ -106,9 +114,10 @@ import Testing
 
     @Test func whoSharesAnUpstreamIsNamedAndWhoIsStoppedAnywayIsNot() {
         let all = [upstream("main"), upstream("own", project: "lab")]
-        var stopped = key("key-4", project: "web")
-        stopped.disabled = .init(cause: "person", reason: "x", at: Self.start)
-        let keys = [key("key-1", project: "chat"), key("key-2", project: "web"), key("key-3", project: "lab"), stopped]
+        let keys = [
+            key("key-1", project: "chat"), key("key-2", project: "web"), key("key-3", project: "lab"),
+            key("key-4", project: "web", isDisabled: true),
+        ]
         let sharers = EmergencyReach.sharers(of: keys[0].issued, among: keys, upstreams: all, at: Self.start)
         #expect(sharers.map(\.key) == ["key-2"])
         let own = EmergencyReach.sharers(of: keys[2].issued, among: keys, upstreams: all, at: Self.start)
