@@ -92,7 +92,7 @@ let package = Package(
         library("Messaging", ["EventLog", "ZeroMQ"]),
 
         // The domain
-        library("FinOps", ["CSeedPrices", "Digest", "EventLog", "JSON", protobuf], exclude: ["Schema"]),
+        library("FinOps", ["CSeedPrices", "Digest", "EventLog", "JSON", "Secret", protobuf], exclude: ["Schema"]),
 
         // Edges
         library("Transfer", ["CCurl", "Secret"]),
@@ -104,7 +104,7 @@ let package = Package(
         library("Spool", ["Digest", "EventLog"]),
         library("Proxy", [logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS]),
         library("Metering", ["Digest", "FinOps", "JSON"]),
-        library("Stages", ["EventLog", "FinOps", "JSON", "Notices", "Spool", logging]),
+        library("Stages", ["EventLog", "FinOps", "JSON", "Notices", "Secret", "Spool", logging]),
         library(
             "Runtime",
             [
@@ -159,8 +159,8 @@ let package = Package(
         program(
             "finops",
             [
-                "CDefaultPipeline", "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Runtime",
-                "Secret", "Storage", "Vault", argumentParser,
+                "CDefaultPipeline", "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Providers",
+                "Runtime", "Secret", "Stages", "Storage", "Transfer", "Vault", argumentParser,
             ]),
         program(
             "sandbox",

@@ -45,6 +45,8 @@ final class CurlExchange {
             finops_curl_set_text(curl, CURLOPT_USERAGENT, settings.userAgent),
             finops_curl_set_text(curl, CURLOPT_ACCEPT_ENCODING, ""),
             finops_curl_set_number(curl, CURLOPT_FOLLOWLOCATION, 0),
+            // By itself libcurl sends a request again that a kept connection has lost.
+            finops_curl_set_number(curl, CURLOPT_FRESH_CONNECT, request.isRepeatable ? 0 : 1),
             finops_curl_set_number(curl, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS)),
             finops_curl_set_number(curl, CURLOPT_LOW_SPEED_LIMIT, settings.lowSpeedBytesPerSecond),
             finops_curl_set_number(curl, CURLOPT_LOW_SPEED_TIME, settings.lowSpeedSeconds),

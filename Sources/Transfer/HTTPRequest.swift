@@ -15,10 +15,13 @@ package struct HTTPRequest: Sendable {
     package var authorization: Authorization?
     /// nil sends none; an empty one is sent as such.
     package var body: [UInt8]?
+    /// Whether the server may be told a second time what it may have done already. If not, a request that left this machine
+    /// is not sent again for want of an answer, by nobody.
+    package var isRepeatable: Bool
 
     package init(
         method: String = "GET", url: String, secretPath: Secret? = nil, headers: [HTTPHeader] = [],
-        authorization: Authorization? = nil, body: [UInt8]? = nil
+        authorization: Authorization? = nil, body: [UInt8]? = nil, isRepeatable: Bool = true
     ) {
         self.method = method
         self.url = url
@@ -26,6 +29,7 @@ package struct HTTPRequest: Sendable {
         self.headers = headers
         self.authorization = authorization
         self.body = body
+        self.isRepeatable = isRepeatable
     }
 
     /// A header whose value ends in a secret: `Authorization: Bearer …`.

@@ -96,7 +96,9 @@ package actor PatientTransport {
                     (failure, retryAfter) = (.judged(reason), RetryAfter.seconds(in: response, now: waiting.now()))
                 }
             case .failure(let reason):
-                guard reason.isRetriable else { throw .transfer(reason) }
+                guard reason.isRetriable, request.isRepeatable || !reason.requestWasSent else {
+                    throw .transfer(reason)
+                }
                 (failure, retryAfter) = (.transfer(reason), nil)
             }
             failures += 1

@@ -191,6 +191,7 @@ private struct Examination {
                     "no key or provider project belongs to a project, so all cost is unattributed",
                     "finops key map --provider openai --provider-key-id ID --project PROJECT \(dir)", reader),
                 try await channelFinding(reader),
+                try await provisionFinding(reader),
             ]
         } catch {
             return [Finding(subject: "log", problem: "\(error)", remedy: logRemedy(error))]
@@ -216,6 +217,25 @@ private struct Examination {
             finding.remedy = "\(ChannelName.slack.setCommand) \(dir)"
         } else {
             finding.note = "none, and no limit either"
+        }
+        return finding
+    }
+
+    /// What a command that was interrupted may have left at a provider.
+    private func provisionFinding(_ reader: SQLiteEventReader) async throws -> Finding {
+        var finding = Finding(subject: "provisioned keys")
+        for found in try await reader.allStreams(prefix: "provision-") {
+            guard let provision = try await reader.fold(found.stream, with: ProvisionRegister.self).state,
+                provision.isWithdrawing || (provision.account == nil && !provision.isStopped)
+            else { continue }
+            let (started, verb) = (provision.started, provision.isWithdrawing ? "taken back" : "made")
+            finding.problem =
+                "\"\(started.upstream)\" is not wholly \(verb): what is at \(started.account) has the name \"\(provision.name)\""
+            finding.remedy =
+                provision.isWithdrawing
+                ? "finops project deprovision --upstream \(started.upstream) --yes \(dir)"
+                : "finops project provision \(started.project) --account \(started.account) --upstream \(started.upstream) \(dir)"
+            return finding
         }
         return finding
     }

@@ -7,8 +7,8 @@ import Runtime
 /// Projects: what a team spends on, and what a provider's own project pays for.
 struct ProjectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "project", abstract: "Adds, moves, maps and lists projects.",
-        subcommands: [Add.self, Move.self, Map.self, List.self])
+        commandName: "project", abstract: "Adds, moves, maps, provisions and lists projects.",
+        subcommands: [Add.self, Move.self, Map.self, Provision.self, Deprovision.self, List.self])
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -41,6 +41,8 @@ struct UpstreamCommand: AsyncParsableCommand {
         var keyID: String?
         @Option(name: .customLong("provider-project-id"), help: "The provider's id of the key's project.")
         var projectID: String?
+        @Option(help: "The only project whose calls it serves; it comes before what serves all (default: any).")
+        var project: String?
         @Option(
             name: .customLong("deployment"), help: "MODEL=DEPLOYMENT: a model it serves, and as what; again for more.")
         var deployments: [String] = []
@@ -54,9 +56,14 @@ struct UpstreamCommand: AsyncParsableCommand {
             let key = try Self.key(from: keyFile)
             let vault = try SecretStore.local(of: try options.global.initialisedDirectory())
             let answer = try await AdministrationSession.run(options.global, as: acting) { session in
+                try await session.checkNotProvisioned(name.text)
                 let stream = StreamName.upstream(name.text)
                 let known = try await session.store.fold(stream, with: UpstreamRegister.self).state
                 var set = try whole(given, name, address, known: known)
+                let projects = try await session.store.fold(.projects, with: ProjectRegister.self).state
+                guard set.project.isEmpty || projects[set.project] != nil else {
+                    throw AdministrationRejection.unknownProject(set.project, known: projects.keys.sorted())
+                }
                 // Refused before the vault changes.
                 _ = try UpstreamRegister.decide(.set(set), known)
                 let kept = try await session.keep(
@@ -78,6 +85,7 @@ struct UpstreamCommand: AsyncParsableCommand {
             if let account { given.account = try givenName(account, field: "--account").text }
             if let keyID { given.providerKeyID = try providerID(keyID, option: "--provider-key-id") }
             if let projectID { given.providerProjectID = try providerID(projectID, option: "--provider-project-id") }
+            if let project { given.project = try givenName(project, field: "--project").text }
             given.deployments = try deployments.map(Self.deployment)
             given.reason = options.reason
             return given
@@ -100,6 +108,7 @@ struct UpstreamCommand: AsyncParsableCommand {
             if set.account.isEmpty { set.account = known?.account ?? name.text }
             if keyID == nil, let same, same.hasProviderKeyID { set.providerKeyID = same.providerKeyID }
             if projectID == nil, let same, same.hasProviderProjectID { set.providerProjectID = same.providerProjectID }
+            if project == nil { set.project = same?.project ?? "" }
             if deployments.isEmpty { set.deployments = same?.deployments ?? [] }
             if let same {
                 set.secretVersion = same.secretVersion
@@ -161,6 +170,7 @@ struct UpstreamCommand: AsyncParsableCommand {
             let name = try upstreamName(name)
             let vault = try SecretStore.local(of: try options.global.initialisedDirectory())
             let answer = try await AdministrationSession.run(options.global, as: acting) { session in
+                try await session.checkNotProvisioned(name.text)
                 let stream = StreamName.upstream(name.text)
                 let secretID = try await session.store.fold(stream, with: UpstreamRegister.self).state?.secretID
                 let events = try await session.decide(
@@ -185,6 +195,7 @@ struct UpstreamCommand: AsyncParsableCommand {
             var table = Table([
                 .init("name"), .init("provider"), .init("base_url", title: "address"), .init("account"), .init("key"),
                 .init("provider_key_id", title: "provider's key"), .init("provider_project_id", title: "its project"),
+                .init("project", title: "only for"),
                 .init("deployments") { value in
                     (value.array ?? []).map { "\($0["model"]?.string ?? "")=\($0["deployment"]?.string ?? "")" }
                         .joined(separator: ", ")
@@ -200,11 +211,12 @@ struct UpstreamCommand: AsyncParsableCommand {
 }
 
 /// An upstream's name is part of a secret's id, which is shorter than other names.
-private func upstreamName(_ text: String) throws -> GivenName {
-    let name = try givenName(text, field: "--name")
+func upstreamName(_ text: String, field: String = "--name") throws -> GivenName {
+    let name = try givenName(text, field: field)
     guard name.text.utf8.count <= 50 else {
         throw CommandFailure(
-            .usage, "--name has \(name.text.utf8.count) bytes; use at most 50 (a Hangul syllable has 3)")
+            .usage,
+            "\(field) has \(name.text.utf8.count) bytes; use at most 50 for an upstream (a Hangul syllable has 3)")
     }
     return name
 }
@@ -230,6 +242,7 @@ extension WireUpstreamSet {
             .init("account", .string(account)), .init("key", .string(keyMask)),
             .init("provider_key_id", hasProviderKeyID ? .string(providerKeyID) : .null),
             .init("provider_project_id", hasProviderProjectID ? .string(providerProjectID) : .null),
+            .init("project", project.isEmpty ? .null : .string(project)),
             .init(
                 "deployments",
                 .array(

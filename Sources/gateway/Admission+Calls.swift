@@ -55,7 +55,8 @@ extension Admission {
                 return .refused(.modelNotAllowed(model: model, project: key.project, contact: contact))
             }
             guard
-                let upstream = state.known.keys.upstream(isAnthropic: route.dialect == .anthropic, model: model),
+                let upstream = state.known.keys.upstream(
+                    isAnthropic: route.dialect == .anthropic, model: model, project: key.project),
                 let door = state.doors[upstream.name]
             else { return .refused(.modelNotServed(model: model)) }
             guard door.credential != nil else { return .refused(.busy(retryAfter: 1)) }

@@ -13,6 +13,8 @@ struct KillsCommand: AsyncParsableCommand {
             from the decision to the last request that it let through: 0 or less means none after the decision, null none
             at all. A gateway that was heard of within a day before the decision and has not acknowledged it has null in
             "enforced", and "acknowledged" is false. A drill refuses nothing. CSV and JSONL have a row for each gateway.
+            "steps" are those of an emergency at the provider: "outcome" is started (nobody knows how it ended), done,
+            refused, skipped or, in a drill, rehearsed; "before" is what was in force, to put it back.
             Example: reporter kills --json --dir D
             """)
 
@@ -33,7 +35,12 @@ struct KillsCommand: AsyncParsableCommand {
                     "NOT ACKNOWLEDGED: \($0.gateway) has not said that \(kill.key) is refused since \(kill.decided.rfc3339Seconds)."
                 }
             }
-            try answering.tell(format, missing)
+            let steps = kills.flatMap { kill in
+                kill.steps.map { step in
+                    "\(kill.key) \(step.step) of \(step.upstream): \(step.outcome.uppercased()) \(step.detail)"
+                }
+            }
+            try answering.tell(format, missing + steps)
         }
     }
 
@@ -43,7 +50,20 @@ struct KillsCommand: AsyncParsableCommand {
         return .object(
             (own.objects.first?.members ?? []) + [
                 .init("acknowledged", .bool(kill.isAcknowledged)), .init("gateways", .array(gateways.objects)),
+                .init("steps", .array(kill.steps.map { step($0, of: kill) })),
             ])
+    }
+
+    private static func step(_ step: KillEntry.Step, of kill: KillEntry) -> JSONValue {
+        func sinceDecision(_ moment: Timestamp?) -> JSONValue {
+            moment.map { Milliseconds.value($0.microseconds &- kill.decided.microseconds) } ?? .null
+        }
+        return [
+            "step": .string(step.step), "upstream": .string(step.upstream), "outcome": .string(step.outcome),
+            "detail": .string(step.detail), "before": step.before.isEmpty ? .null : .string(step.before),
+            "attempts": .integer(step.attempts), "started": JSONValue(step.started?.rfc3339),
+            "ended": JSONValue(step.ended?.rfc3339), "ended_ms": sinceDecision(step.ended),
+        ]
     }
 
     private static func table(_ kills: [KillEntry]) -> Table {

@@ -117,6 +117,30 @@ package enum EventCatalogue {
         },
         Entry(type: "call.recorded", schema: 1) { .callRecorded(try WireCallRecorded(serializedBytes: $0)) },
         Entry(type: "budget.leased", schema: 1) { .budgetLeased(try WireBudgetLeased(serializedBytes: $0)) },
+        Entry(type: "provision.started", schema: 1) {
+            .provisionStarted(try WireProvisionStarted(serializedBytes: $0))
+        },
+        Entry(type: "provision.project-made", schema: 1) {
+            .provisionProjectMade(try WireProvisionProjectMade(serializedBytes: $0))
+        },
+        Entry(type: "provision.account-made", schema: 1) {
+            .provisionAccountMade(try WireProvisionAccountMade(serializedBytes: $0))
+        },
+        Entry(type: "provision.account-deleted", schema: 1) {
+            .provisionAccountDeleted(try WireProvisionAccountDeleted(serializedBytes: $0))
+        },
+        Entry(type: "provision.withdrawal-started", schema: 1) {
+            .provisionWithdrawalStarted(try WireProvisionWithdrawalStarted(serializedBytes: $0))
+        },
+        Entry(type: "provision.withdrawn", schema: 1) {
+            .provisionWithdrawn(try WireProvisionWithdrawn(serializedBytes: $0))
+        },
+        Entry(type: "key.emergency-step-started", schema: 1) {
+            .keyEmergencyStepStarted(try WireKeyEmergencyStepStarted(serializedBytes: $0))
+        },
+        Entry(type: "key.emergency-step-ended", schema: 1) {
+            .keyEmergencyStepEnded(try WireKeyEmergencyStepEnded(serializedBytes: $0))
+        },
     ]
 
     /// The life of the stages, which no figure depends on.
@@ -215,6 +239,14 @@ extension FinOpsEvent {
         case .keyDisablementEnforced: "key.disablement-enforced"
         case .callRecorded: "call.recorded"
         case .budgetLeased: "budget.leased"
+        case .provisionStarted: "provision.started"
+        case .provisionProjectMade: "provision.project-made"
+        case .provisionAccountMade: "provision.account-made"
+        case .provisionAccountDeleted: "provision.account-deleted"
+        case .provisionWithdrawalStarted: "provision.withdrawal-started"
+        case .provisionWithdrawn: "provision.withdrawn"
+        case .keyEmergencyStepStarted: "key.emergency-step-started"
+        case .keyEmergencyStepEnded: "key.emergency-step-ended"
         }
     }
 
@@ -280,6 +312,14 @@ extension FinOpsEvent {
         case .keyDisablementEnforced(let message): message
         case .callRecorded(let message): message
         case .budgetLeased(let message): message
+        case .provisionStarted(let message): message
+        case .provisionProjectMade(let message): message
+        case .provisionAccountMade(let message): message
+        case .provisionAccountDeleted(let message): message
+        case .provisionWithdrawalStarted(let message): message
+        case .provisionWithdrawn(let message): message
+        case .keyEmergencyStepStarted(let message): message
+        case .keyEmergencyStepEnded(let message): message
         }
     }
 

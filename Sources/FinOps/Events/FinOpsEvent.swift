@@ -60,4 +60,12 @@ package enum FinOpsEvent: Equatable, Sendable {
     case keyDisablementEnforced(WireKeyDisablementEnforced)
     case callRecorded(WireCallRecorded)
     case budgetLeased(WireBudgetLeased)
+    case provisionStarted(WireProvisionStarted)
+    case provisionProjectMade(WireProvisionProjectMade)
+    case provisionAccountMade(WireProvisionAccountMade)
+    case provisionAccountDeleted(WireProvisionAccountDeleted)
+    case provisionWithdrawalStarted(WireProvisionWithdrawalStarted)
+    case provisionWithdrawn(WireProvisionWithdrawn)
+    case keyEmergencyStepStarted(WireKeyEmergencyStepStarted)
+    case keyEmergencyStepEnded(WireKeyEmergencyStepEnded)
 }

@@ -54,6 +54,8 @@ extension StreamName {
     package static func outbox(_ destination: String) -> StreamName { StreamName("outbox-\(destination)") }
     /// What the gateway calls by that name.
     package static func upstream(_ name: String) -> StreamName { StreamName("upstream-\(name)") }
+    /// What was made at a provider for the upstream of that name.
+    package static func provision(_ upstream: String) -> StreamName { StreamName("provision-\(upstream)") }
     /// A key of the gateway, by its id.
     package static func key(_ id: String) -> StreamName { StreamName("key-\(id)") }
     /// The parts of a limit that gateways spend by themselves, of one window.

@@ -87,6 +87,8 @@ package struct UpstreamFacts: Hashable, Codable, Sendable {
     package let providerProjectID: String?
     /// By model.
     package let deployments: [String: String]
+    /// The only one whose calls it serves; nil for any.
+    package let project: String?
 
     /// - Returns: nil for a provider that this program does not know.
     init?(_ event: WireUpstreamSet) {
@@ -100,5 +102,6 @@ package struct UpstreamFacts: Hashable, Codable, Sendable {
         providerKeyID = event.hasProviderKeyID ? event.providerKeyID : nil
         providerProjectID = event.hasProviderProjectID ? event.providerProjectID : nil
         deployments = Dictionary(event.deployments.map { ($0.model, $0.deployment) }, uniquingKeysWith: { $1 })
+        project = event.project.isEmpty ? nil : event.project
     }
 }

@@ -15,6 +15,8 @@ package enum KeyRegister: Decider {
         package var rotated: Timestamp?
         package var disabled: Disablement?
         package var request: ReactivationRequest?
+        /// Of the emergency behind this disablement.
+        package var steps: [EmergencyStep: StepStanding] = [:]
     }
 
     /// A value that a rotation replaced.
@@ -50,6 +52,8 @@ package enum KeyRegister: Decider {
             case requestReactivation(reason: String)
             /// - Parameter administrators: all there are.
             case approveReactivation(administrators: Set<String>, reason: String)
+            case startStep(WireKeyEmergencyStepStarted)
+            case endStep(WireKeyEmergencyStepEnded)
         }
 
         package var id: String
@@ -88,11 +92,17 @@ package enum KeyRegister: Decider {
         case .keyDisabled(let disabled) where disabled.cause != Cause.drill.rawValue:
             state?.disabled = Disablement(cause: disabled.cause, reason: disabled.reason, at: event.at)
             state?.request = nil
+            state?.steps = [:]
         case .keyReactivationRequested(let requested):
             state?.request = ReactivationRequest(by: event.actor, reason: requested.reason, at: event.at)
         case .keyReactivated:
             state?.disabled = nil
             state?.request = nil
+            state?.steps = [:]
+        case .keyEmergencyStepStarted, .keyEmergencyStepEnded:
+            guard var key = state else { return }
+            evolve(&key, event.event)
+            state = key
         default: break
         }
     }
@@ -136,6 +146,8 @@ package enum KeyRegister: Decider {
             guard request.by != command.actor else { throw .ownRequest(command.id) }
             guard administrators.contains(command.actor) else { throw .notAdministrator }
             return [command.event(.reactivated(command.id, reason: reason))]
+        case .startStep(let step): return try decide(start: step, of: key).map(command.event)
+        case .endStep(let step): return try decide(end: step, of: key).map(command.event)
         }
     }
 }

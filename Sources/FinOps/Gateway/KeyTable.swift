@@ -78,13 +78,22 @@ package struct KeyTable: Sendable {
     /// The team that a project belongs to at a moment.
     package func team(of project: String, at now: Timestamp) -> String? { projects[project]?.value(at: now) }
 
-    /// Which upstream serves a model. One that names the model among its deployments comes before those that name none;
-    /// among equals the one that was set up first.
-    /// - Parameter isAnthropic: whether the call is in Anthropic's dialect; else it is in OpenAI's.
+    /// Which upstream serves a model. A project's own comes before those of all; then one that names the model among its
+    /// deployments before those that name none; among equals the one that was set up first.
+    /// - Parameters:
+    ///   - isAnthropic: whether the call is in Anthropic's dialect; else it is in OpenAI's.
+    ///   - project: of the key.
     /// - Returns: nil if there is none of that dialect which serves it.
-    package func upstream(isAnthropic: Bool, model: String) -> UpstreamFacts? {
-        let ofDialect = upstreams.filter { ($0.provider == .anthropic) == isAnthropic }
-        return ofDialect.first { $0.deployments[model] != nil } ?? ofDialect.first { $0.deployments.isEmpty }
+    package func upstream(isAnthropic: Bool, model: String, project: String) -> UpstreamFacts? {
+        var best: (facts: UpstreamFacts, rank: Int)?
+        for facts in upstreams where (facts.provider == .anthropic) == isAnthropic {
+            guard facts.project == nil || facts.project == project else { continue }
+            let namesIt = facts.deployments[model] != nil
+            guard namesIt || facts.deployments.isEmpty else { continue }
+            let rank = (facts.project == nil ? 0 : 2) + (namesIt ? 1 : 0)
+            if rank > (best?.rank ?? -1) { best = (facts, rank) }
+        }
+        return best?.facts
     }
 
     // MARK: Folding

@@ -74,6 +74,9 @@ package nonisolated struct WireUpstreamSet: Sendable {
 
   package var reason: String = String()
 
+  /// the only project whose calls it serves; empty: any
+  package var project: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated struct Deployment: Sendable {
@@ -533,7 +536,7 @@ fileprivate nonisolated let _protobuf_package = "finops.v1"
 
 nonisolated extension WireUpstreamSet: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".UpstreamSet"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}provider\0\u{3}base_url\0\u{3}secret_id\0\u{3}secret_version\0\u{3}key_mask\0\u{1}account\0\u{3}provider_key_id\0\u{3}provider_project_id\0\u{1}deployments\0\u{1}reason\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}provider\0\u{3}base_url\0\u{3}secret_id\0\u{3}secret_version\0\u{3}key_mask\0\u{1}account\0\u{3}provider_key_id\0\u{3}provider_project_id\0\u{1}deployments\0\u{1}reason\0\u{1}project\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -552,6 +555,7 @@ nonisolated extension WireUpstreamSet: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 9: try { try decoder.decodeSingularStringField(value: &self._providerProjectID) }()
       case 10: try { try decoder.decodeRepeatedMessageField(value: &self.deployments) }()
       case 11: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 12: try { try decoder.decodeSingularStringField(value: &self.project) }()
       default: break
       }
     }
@@ -595,6 +599,9 @@ nonisolated extension WireUpstreamSet: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.reason.isEmpty {
       try visitor.visitSingularStringField(value: self.reason, fieldNumber: 11)
     }
+    if !self.project.isEmpty {
+      try visitor.visitSingularStringField(value: self.project, fieldNumber: 12)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -610,6 +617,7 @@ nonisolated extension WireUpstreamSet: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs._providerProjectID != rhs._providerProjectID {return false}
     if lhs.deployments != rhs.deployments {return false}
     if lhs.reason != rhs.reason {return false}
+    if lhs.project != rhs.project {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -4,7 +4,7 @@
 /// 64-bit sums hold any total: `units` reaches its end at 9 × 10¹⁸ units, `nanos` after 9 × 10⁹ cells. Both are linear in
 /// the cells, so they come out the same whatever the order and batching. `STRICT` refuses a sum that left the integers.
 enum ProjectionSchema {
-    static let version: Int64 = 4
+    static let version: Int64 = 5
 
     static let tables = """
         CREATE TABLE checkpoint(
@@ -133,6 +133,10 @@ enum ProjectionSchema {
         CREATE TABLE enforcements(
             decision INTEGER NOT NULL, gateway TEXT NOT NULL, enforced INTEGER NOT NULL, last_accepted INTEGER,
             last_call TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (decision, gateway)) STRICT, WITHOUT ROWID;
+        CREATE TABLE kill_steps(
+            decision INTEGER NOT NULL, step TEXT NOT NULL, upstream TEXT NOT NULL, started INTEGER, ended INTEGER,
+            outcome TEXT NOT NULL, detail TEXT NOT NULL, before TEXT NOT NULL, attempts INTEGER NOT NULL,
+            PRIMARY KEY (decision, step, upstream)) STRICT, WITHOUT ROWID;
         CREATE TABLE gateways(gateway TEXT PRIMARY KEY, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL)
             STRICT, WITHOUT ROWID;
         CREATE TABLE yielding(id INTEGER PRIMARY KEY) STRICT;
@@ -233,7 +237,8 @@ enum ProjectionSchema {
         ("attribution", "series, begins"), ("terms", "id"), ("cell", "id"), ("cell_detail", "id"),
         ("daily", "series, day, utc_day, owner, currency, yields"), ("calls", "started, call, attempt"),
         ("yielding", "id"), ("share", "id, owner"), ("project_teams", "position"),
-        ("gateway_keys", "key"), ("kills", "position"), ("enforcements", "decision, gateway"), ("gateways", "gateway"),
+        ("gateway_keys", "key"), ("kills", "position"), ("enforcements", "decision, gateway"),
+        ("kill_steps", "decision, step, upstream"), ("gateways", "gateway"),
         ("daily_total", "day, owner, account, model, basis, in_force, currency"),
         ("daily_owner", "day, owner, account, basis, in_force, currency"), ("in_force", "scope, utc_day"),
         ("bill_rows", "id"), ("allocations", "id"),

@@ -156,6 +156,14 @@ final class ProjectionFold {
         case .keyReactivated(let message): try apply(message, context)
         case .keyDisablementEnforced(let message): try apply(message, context)
         case .callRecorded(let message): try apply(message, context)
+        case .provisionStarted(let message): try apply(message, context)
+        case .provisionProjectMade(let message): try apply(message, context)
+        case .provisionAccountMade(let message): try apply(message, context)
+        case .provisionAccountDeleted(let message): try apply(message, context)
+        case .provisionWithdrawalStarted(let message): try apply(message, context)
+        case .provisionWithdrawn(let message): try apply(message, context)
+        case .keyEmergencyStepStarted(let message): try apply(message, context)
+        case .keyEmergencyStepEnded(let message): try apply(message, context)
         case .budgetLeased: break
         }
     }

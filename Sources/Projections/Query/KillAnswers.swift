@@ -13,6 +13,23 @@ package struct KillEntry: Hashable, Sendable {
         package var lastCall: String
     }
 
+    /// A route behind the gateways' refusal: what became of it at the provider of one upstream.
+    package struct Step: Hashable, Sendable {
+        /// delete-provider-key or cap-provider-project.
+        package var step: String
+        package var upstream: String
+        /// nil for one that was skipped.
+        package var started: Timestamp?
+        /// nil while nobody knows how it ended.
+        package var ended: Timestamp?
+        /// started, done, refused, skipped; rehearsed in a drill.
+        package var outcome: String
+        package var detail: String
+        /// What was in force before; empty where nothing is known of it.
+        package var before: String
+        package var attempts: Int64
+    }
+
     /// Of the decision.
     package var position: Int64
     /// Id of the key.
@@ -29,6 +46,8 @@ package struct KillEntry: Hashable, Sendable {
     /// Those that said it is in force, and those that were heard of within a day before the decision or after it and have
     /// not said so; by name.
     package var gateways: [Gateway]
+    /// In the order of the routes, then by upstream; none where no emergency was declared.
+    package var steps: [Step] = []
 
     /// A drill refuses nothing.
     package var isDrill: Bool { cause == "drill" }
@@ -52,6 +71,7 @@ extension ProjectionReader {
                 reason: row.text(6), gateways: [])
         }
         for index in kills.indices {
+            kills[index].steps = try steps(of: kills[index].position)
             // Who first appeared afterwards began with the decision in force; who was silent for a day before it is gone.
             let decided = kills[index].decided.microseconds
             kills[index].gateways = try rows(
@@ -66,5 +86,18 @@ extension ProjectionReader {
             }
         }
         return kills
+    }
+
+    private func steps(of decision: Int64) throws -> [KillEntry.Step] {
+        try rows(
+            """
+            SELECT step, upstream, started, ended, outcome, detail, before, attempts FROM kill_steps
+            WHERE decision = ? ORDER BY step DESC, upstream
+            """, [.integer(decision)]
+        ) { row in
+            KillEntry.Step(
+                step: row.text(0), upstream: row.text(1), started: row.instant(2), ended: row.instant(3),
+                outcome: row.text(4), detail: row.text(5), before: row.text(6), attempts: row.integer(7))
+        }
     }
 }

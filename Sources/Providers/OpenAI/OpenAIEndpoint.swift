@@ -50,7 +50,7 @@ package struct OpenAIEndpoint: Hashable, Sendable {
         return base + path + (query.isEmpty ? "" : "?" + query)
     }
 
-    private static func escaped(_ text: String) -> String {
+    static func escaped(_ text: String) -> String {
         var out = ""
         for byte in text.utf8 {
             switch Character(Unicode.Scalar(byte)) {

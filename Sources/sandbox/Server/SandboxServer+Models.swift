@@ -39,9 +39,11 @@ extension SandboxServer {
         let fault = await control.fault(forPath: request.uri.path, now: await clock.now)
         let response: Response
         do throws(ProviderRefusal) {
-            try authorize(request, route)
+            let key = try authorize(request, route)
             if let refusal = Self.refusal(of: fault) { throw refusal }
-            response = try await answer(route, Array(bytes.readableBytesView), request, fault)
+            let body = Array(bytes.readableBytesView)
+            try await administration.admit(key, model: Self.model(of: route, body), now: await clock.now)
+            response = try await answer(route, body, request, fault)
         } catch {
             var refused = json(route.isAnthropic ? Self.anthropicError(error) : error.body, error.status)
             refused.headers[.retryAfter] = error.retryAfter.map { String($0) }
@@ -85,13 +87,21 @@ extension SandboxServer {
         return ["type": "error", "error": ["type": .string(type), "message": message], "request_id": "req_sandbox"]
     }
 
-    private func authorize(_ request: Request, _ route: ModelRoute) throws(ProviderRefusal) {
+    /// As a key's limits count it; empty where the body names none.
+    private static func model(of route: ModelRoute, _ body: [UInt8]) -> String {
+        // A body that is no JSON is refused where it is read.
+        route.deployment ?? (try? JSONValue.parse(body))?["model"]?.string ?? ""
+    }
+
+    /// - Returns: the key it was called with.
+    private func authorize(_ request: Request, _ route: ModelRoute) throws(ProviderRefusal) -> String {
         let bearer = request.headers[.authorization].flatMap {
             $0.hasPrefix("Bearer ") ? String($0.dropFirst("Bearer ".count)) : nil
         }
         guard let key = request.header("x-api-key") ?? request.header("api-key") ?? bearer else { throw .noKey }
         let prefix = route.isAnthropic ? "sk-ant-" : "sk-"
         guard key.hasPrefix(prefix), key != adminKey else { throw .incorrect(key: String(key.prefix(8)) + "****") }
+        return key
     }
 
     private func answer(

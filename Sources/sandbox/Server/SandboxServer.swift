@@ -23,6 +23,7 @@ struct SandboxServer: Sendable {
     let control: Control
     let receivers: Receivers
     let models = ModelMemory()
+    let administration: Administration
     /// What opens the organisation's APIs; any key beginning with `sk-proj-` opens the legacy one.
     let adminKey: String
     /// Buckets a page has at most, whatever is asked for.
@@ -32,6 +33,7 @@ struct SandboxServer: Sendable {
         if request.uri.path.hasPrefix("/sandbox/") { return try await respondToControl(request) }
         if let response = try await respondToSender(request, context) { return response }
         if let response = try await respondToModelCall(request, context) { return response }
+        if let response = try await respondToAdministration(request, context) { return response }
         let now = await clock.now
         let fault = await control.fault(forPath: request.uri.path, now: now)
         let answer: ProviderAnswer
@@ -70,7 +72,7 @@ struct SandboxServer: Sendable {
         return try route(request.uri.path, parameters, now: now, twist: fault?.kind.twist)
     }
 
-    private func authorize(_ request: Request) throws(ProviderRefusal) {
+    func authorize(_ request: Request) throws(ProviderRefusal) {
         guard let header = request.headers[.authorization], header.hasPrefix("Bearer ") else { throw .noKey }
         let key = header.dropFirst("Bearer ".count)
         if key == adminKey { return }
@@ -83,7 +85,6 @@ struct SandboxServer: Sendable {
     ) throws(ProviderRefusal) -> ProviderAnswer {
         func last(_ name: String) -> String? { parameters.last { $0.name == name }?.value }
         let parts = path.split(separator: "/").map(String.init)
-        let limit = last("limit").flatMap(Int.init).map { max(1, min($0, 100)) } ?? 20
         switch (parts.count, parts.first, parts.dropFirst().joined(separator: "/")) {
         case (2, "v1", "usage"):
             guard let day = last("date").flatMap({ CivilDay($0) }) else {
@@ -93,9 +94,6 @@ struct SandboxServer: Sendable {
         case (3, "v1", "organization/costs"):
             let query = try PageQuery(path: path, parameters: parameters, rules: .costs, now: now, most: mostBuckets)
             return provider.costs(query, now: now, twist: twist)
-        case (3, "v1", "organization/projects"): return provider.projects(after: last("after"), limit: limit)
-        case (5, "v1", let rest) where rest.hasPrefix("organization/projects/") && parts[4] == "api_keys":
-            return provider.keys(of: parts[3], after: last("after"), limit: limit)
         case (4, "v1", let rest) where rest.hasPrefix("organization/usage/"):
             guard let kind = UsageKind(rawValue: parts[3]) else { throw .notFound(path) }
             let query = try PageQuery(
@@ -105,7 +103,7 @@ struct SandboxServer: Sendable {
         }
     }
 
-    private func deliver(_ answer: ProviderAnswer, fault: Fault?) async throws -> Response {
+    func deliver(_ answer: ProviderAnswer, fault: Fault?) async throws -> Response {
         if let delay = fault?.delay {
             // Whoever stops the sandbox does not wait for the answer either.
             try await cancelWhenGracefulShutdown { try await Task.sleep(for: delay) }

@@ -44,9 +44,11 @@ struct Serve: AsyncParsableCommand {
         let clock = SandboxClock(try clockSource())
         let control = Control(faults: fault, outages: outage)
         let inbox = Inbox(clock: clock, folder: inbox.map { URL(fileURLWithPath: $0) })
+        let provider = try options.provider()
         let server = SandboxServer(
-            provider: try options.provider(), clock: clock, control: control,
-            receivers: Receivers(inbox: inbox, pace: slackLimit ? .init() : nil), adminKey: try adminKey(),
+            provider: provider, clock: clock, control: control,
+            receivers: Receivers(inbox: inbox, pace: slackLimit ? .init() : nil),
+            administration: Administration(created: provider.week.start), adminKey: try adminKey(),
             mostBuckets: max(1, pageLimit ?? .max))
         if lifeline { Self.stopWhenStandardInputEnds() }
         let (portFile, smtpPortFile) = (portFile, smtpPortFile)

@@ -176,12 +176,13 @@ import Testing
         let table = table(
             upstream("main", "openai"), upstream("second", "openai"), upstream("eu", "azure", "gpt-4o"),
             upstream("claude", "anthropic"), upstream("local", "openai", "llama-3"))
-        #expect(table.upstream(isAnthropic: false, model: "gpt-4o")?.name == "eu")
-        #expect(table.upstream(isAnthropic: false, model: "gpt-4o")?.deployments["gpt-4o"] == "d-gpt-4o")
-        #expect(table.upstream(isAnthropic: false, model: "llama-3")?.name == "local")
-        #expect(table.upstream(isAnthropic: false, model: "o3")?.name == "main")
-        #expect(table.upstream(isAnthropic: true, model: "gpt-4o")?.name == "claude")
-        #expect(KeyTable(gateway: "g").upstream(isAnthropic: false, model: "o3") == nil)
+        #expect(table.upstream(isAnthropic: false, model: "gpt-4o", project: "chat")?.name == "eu")
+        #expect(
+            table.upstream(isAnthropic: false, model: "gpt-4o", project: "chat")?.deployments["gpt-4o"] == "d-gpt-4o")
+        #expect(table.upstream(isAnthropic: false, model: "llama-3", project: "chat")?.name == "local")
+        #expect(table.upstream(isAnthropic: false, model: "o3", project: "chat")?.name == "main")
+        #expect(table.upstream(isAnthropic: true, model: "gpt-4o", project: "chat")?.name == "claude")
+        #expect(KeyTable(gateway: "g").upstream(isAnthropic: false, model: "o3", project: "chat") == nil)
     }
 
     // MARK: Policy
