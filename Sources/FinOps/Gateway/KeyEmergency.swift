@@ -55,6 +55,11 @@ extension KeyRegister {
         package var before: String
         /// `EmergencyOutcome.word`; nil while nobody knows.
         package var outcome: String?
+
+        package init(before: String, outcome: String? = nil) {
+            self.before = before
+            self.outcome = outcome
+        }
     }
 
     /// The fold over an emergency's steps; those of a drill leave the key as it is.
@@ -63,8 +68,9 @@ extension KeyRegister {
         case .keyEmergencyStepStarted(let started) where !started.drill:
             guard let route = EmergencyRoute(rawValue: started.step) else { return }
             let step = EmergencyStep(route, upstream: started.upstream)
-            let before = key.steps[step]?.before ?? started.before
-            key.steps[step] = StepStanding(before: before, outcome: nil)
+            // A step that was skipped has read nothing.
+            let earlier = key.steps[step]?.before ?? ""
+            key.steps[step] = StepStanding(before: earlier.isEmpty ? started.before : earlier, outcome: nil)
         case .keyEmergencyStepEnded(let ended) where !ended.drill:
             guard let route = EmergencyRoute(rawValue: ended.step) else { return }
             key.steps[EmergencyStep(route, upstream: ended.upstream), default: StepStanding(before: "")].outcome =

@@ -1,5 +1,4 @@
 package import FinOps
-import SwiftProtobuf
 
 /// The routes behind the gateway's own refusal of a key: for each upstream that its calls may go to, the provider's key is
 /// deleted, then the provider's project is capped. What fails does not keep the rest from being tried, and what is done
@@ -148,23 +147,31 @@ package struct Emergency: Sendable {
     private func end(
         _ step: EmergencyStep, _ outcome: EmergencyOutcome, before: String = "", _ failure: SourceFailure.Kind? = nil
     ) async throws -> Report {
-        try await book.ended(
-            .with {
-                ($0.key, $0.decision, $0.drill) = (key.issued.key, decision, isDrill)
-                ($0.step, $0.upstream) = (step.route.rawValue, step.upstream)
-                ($0.outcome, $0.detail) = (outcome.word, outcome.detail)
-            })
+        var ended = WireKeyEmergencyStepEnded()
+        ended.key = key.issued.key
+        ended.decision = decision
+        ended.drill = isDrill
+        ended.step = step.route.rawValue
+        ended.upstream = step.upstream
+        ended.outcome = outcome.word
+        ended.detail = outcome.detail
+        try await book.ended(ended)
         return Report(step: step, outcome: outcome, before: before, failure: failure, isOld: false)
     }
 
     private func started(_ step: EmergencyStep, _ target: Target, _ before: String) -> WireKeyEmergencyStepStarted {
-        .with {
-            ($0.key, $0.decision, $0.drill) = (key.issued.key, decision, isDrill)
-            ($0.step, $0.upstream) = (step.route.rawValue, step.upstream)
-            ($0.provider, $0.account) = (target.upstream.provider, target.upstream.account)
-            ($0.providerProjectID, $0.providerKeyID) = (target.projectID ?? "", target.keyID ?? "")
-            $0.before = before
-        }
+        var started = WireKeyEmergencyStepStarted()
+        started.key = key.issued.key
+        started.decision = decision
+        started.drill = isDrill
+        started.step = step.route.rawValue
+        started.upstream = step.upstream
+        started.provider = target.upstream.provider
+        started.account = target.upstream.account
+        started.providerProjectID = target.projectID ?? ""
+        started.providerKeyID = target.keyID ?? ""
+        started.before = before
+        return started
     }
 }
 
