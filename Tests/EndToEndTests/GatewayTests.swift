@@ -146,7 +146,7 @@ extension Installation {
 }
 
 /// A port of loopback that nobody has at the moment.
-private func freePort() -> UInt16 {
+func freePort() -> UInt16 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
     var address = sockaddr_in()

@@ -6,7 +6,7 @@ import TestSupport
 /// One event of every type with every field set: what golden files are recorded from.
 enum EventSamples {
     static let all: [FinOpsEvent] =
-        usage + bill + directory + prices + runs + operations + vault + alerts + notifications + gateway
+        usage + bill + directory + prices + runs + operations + vault + alerts + notifications + gateway + providers
 
     private static let quantities = WireQuantities.with {
         $0.requests = 9
