@@ -168,6 +168,9 @@ package struct KeyTable: Sendable {
 
     // MARK: Acknowledging
 
+    /// Drops what there is to acknowledge, which is for gateways alone: called by whoever folds keys for another reason.
+    package mutating func forgetDecisions() { decisions = [] }
+
     /// The acknowledgements that are due: each decision that is in force here, with the last request before it. They are
     /// given once; those that never reach the log are given again after a restart.
     /// - Parameter now: when they came in force here.
