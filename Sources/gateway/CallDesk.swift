@@ -20,8 +20,9 @@ final class CallDesk: CallHandling {
         var grace: Duration
     }
 
-    /// How often a call asks again for a part of a limit.
-    private static let leaseAttempts = 3
+    /// How long a call waits for a part of a limit: where gateways contend for the rest, the log refuses some of them again
+    /// and again, and a refusal for want of money is worth more to a caller than one for want of an answer.
+    private static let leasePatience = TimeAmount.seconds(5)
 
     private let settings: Settings
     private let admission: Admission
@@ -60,7 +61,7 @@ final class CallDesk: CallHandling {
         let dialect = Self.dialect(of: request.head.uri, speaksAnthropic: speaksAnthropic)
         do throws(Refused) {
             let call = try read(request, id, started, speaksAnthropic)
-            admit(call, attemptsLeft: Self.leaseAttempts, then)
+            admit(call, then)
         } catch {
             tally.refused()
             then(.answer(ProxyAnswer(error.refusal.answer(in: dialect, request: "call-\(id)"))))
@@ -108,9 +109,7 @@ final class CallDesk: CallHandling {
         }
     }
 
-    private func admit(
-        _ call: IncomingCall, attemptsLeft: Int, _ then: @escaping @Sendable (ProxyDecision) -> Void
-    ) {
+    private func admit(_ call: IncomingCall, _ then: @escaping @Sendable (ProxyDecision) -> Void) {
         if let refusal = unready { return refuse(call, refusal, then) }
         let request = Admission.Request(
             attempt: call.attempt, hash: call.hash, route: call.match.route, facts: call.facts, context: context(call),
@@ -121,8 +120,12 @@ final class CallDesk: CallHandling {
             then(.forward(call.upstreamRequest(ticket.door), CallWatch(call.withoutBody, ticket, desk: self)))
         case .refused(let refusal): refuse(call, refusal, then)
         case .wait(let requests):
-            guard attemptsLeft > 0 else { return refuse(call, .busy(retryAfter: 1), then) }
-            leases.wait(for: requests) { self.admit(call, attemptsLeft: attemptsLeft - 1, then) }
+            // What was to be asked for is asked for all the same: the next call needs it, too.
+            guard NIODeadline.now() < call.request.started + Self.leasePatience else {
+                leases.wait(for: requests) {}
+                return refuse(call, .busy(retryAfter: 1), then)
+            }
+            leases.wait(for: requests) { self.admit(call, then) }
         }
     }
 

@@ -6,6 +6,8 @@ import Synchronization
 
 /// Asks the log for parts of limits, one request after the other, and lets the calls that wait for them try again.
 final class LeaseDesk: Sendable {
+    private static let pause = Duration.milliseconds(10)
+
     private let admission: Admission
     private let logger: Logger
     private let now: @Sendable () -> Timestamp
@@ -66,6 +68,8 @@ final class LeaseDesk: Sendable {
                 logger.debug("no part of a limit", metadata: ["error": "\(error)"])
                 session = nil
                 for request in requests { admission.failed(request) }
+                // Asked again at once, the same would be refused: what the other has leased is on its way here.
+                do { try await Task.sleep(for: Self.pause) } catch { return }
             }
             wake()
         }
