@@ -8,7 +8,7 @@ package struct RandomHistory: Sendable {
     private var rows: [[Int64]: Int64] = [:]
     private var clock: Int64
     private var versions: UInt64 = 0
-    private var calls = 0
+    private var calls: [WireCallRecorded] = []
     private let base: Day
     private static let zones = ["Asia/Seoul", "America/New_York", "UTC", "Australia/Lord_Howe"]
 
@@ -83,14 +83,20 @@ package struct RandomHistory: Sendable {
 
     /// Through a gateway; where usage and bills are, mostly, with keys that it knows, or does not.
     private mutating func call() -> FinOpsEvent {
-        calls += 1
+        if chance(5), let place = calls.indices.randomElement(using: &random) {
+            let change = Watched.repriced(calls[place], Int64.random(in: 0...400, using: &random))
+            if case .callRepriced(let event) = change { calls[place] = event.call }
+            return change
+        }
         let key = number
-        return Watched.call(
+        let made = Watched.call(
             chance(8) ? nil : Int64.random(in: 0...400, using: &random), someDay,
             chance(2) ? number * 5 : Int64.random(in: 0..<24, using: &random),
             of: "project-\(Int.random(in: 0..<3, using: &random))", gatewayKey: "key-\(number)",
             providerKey: chance(3) ? nil : "key_\(key)", providerProject: chance(2) ? nil : "proj_\(key % 2)",
-            tier: key == 3 || chance(9) ? "priority" : "default", id: "call-\(calls)")
+            tier: key == 3 || chance(9) ? "priority" : "default", id: "call-\(calls.count)")
+        if case .callRecorded(let event) = made { calls.append(event) }
+        return made
     }
 
     private mutating func moved() -> FinOpsEvent {

@@ -180,6 +180,10 @@ package struct WatchOracle {
         case .callRecorded(let event):
             calls[Cell(event).hour, default: []].append(event)
             return [Cell(event).hour]
+        case .callRepriced(let event):
+            let hour = Cell(event.call).hour
+            calls[hour] = calls[hour]?.map { $0.call == event.call.call ? event.call : $0 }
+            return [hour]
         case .usageRecorded(let event): return state(event.row)
         case .usageRestated(let event): return state(event.row)
         case .usageRepriced(let event): return state(event.row)

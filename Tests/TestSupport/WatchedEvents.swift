@@ -108,6 +108,18 @@ package enum Watched {
             })
     }
 
+    /// Another price, or its first one, of a call as it stood.
+    package static func repriced(_ call: WireCallRecorded, _ cents: Int64) -> FinOpsEvent {
+        .callRepriced(
+            .with {
+                $0.call = call
+                $0.call.cost = money(cents)
+                $0.call.unpricedReason = ""
+                if call.hasCost { $0.previousCost = call.cost }
+                $0.previousUnpricedReason = call.unpricedReason
+            })
+    }
+
     package static func added(_ project: String, _ team: String) -> FinOpsEvent {
         .projectAdded(
             .with {
@@ -177,6 +189,7 @@ extension FinOpsEvent {
         case .usageRestated(let event): Day(utc: Timestamp(seconds: event.row.bucketStart))
         case .usageRepriced(let event): Day(utc: Timestamp(seconds: event.row.bucketStart))
         case .callRecorded(let event): Day(utc: Timestamp(microseconds: event.started))
+        case .callRepriced(let event): Day(utc: Timestamp(microseconds: event.call.started))
         case .billAllocated(let event): Day(event.day)
         case .billTookForce(let event): Day(event.day)
         case .billLeftForce(let event): Day(event.day)

@@ -89,7 +89,8 @@ struct CallEstimate: Sendable {
     var nanos: Int64 = 0
     /// Nano-units, in whatever currency.
     private var cost: Int64 = 0
-    private var isPriced = true
+    /// Calls without a price.
+    private var unpriced: Int64 = 0
     private var tokens: Int64 = 0
     private var requests: Int64 = 0
 
@@ -106,7 +107,7 @@ struct CallEstimate: Sendable {
         ended = (started &+ duration) / 1_000_000
         self.cost = max(0, cost ?? 0)
         nanos = counts ? cost ?? 0 : 0
-        self.isPriced = isPriced
+        unpriced = isPriced ? 0 : 1
         self.tokens = max(0, tokens)
         self.requests = max(0, requests)
     }
@@ -118,16 +119,28 @@ struct CallEstimate: Sendable {
             tokens: call.quantities.inputTokens &+ call.quantities.outputTokens, requests: call.quantities.requests)
     }
 
+    /// What another price makes of a call that was counted before: no call, no tokens, the difference in cost.
+    init(_ change: WireCallRepriced, in currency: Currency) {
+        var before = change.call
+        if change.hasPreviousCost { before.cost = change.previousCost } else { before.clearCost() }
+        before.unpricedReason = change.previousUnpricedReason
+        let (old, new) = (CallEstimate(before, in: currency), CallEstimate(change.call, in: currency))
+        (started, ended) = (new.started, new.ended)
+        nanos = new.nanos &- old.nanos
+        cost = new.cost &- old.cost
+        unpriced = new.unpriced - old.unpriced
+    }
+
     mutating func add(_ other: CallEstimate) {
         cost &+= other.cost
-        isPriced = isPriced && other.isPriced
+        unpriced += other.unpriced
         tokens &+= other.tokens
         requests &+= other.requests
     }
 
     var claim: CallShares.Claim {
         CallShares.Claim(
-            cost: isPriced ? Int128(max(0, cost)) : nil, tokens: Int128(max(0, tokens)),
+            cost: unpriced == 0 ? Int128(max(0, cost)) : nil, tokens: Int128(max(0, tokens)),
             requests: Int128(max(0, requests)))
     }
 }

@@ -86,6 +86,9 @@ struct CostPage: Sendable {
         case .callRecorded(let event):
             let call = CallEstimate(event, in: currency)
             return add(call, series: table.number(of: CostSeries(event)), table).map { [$0] } ?? []
+        case .callRepriced(let event):
+            let change = CallEstimate(event, in: currency)
+            return add(change, series: table.number(of: CostSeries(event.call)), table).map { [$0] } ?? []
         case .billAllocated(let event): return allocate(event, &table)
         case .billTookForce(let event):
             return setForce(

@@ -22,7 +22,7 @@ package struct ThresholdWatch: Sendable {
     ]
     package static let costTypes: Set<EventType> = [
         "usage.recorded", "usage.restated", "usage.repriced", "bill.allocated", "bill.took-force", "bill.left-force",
-        "call.recorded",
+        "call.recorded", "call.repriced",
     ]
 
     let currency: Currency
