@@ -28,9 +28,6 @@ package struct CallPricing {
         self.policy = policy
     }
 
-    /// The price list's name for an upstream's provider.
-    package static func listed(_ provider: String) -> String { provider == "azure" ? "azure_openai" : provider }
-
     // MARK: After a call
 
     /// Writes into `call` what was used and what it costs: model, kind, tier, quantities, cost or the reason for none.
@@ -41,6 +38,9 @@ package struct CallPricing {
         call.serviceTier = reading.serviceTier
         call.quantities = reading.quantities
         call.usageEstimated = reading.usageEstimated
+        call.region = reading.region
+        call.otherCharges = reading.hasOtherCharges
+        call.unpriceable = !reading.unpricedReason.isEmpty
         call.clearCost()
         call.priceVersion = ""
         call.priceEstimated = false
@@ -53,50 +53,13 @@ package struct CallPricing {
             call.unpricedReason = reading.unpricedReason
             return
         }
-        switch price(call, region: reading.region) {
+        switch pricing.price(call) {
         case .priced(let price):
             call.cost = price.cost.wire
             call.priceVersion = price.version
             call.priceEstimated = price.isEstimated || reading.hasOtherCharges
         case .unpriced(let reason): call.unpricedReason = reason
         }
-    }
-
-    private mutating func price(_ call: WireCallRecorded, region: String) -> PricedUsage {
-        var row = WireUsageRow()
-        row.provider = Self.listed(call.provider)
-        row.kind = call.kind
-        row.model = call.model
-        row.serviceTier = call.serviceTier
-        row.batch = call.batch
-        row.bucketStart = call.started / 1_000_000
-        row.quantities = call.quantities
-        let whole = pricing.price(call: row)
-        guard case .priced(var price) = whole, let factor = regionFactor(row.provider, region) else { return whole }
-        // Every kind of token is dearer there, searches are not.
-        row.quantities.calls = 0
-        guard case .priced(let tokens) = pricing.price(call: row),
-            let scaled = Self.scaled(tokens.cost.nanos, by: factor)
-        else { return .unpriced(reason: "the cost is out of range") }
-        price.cost.nanos += scaled - tokens.cost.nanos
-        return .priced(price)
-    }
-
-    private func regionFactor(_ provider: String, _ region: String) -> DecimalText? {
-        guard region == "us",
-            let text = pricing.catalogue.defaults(of: provider)["us_only_inference_multiplier"]
-        else { return nil }
-        // The price list's own reader has refused anything that is no number.
-        do { return try DecimalText(text) } catch { return nil }
-    }
-
-    /// Half-even; nil where an amount does not hold it, with room for what is added to it.
-    private static func scaled(_ nanos: Int64, by factor: DecimalText) -> Int64? {
-        let (product, overflow) = factor.value.multipliedReportingOverflow(by: Int128(nanos))
-        guard !overflow, let value = DecimalText(value: product, exponent: factor.exponent).rounded(toScale: 0) else {
-            return nil
-        }
-        return value < Int128(Int64.max / 2) ? Int64(exactly: value) : nil
     }
 
     // MARK: Before a call
@@ -109,7 +72,7 @@ package struct CallPricing {
         guard route.reading != .none, route.hasBody else { return .zero(in: .usd) }
         let output = outputBound(facts, route)
         var bound = CallBound(
-            provider: Self.listed(provider), model: facts.model, day: day, tiers: Self.tiers(facts),
+            provider: PriceCatalogue.listed(provider), model: facts.model, day: day, tiers: Self.tiers(facts),
             inputTokens: facts.input.textBytes + facts.input.images * facts.input.tokensPerImage,
             audioInputTokens: facts.input.audioTokenBound, outputTokens: output,
             seconds: route.reading == .transcription ? facts.input.audioBytes / Self.leastBytesPerSecond + 1 : 0,
@@ -121,9 +84,9 @@ package struct CallPricing {
             let nanos = Int128(tokens) * Int128(policy.unpricedPerMillion) / 1_000_000 + 1
             return Money(clamping: nanos, currency: .usd)
         }
-        guard let factor = regionFactor(bound.provider, "us") else { return cost }
+        guard let factor = pricing.catalogue.regionFactor(bound.provider, "us") else { return cost }
         // Where a call runs may be the account's own setting.
-        return Money(nanos: Self.scaled(cost.nanos, by: factor).map { $0 + 1 } ?? .max, currency: .usd)
+        return Money(nanos: cost.nanos.scaled(by: factor).map { $0 + 1 } ?? .max, currency: .usd)
     }
 
     /// Tokens that a call may count towards a limit per minute.

@@ -29,10 +29,13 @@ struct InitCommand: AsyncParsableCommand {
         if try write(DefaultFiles.pipeline, to: directory.pipeline) { made.append("pipeline") }
         if let pipeline = options.pipeline { try Topology.load(pipeline).setClock(in: directory) }
         made += try await AdministrationSession.run(options) { session in
-            let events = try await PriceShelf.take(.seed, reason: "finops init", in: session) { stream, shelf in
-                shelf.versions[stream] == nil  // What was imported since then is not undone.
+            let outcome = try await PriceDesk.take(in: session, reason: "finops init") { shelf in
+                PriceDiff.events(from: shelf.catalogue, to: .seed, reason: "finops init").filter { event in
+                    // What was imported since then is not undone.
+                    event.priceSubject.map { shelf.versions[.prices(provider: $0.provider)] == nil } ?? false
+                }
             }
-            return events.isEmpty ? [] : ["price catalogue"]
+            return outcome.taken.isEmpty ? [] : ["price catalogue"]
         }
         try answer(made, directory).print(options)
         if !made.isEmpty, !options.quiet, !options.json { Output.message(DefaultFiles.nextSteps(directory)) }

@@ -14,7 +14,8 @@ struct CallsCommand: AsyncParsableCommand {
             neither is given. At most --limit rows come; JSON's "next" is what --after takes for the following ones.
             Token classes are disjoint: "uncached_input_tokens", "cached_input_tokens", "cache_write_tokens",
             "output_tokens" and those of audio and images sum to all tokens; "reasoning_tokens" lie within the output.
-            "cost" is null where there is no price ("unpriced_reason").
+            "cost" is null where there is no price ("unpriced_reason"). If other prices changed it, "repriced_position" is
+            the event and "corrected_from" what it was recorded with.
             "usage_estimated" says why tokens were counted by the gateway; null: the provider told them. "ended" is
             complete, client-gone, upstream-cut, timed-out or unreachable. "team" is the project's in that hour.
             Example: reporter calls --last 1h --json
@@ -94,7 +95,7 @@ struct CallsCommand: AsyncParsableCommand {
     private static let outcome = [
         "images", "characters", "seconds", "cost", "cost_nano", "currency", "price_version", "price_estimated",
         "unpriced_reason", "basis", "usage_estimated", "status", "ended", "started", "first_byte_ms", "duration_ms",
-        "position",
+        "position", "corrected_from", "corrected_from_nano", "repriced_position",
     ]
 
     private static func outcomeValues(_ call: CallEntry) -> [JSONValue] {
@@ -105,7 +106,8 @@ struct CallsCommand: AsyncParsableCommand {
             JSONValue(call.unpricedReason), .string(CostBasis.estimated.name), JSONValue(call.usageEstimated),
             .integer(call.status), JSONValue(call.ended), .string(call.started.rfc3339),
             call.firstByteMicroseconds.map(Milliseconds.value) ?? .null, Milliseconds.value(call.durationMicroseconds),
-            .integer(call.position),
+            .integer(call.position), JSONValue(call.correctedFrom.map { NanoText.text(Int128($0)) }),
+            call.correctedFrom.map { .integer($0) } ?? .null, call.repriced.map { .integer($0) } ?? .null,
         ]
     }
 

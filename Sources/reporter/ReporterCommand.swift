@@ -18,7 +18,7 @@ struct ReporterCommand: AsyncParsableCommand {
             """,
         subcommands: [
             SummaryCommand.self, CostsCommand.self, RecentCommand.self, CallsCommand.self, KillsCommand.self,
-            ReconcileCommand.self, RestatementsCommand.self, RunsCommand.self,
+            ReconcileCommand.self, RestatementsCommand.self, CorrectionsCommand.self, RunsCommand.self,
             AuditCommand.self, AlertsCommand.self, NotificationsCommand.self, UnattributedCommand.self,
             ExplainCommand.self,
         ])

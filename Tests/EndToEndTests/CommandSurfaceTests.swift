@@ -72,13 +72,13 @@ import Testing
         for command in [
             "reporter costs --by team,model \(days)", "reporter costs --by day,key \(days) --csv", "reporter summary",
             "reporter runs", "reporter recent", "reporter audit", "reporter unattributed", "reporter alerts",
-            "reporter notifications", "reporter calls", "reporter kills",
+            "reporter notifications", "reporter calls", "reporter kills", "reporter corrections",
         ] {
             #expect(!(try await text(installation, command).standardOutput.isEmpty), "\(command)")
         }
         for command in [
             "reporter runs", "reporter summary", "reporter audit", "reporter alerts", "reporter notifications",
-            "reporter calls", "reporter kills",
+            "reporter calls", "reporter kills", "reporter corrections",
         ] {
             #expect(try await json(installation, command)["as_of"] != nil, "\(command)")
         }
@@ -87,6 +87,7 @@ import Testing
     private func inspect(_ installation: Installation, isRunning: Bool) async throws {
         for command in [
             "finops team list", "finops project list", "finops key list", "finops connect list", "finops price list",
+            "finops price pending",
             "finops vault list", "finops channel list", "finops alert list", "finops person list",
             "finops dead-letters list", "finops pipeline graph",
             "finops pipeline check", "finops config show", "finops config check", "finops doctor", "event-log ls",

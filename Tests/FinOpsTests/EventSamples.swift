@@ -6,7 +6,8 @@ import TestSupport
 /// One event of every type with every field set: what golden files are recorded from.
 enum EventSamples {
     static let all: [FinOpsEvent] =
-        usage + bill + directory + prices + runs + operations + vault + alerts + notifications + gateway
+        usage + bill + directory + prices + priceDecisions + runs + operations + vault + alerts + notifications
+        + gateway
 
     private static let quantities = WireQuantities.with {
         $0.requests = 9
@@ -73,6 +74,8 @@ enum EventSamples {
                 $0.previousPriceVersion = "2026-10-18+00000000/gpt-5.6-terra"
                 $0.difference = usd(nanos: 53_999_999).wire
                 $0.observed = 1_795_180_000
+                $0.reason = "invoice 7"
+                $0.correction = "correction-0192f3a4"
             }),
         .modelUnpriced(
             .with {
@@ -251,6 +254,77 @@ enum EventSamples {
                 $0.reason = "contract"
             }),
     ]
+
+    private static let priceDecisions: [FinOpsEvent] = [
+        .priceChangeProposed(
+            .with {
+                $0.id = "price-0192f3a4"
+                $0.changes = [
+                    .with {
+                        $0.provider = "openai"
+                        $0.model = "gpt-5.4"
+                        $0.match = ["gpt-5.4"]
+                        $0.periods = [.with { $0.prices = named(["input": "25"]) }]
+                        $0.version = "2026-11-22+5e6f7a8b"
+                        $0.reason = "contract"
+                    }
+                ]
+                $0.defaults = [
+                    .with {
+                        $0.provider = "openai"
+                        $0.defaults = named(["batch_multiplier": "0.05"])
+                        $0.version = "2026-11-22"
+                    }
+                ]
+                $0.basis = [
+                    .with {
+                        $0.provider = "openai"
+                        $0.model = "gpt-5.4"
+                        $0.version = "2026-10-19+1a2b3c4d"
+                    }
+                ]
+                $0.jumps = [
+                    .with {
+                        $0.provider = "openai"
+                        $0.model = "gpt-5.4"
+                        $0.name = "input"
+                        $0.before = "2.5"
+                        $0.after = "25"
+                        $0.from = "2026-11-22"
+                    }
+                ]
+                $0.correction = correction
+                $0.reason = "contract"
+            }),
+        .priceChangeApproved(
+            .with {
+                $0.id = "price-0192f3a4"
+                $0.reason = "seen on the invoice"
+            }),
+        .priceChangeRejected(
+            .with {
+                $0.id = "price-0192f3a4"
+                $0.reason = "a typing error"
+            }),
+        .priceCorrectionStarted(correction),
+        .priceCorrectionAdvanced(
+            .with {
+                $0.id = "correction-0192f3a4"
+                $0.stream = "calls-acme-2026-11-11"
+                $0.repriced = 1_000
+                $0.difference = usd(nanos: -54_000_000).wire
+                $0.finished = true
+            }),
+    ]
+
+    private static let correction = WirePriceCorrectionStarted.with {
+        $0.id = "correction-0192f3a4"
+        $0.provider = "openai"
+        $0.model = "gpt-5.4"
+        $0.from = "2026-11-01"
+        $0.to = "2026-11-15"
+        $0.reason = "invoice 7"
+    }
 
     private static let runs: [FinOpsEvent] = [
         .runStarted(
@@ -606,50 +680,16 @@ enum EventSamples {
                 $0.lastCall = "0192f3a4-7d5a-7a51-9b4e-0a4f5c2f8b11"
                 $0.drill = true
             }),
-        .callRecorded(
+        .callRecorded(call),
+        .callRepriced(
             .with {
-                $0.call = "0192f3a4-7d5a-7a51-9b4e-0a4f5c2f8b11"
-                $0.attempt = 1
-                $0.gateway = "gateway"
-                $0.key = "key-0192f3a4"
-                $0.project = "search-api"
-                $0.upstream = "openai-main"
-                $0.provider = "openai"
-                $0.account = "acme"
-                $0.providerKeyID = "key_7Hq2"
-                $0.providerProjectID = "proj_1"
-                $0.route = "/v1/chat/completions"
-                $0.modelAsked = "gpt-4o"
-                $0.model = "gpt-4o-2024-08-06"
-                $0.kind = "completions"
-                $0.serviceTier = "default"
-                $0.batch = false
-                $0.quantities = .with {
-                    $0.requests = 1
-                    $0.inputTokens = 1_117
-                    $0.cachedInputTokens = 1_024
-                    $0.outputTokens = 46
-                }
-                $0.cost = .with {
-                    $0.nanos = 1_972_500; $0.currency = "USD"
-                }
-                $0.priceVersion = "2026-10-19+1a2b3c4d/gpt-4o"
-                $0.priceEstimated = true
-                $0.usageEstimated = "the client left before the answer ended"
-                $0.status = 200
-                $0.ended = "client-gone"
-                $0.started = 1_794_366_000_000_100
-                $0.firstByte = 310_000
-                $0.duration = 1_280_000
-                $0.streamed = true
-                $0.upstreamRequest = "req_123"
-                $0.context = .with {
-                    $0.taskType = "summarise"
-                    $0.intent = "support"
-                    $0.feature = "inbox"
-                    $0.user = "u-1f2e3d4c"
-                    $0.metadata = ["run": "42"]
-                }
+                $0.call = call
+                $0.previousCost = usd(nanos: 1_972_000).wire
+                $0.previousPriceVersion = "2026-10-18+00000000/gpt-4o"
+                $0.previousUnpricedReason = "no price for model gpt-4o"
+                $0.difference = usd(nanos: 500).wire
+                $0.reason = "invoice 7"
+                $0.correction = "correction-0192f3a4"
             }),
         .budgetLeased(
             .with {
@@ -665,4 +705,52 @@ enum EventSamples {
                 $0.expires = 1_794_366_060
             }),
     ]
+
+    private static let call = WireCallRecorded.with {
+        $0.call = "0192f3a4-7d5a-7a51-9b4e-0a4f5c2f8b11"
+        $0.attempt = 1
+        $0.gateway = "gateway"
+        $0.key = "key-0192f3a4"
+        $0.project = "search-api"
+        $0.upstream = "openai-main"
+        $0.provider = "openai"
+        $0.account = "acme"
+        $0.providerKeyID = "key_7Hq2"
+        $0.providerProjectID = "proj_1"
+        $0.route = "/v1/chat/completions"
+        $0.modelAsked = "gpt-4o"
+        $0.model = "gpt-4o-2024-08-06"
+        $0.kind = "completions"
+        $0.serviceTier = "default"
+        $0.batch = false
+        $0.quantities = .with {
+            $0.requests = 1
+            $0.inputTokens = 1_117
+            $0.cachedInputTokens = 1_024
+            $0.outputTokens = 46
+        }
+        $0.cost = .with {
+            $0.nanos = 1_972_500; $0.currency = "USD"
+        }
+        $0.priceVersion = "2026-10-19+1a2b3c4d/gpt-4o"
+        $0.priceEstimated = true
+        $0.usageEstimated = "the client left before the answer ended"
+        $0.status = 200
+        $0.ended = "client-gone"
+        $0.started = 1_794_366_000_000_100
+        $0.firstByte = 310_000
+        $0.duration = 1_280_000
+        $0.streamed = true
+        $0.upstreamRequest = "req_123"
+        $0.context = .with {
+            $0.taskType = "summarise"
+            $0.intent = "support"
+            $0.feature = "inbox"
+            $0.user = "u-1f2e3d4c"
+            $0.metadata = ["run": "42"]
+        }
+        $0.region = "us"
+        $0.otherCharges = true
+        $0.unpriceable = true
+    }
 }

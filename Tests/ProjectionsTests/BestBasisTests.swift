@@ -18,6 +18,11 @@ import Testing
             switch event {
             case .callRecorded(let call):
                 if !calls.contains(where: { $0.call == call.call && $0.started == call.started }) { calls.append(call) }
+            case .callRepriced(let event):
+                for index in calls.indices
+                where calls[index].call == event.call.call && calls[index].started == event.call.started {
+                    calls[index] = event.call
+                }
             case .usageRecorded(let event): usage[Self.identity(event.row)] = event.row
             case .billAllocated(let event): bills["\(event.projectID) \(event.day) \(event.lineItem)"] = event
             case .billTookForce(let event): inForce.insert("\(event.projectID) \(event.day)")
@@ -106,14 +111,26 @@ import Testing
         let models = ["gpt-4o", "gpt-4o-mini"]
         let keys = ["key-a", "key-b"]
         let tiers = ["default", "priority"]
-        return (0..<90).map { index in
-            switch Int.random(in: 0..<12, using: &random) {
+        var known: [WireCallRecorded] = []
+        return (0..<100).map { index in
+            switch Int.random(in: 0..<(known.isEmpty ? 6 : 14), using: &random) {
+            case 12...:
+                let place = known.indices.randomElement(using: &random)!
+                let event = repriced(known[place], nanos: pick([1, 7, 1_000, 33_333]), version: pick(["v1", "v2"]))
+                known[place] = event.call
+                return .callRepriced(event)
             case 0..<6:
-                return called(
+                let event = called(
                     "call-\(Int.random(in: 0..<70, using: &random))", at: pick(hours), project: pick(["a", "b", "c"]),
                     providerKey: pick(keys + [nil]), providerProject: pick(["proj-1", "proj-2", nil]),
                     model: pick(models), tier: pick(tiers), nanos: pick([nil, 1, 7, 1_000, 33_333]),
                     task: pick(["", "chat"]))
+                if case .callRecorded(let call) = event,
+                    !known.contains(where: { $0.call == call.call && $0.started == call.started })
+                {
+                    known.append(call)
+                }
+                return event
             case 6..<9:
                 let counted = Int64.random(in: 0...3, using: &random)
                 var row = usage(
@@ -176,6 +193,7 @@ import Testing
         let events = Self.events(seed: seed).filter { event in
             switch event {
             case .callRecorded(let call): seen.insert(call.call).inserted
+            case .callRepriced: false
             case .usageRecorded(let event): seen.insert(Facts.identity(event.row)).inserted
             case .billAllocated(let event): seen.insert("\(event.projectID) \(event.day) \(event.lineItem)").inserted
             case .billTookForce(let event): seen.insert("force \(event.projectID) \(event.day)").inserted

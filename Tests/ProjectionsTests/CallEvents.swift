@@ -49,6 +49,25 @@ func called(
         })
 }
 
+/// A call with another cost than it has.
+func repriced(
+    _ call: WireCallRecorded, nanos: Int64, version: String = "2026-11-22", correction: String = "correction-1"
+) -> WireCallRepriced {
+    .with {
+        $0.call = call
+        $0.call.cost.nanos = nanos
+        $0.call.cost.currency = "USD"
+        $0.call.priceVersion = version
+        $0.call.unpricedReason = ""
+        if call.hasCost { $0.previousCost = call.cost }
+        $0.previousPriceVersion = call.priceVersion
+        $0.difference.nanos = nanos - call.cost.nanos
+        $0.difference.currency = "USD"
+        $0.correction = correction
+        $0.reason = "invoice 7"
+    }
+}
+
 func projectAdded(_ project: String, team: String) -> FinOpsEvent {
     .projectAdded(
         .with {

@@ -41,6 +41,21 @@ package enum EventCatalogue {
         Entry(type: "price.defaults-changed", schema: 1) {
             .priceDefaultsChanged(try WirePriceDefaultsChanged(serializedBytes: $0))
         },
+        Entry(type: "price.change-proposed", schema: 1) {
+            .priceChangeProposed(try WirePriceChangeProposed(serializedBytes: $0))
+        },
+        Entry(type: "price.change-approved", schema: 1) {
+            .priceChangeApproved(try WirePriceChangeApproved(serializedBytes: $0))
+        },
+        Entry(type: "price.change-rejected", schema: 1) {
+            .priceChangeRejected(try WirePriceChangeRejected(serializedBytes: $0))
+        },
+        Entry(type: "price.correction-started", schema: 1) {
+            .priceCorrectionStarted(try WirePriceCorrectionStarted(serializedBytes: $0))
+        },
+        Entry(type: "price.correction-advanced", schema: 1) {
+            .priceCorrectionAdvanced(try WirePriceCorrectionAdvanced(serializedBytes: $0))
+        },
         Entry(type: "run.started", schema: 1) { .runStarted(try WireRunStarted(serializedBytes: $0)) },
         Entry(type: "run.finished", schema: 1) { .runFinished(try WireRunFinished(serializedBytes: $0)) },
         Entry(type: "run.failed", schema: 1) { .runFailed(try WireRunFailed(serializedBytes: $0)) },
@@ -116,6 +131,7 @@ package enum EventCatalogue {
             .keyDisablementEnforced(try WireKeyDisablementEnforced(serializedBytes: $0))
         },
         Entry(type: "call.recorded", schema: 1) { .callRecorded(try WireCallRecorded(serializedBytes: $0)) },
+        Entry(type: "call.repriced", schema: 1) { .callRepriced(try WireCallRepriced(serializedBytes: $0)) },
         Entry(type: "budget.leased", schema: 1) { .budgetLeased(try WireBudgetLeased(serializedBytes: $0)) },
     ]
 
@@ -175,6 +191,11 @@ extension FinOpsEvent {
         case .attributionAssigned: "attribution.assigned"
         case .priceChanged: "price.changed"
         case .priceDefaultsChanged: "price.defaults-changed"
+        case .priceChangeProposed: "price.change-proposed"
+        case .priceChangeApproved: "price.change-approved"
+        case .priceChangeRejected: "price.change-rejected"
+        case .priceCorrectionStarted: "price.correction-started"
+        case .priceCorrectionAdvanced: "price.correction-advanced"
         case .runStarted: "run.started"
         case .runFinished: "run.finished"
         case .runFailed: "run.failed"
@@ -214,6 +235,7 @@ extension FinOpsEvent {
         case .keyReactivated: "key.reactivated"
         case .keyDisablementEnforced: "key.disablement-enforced"
         case .callRecorded: "call.recorded"
+        case .callRepriced: "call.repriced"
         case .budgetLeased: "budget.leased"
         }
     }
@@ -240,6 +262,11 @@ extension FinOpsEvent {
         case .attributionAssigned(let message): message
         case .priceChanged(let message): message
         case .priceDefaultsChanged(let message): message
+        case .priceChangeProposed(let message): message
+        case .priceChangeApproved(let message): message
+        case .priceChangeRejected(let message): message
+        case .priceCorrectionStarted(let message): message
+        case .priceCorrectionAdvanced(let message): message
         case .runStarted(let message): message
         case .runFinished(let message): message
         case .runFailed(let message): message
@@ -279,6 +306,7 @@ extension FinOpsEvent {
         case .keyReactivated(let message): message
         case .keyDisablementEnforced(let message): message
         case .callRecorded(let message): message
+        case .callRepriced(let message): message
         case .budgetLeased(let message): message
         }
     }

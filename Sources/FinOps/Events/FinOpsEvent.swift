@@ -20,6 +20,11 @@ package enum FinOpsEvent: Equatable, Sendable {
     case attributionAssigned(WireAttributionAssigned)
     case priceChanged(WirePriceChanged)
     case priceDefaultsChanged(WirePriceDefaultsChanged)
+    case priceChangeProposed(WirePriceChangeProposed)
+    case priceChangeApproved(WirePriceChangeApproved)
+    case priceChangeRejected(WirePriceChangeRejected)
+    case priceCorrectionStarted(WirePriceCorrectionStarted)
+    case priceCorrectionAdvanced(WirePriceCorrectionAdvanced)
     case runStarted(WireRunStarted)
     case runFinished(WireRunFinished)
     case runFailed(WireRunFailed)
@@ -59,5 +64,6 @@ package enum FinOpsEvent: Equatable, Sendable {
     case keyReactivated(WireKeyReactivated)
     case keyDisablementEnforced(WireKeyDisablementEnforced)
     case callRecorded(WireCallRecorded)
+    case callRepriced(WireCallRepriced)
     case budgetLeased(WireBudgetLeased)
 }

@@ -12,6 +12,10 @@ extension StreamName {
     }
     /// A provider's prices.
     package static func prices(provider: String) -> StreamName { StreamName("prices-\(provider)") }
+    /// Changes of prices that wait for a second person: `PriceProposals`.
+    package static let priceProposals: StreamName = "proposal-prices"
+    /// What is being repriced, in one order: `CorrectionLedger`.
+    package static let corrections: StreamName = "correction-ledger"
     /// Where rows of a model without a price were met. A model's name comes from outside: it is cut and escaped to fit.
     package static func unpriced(provider: String, model: String) -> StreamName {
         let prefix = "unpriced-\(provider)-"

@@ -12,7 +12,7 @@ import SwiftProtobuf
 package struct Budget: Sendable {
     /// The types of its history.
     package static let types: Set<EventType> = [
-        "call.recorded", "budget.leased", "threshold.set", "threshold.removed", "project.added", "project.moved",
+        "call.recorded", "call.repriced", "budget.leased", "threshold.set", "threshold.removed", "project.added", "project.moved",
     ]
 
     /// A limit that is held, and since when in the log.
@@ -168,6 +168,7 @@ package struct Budget: Sendable {
         position = recorded.position
         switch event {
         case .callRecorded(let event): take(event)
+        case .callRepriced(let event): take(event)
         case .budgetLeased(let event): take(event, recorded)
         case .thresholdSet(let event):
             guard let scope = CostScope(kind: event.scope, name: event.name) else { return }
@@ -210,6 +211,20 @@ package struct Budget: Sendable {
         }
         spending.add(charge, by: event.gateway)
         for id in ids { accounts[id]?.spent[event.gateway, default: 0] += Int128(charge.nanos) }
+    }
+
+    /// A call that is counted already, with the cost that it had, counts with another one.
+    private mutating func take(_ event: WireCallRepriced) {
+        var before = event.call
+        before.clearCost()
+        if event.hasPreviousCost { before.cost = event.previousCost }
+        let now = charge(of: event.call)
+        // What no window of today reaches was forgotten, or is soon.
+        guard now.hour >= forgottenBefore else { return }
+        let change = Charge(project: now.project, hour: now.hour, nanos: now.nanos - cost(of: before))
+        let ids = windows(of: change)
+        spending.add(change, by: event.call.gateway)
+        for id in ids { accounts[id]?.spent[event.call.gateway, default: 0] += Int128(change.nanos) }
     }
 
     private mutating func take(_ event: WireBudgetLeased, _ recorded: RecordedEvent) {

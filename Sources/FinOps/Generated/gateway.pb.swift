@@ -458,11 +458,84 @@ package nonisolated struct WireCallRecorded: @unchecked Sendable {
   /// Clears the value of `context`. Subsequent reads from it will return its default value.
   package mutating func clearContext() {_uniqueStorage()._context = nil}
 
+  /// of inference, as the answer names it: some prices depend on it
+  package var region: String {
+    get {_storage._region}
+    set {_uniqueStorage()._region = newValue}
+  }
+
+  /// the provider charges something that is not among the quantities
+  package var otherCharges: Bool {
+    get {_storage._otherCharges}
+    set {_uniqueStorage()._otherCharges = newValue}
+  }
+
+  /// no price list can price it, for `unpriced_reason`
+  package var unpriceable: Bool {
+    get {_storage._unpriceable}
+    set {_uniqueStorage()._unpriceable = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// A call's price became known, or was corrected; what was used is as before. Same stream as the call's.
+package nonisolated struct WireCallRepriced: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// as it stands now
+  package var call: WireCallRecorded {
+    get {_call ?? WireCallRecorded()}
+    set {_call = newValue}
+  }
+  /// Returns true if `call` has been explicitly set.
+  package var hasCall: Bool {self._call != nil}
+  /// Clears the value of `call`. Subsequent reads from it will return its default value.
+  package mutating func clearCall() {self._call = nil}
+
+  /// absent: it was unpriced
+  package var previousCost: WireMoney {
+    get {_previousCost ?? WireMoney()}
+    set {_previousCost = newValue}
+  }
+  /// Returns true if `previousCost` has been explicitly set.
+  package var hasPreviousCost: Bool {self._previousCost != nil}
+  /// Clears the value of `previousCost`. Subsequent reads from it will return its default value.
+  package mutating func clearPreviousCost() {self._previousCost = nil}
+
+  package var previousPriceVersion: String = String()
+
+  package var previousUnpricedReason: String = String()
+
+  /// new cost less the previous one, unpriced counted as 0
+  package var difference: WireMoney {
+    get {_difference ?? WireMoney()}
+    set {_difference = newValue}
+  }
+  /// Returns true if `difference` has been explicitly set.
+  package var hasDifference: Bool {self._difference != nil}
+  /// Clears the value of `difference`. Subsequent reads from it will return its default value.
+  package mutating func clearDifference() {self._difference = nil}
+
+  /// of the correction; empty: its first price
+  package var reason: String = String()
+
+  /// id
+  package var correction: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _call: WireCallRecorded? = nil
+  fileprivate var _previousCost: WireMoney? = nil
+  fileprivate var _difference: WireMoney? = nil
 }
 
 /// What the caller said about a call: nobody has checked it.
@@ -1000,7 +1073,7 @@ nonisolated extension WireKeyDisablementEnforced: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CallRecorded"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}call\0\u{1}attempt\0\u{1}gateway\0\u{1}key\0\u{1}project\0\u{1}upstream\0\u{1}provider\0\u{1}account\0\u{3}provider_key_id\0\u{3}provider_project_id\0\u{1}route\0\u{3}model_asked\0\u{1}model\0\u{1}kind\0\u{3}service_tier\0\u{1}batch\0\u{1}quantities\0\u{1}cost\0\u{3}price_version\0\u{3}price_estimated\0\u{3}unpriced_reason\0\u{3}usage_estimated\0\u{1}status\0\u{1}ended\0\u{1}started\0\u{3}first_byte\0\u{1}duration\0\u{1}streamed\0\u{3}upstream_request\0\u{1}context\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}call\0\u{1}attempt\0\u{1}gateway\0\u{1}key\0\u{1}project\0\u{1}upstream\0\u{1}provider\0\u{1}account\0\u{3}provider_key_id\0\u{3}provider_project_id\0\u{1}route\0\u{3}model_asked\0\u{1}model\0\u{1}kind\0\u{3}service_tier\0\u{1}batch\0\u{1}quantities\0\u{1}cost\0\u{3}price_version\0\u{3}price_estimated\0\u{3}unpriced_reason\0\u{3}usage_estimated\0\u{1}status\0\u{1}ended\0\u{1}started\0\u{3}first_byte\0\u{1}duration\0\u{1}streamed\0\u{3}upstream_request\0\u{1}context\0\u{1}region\0\u{3}other_charges\0\u{1}unpriceable\0")
 
   fileprivate class _StorageClass {
     var _call: String = String()
@@ -1033,6 +1106,9 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
     var _streamed: Bool = false
     var _upstreamRequest: String = String()
     var _context: WireCallContext? = nil
+    var _region: String = String()
+    var _otherCharges: Bool = false
+    var _unpriceable: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1073,6 +1149,9 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
       _streamed = source._streamed
       _upstreamRequest = source._upstreamRequest
       _context = source._context
+      _region = source._region
+      _otherCharges = source._otherCharges
+      _unpriceable = source._unpriceable
     }
   }
 
@@ -1121,6 +1200,9 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
         case 28: try { try decoder.decodeSingularBoolField(value: &_storage._streamed) }()
         case 29: try { try decoder.decodeSingularStringField(value: &_storage._upstreamRequest) }()
         case 30: try { try decoder.decodeSingularMessageField(value: &_storage._context) }()
+        case 31: try { try decoder.decodeSingularStringField(value: &_storage._region) }()
+        case 32: try { try decoder.decodeSingularBoolField(value: &_storage._otherCharges) }()
+        case 33: try { try decoder.decodeSingularBoolField(value: &_storage._unpriceable) }()
         default: break
         }
       }
@@ -1223,6 +1305,15 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
       try { if let v = _storage._context {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
       } }()
+      if !_storage._region.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._region, fieldNumber: 31)
+      }
+      if _storage._otherCharges != false {
+        try visitor.visitSingularBoolField(value: _storage._otherCharges, fieldNumber: 32)
+      }
+      if _storage._unpriceable != false {
+        try visitor.visitSingularBoolField(value: _storage._unpriceable, fieldNumber: 33)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1262,10 +1353,77 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
         if _storage._streamed != rhs_storage._streamed {return false}
         if _storage._upstreamRequest != rhs_storage._upstreamRequest {return false}
         if _storage._context != rhs_storage._context {return false}
+        if _storage._region != rhs_storage._region {return false}
+        if _storage._otherCharges != rhs_storage._otherCharges {return false}
+        if _storage._unpriceable != rhs_storage._unpriceable {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireCallRepriced: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CallRepriced"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}call\0\u{3}previous_cost\0\u{3}previous_price_version\0\u{3}previous_unpriced_reason\0\u{1}difference\0\u{1}reason\0\u{1}correction\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._call) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._previousCost) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.previousPriceVersion) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.previousUnpricedReason) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._difference) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.correction) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._call {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._previousCost {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if !self.previousPriceVersion.isEmpty {
+      try visitor.visitSingularStringField(value: self.previousPriceVersion, fieldNumber: 3)
+    }
+    if !self.previousUnpricedReason.isEmpty {
+      try visitor.visitSingularStringField(value: self.previousUnpricedReason, fieldNumber: 4)
+    }
+    try { if let v = self._difference {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 6)
+    }
+    if !self.correction.isEmpty {
+      try visitor.visitSingularStringField(value: self.correction, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireCallRepriced, rhs: WireCallRepriced) -> Bool {
+    if lhs._call != rhs._call {return false}
+    if lhs._previousCost != rhs._previousCost {return false}
+    if lhs.previousPriceVersion != rhs.previousPriceVersion {return false}
+    if lhs.previousUnpricedReason != rhs.previousUnpricedReason {return false}
+    if lhs._difference != rhs._difference {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.correction != rhs.correction {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -415,6 +415,12 @@ package nonisolated struct WireUsageRepriced: Sendable {
   /// of the statement that is repriced
   package var observed: Int64 = 0
 
+  /// of the correction; empty: its first price
+  package var reason: String = String()
+
+  /// id
+  package var correction: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -945,7 +951,7 @@ nonisolated extension WireUsageRestated: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension WireUsageRepriced: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".UsageRepriced"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}row\0\u{3}previous_cost\0\u{3}previous_price_version\0\u{1}difference\0\u{1}observed\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}row\0\u{3}previous_cost\0\u{3}previous_price_version\0\u{1}difference\0\u{1}observed\0\u{1}reason\0\u{1}correction\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -958,6 +964,8 @@ nonisolated extension WireUsageRepriced: SwiftProtobuf.Message, SwiftProtobuf._M
       case 3: try { try decoder.decodeSingularStringField(value: &self.previousPriceVersion) }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._difference) }()
       case 5: try { try decoder.decodeSingularInt64Field(value: &self.observed) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.correction) }()
       default: break
       }
     }
@@ -983,6 +991,12 @@ nonisolated extension WireUsageRepriced: SwiftProtobuf.Message, SwiftProtobuf._M
     if self.observed != 0 {
       try visitor.visitSingularInt64Field(value: self.observed, fieldNumber: 5)
     }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 6)
+    }
+    if !self.correction.isEmpty {
+      try visitor.visitSingularStringField(value: self.correction, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -992,6 +1006,8 @@ nonisolated extension WireUsageRepriced: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.previousPriceVersion != rhs.previousPriceVersion {return false}
     if lhs._difference != rhs._difference {return false}
     if lhs.observed != rhs.observed {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.correction != rhs.correction {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -18,7 +18,7 @@ package struct ModelPrice: Hashable, Sendable {
     package var source: String
 
     /// What the prices say, whatever file said it.
-    func saysTheSame(as entry: ModelPrice) -> Bool {
+    package func saysTheSame(as entry: ModelPrice) -> Bool {
         mode == entry.mode && match == entry.match && periods == entry.periods && other == entry.other
     }
 }

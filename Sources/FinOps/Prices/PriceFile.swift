@@ -1,6 +1,4 @@
 internal import CSeedPrices
-import Digest
-import EventLog
 import JSON
 
 /// A file in the format of the price catalogue, checked. Unknown members are ignored: notes and sources are for people.
@@ -109,16 +107,7 @@ package struct PriceFile: Sendable {
         guard !(entry.periods.isEmpty && entry.other.isEmpty) else {
             throw place.error("prices", "is empty, and so is \"other\"", "give a price, or leave the model out")
         }
-        entry.version = "\(asOf)+" + digest(of: entry)
-        return entry
-    }
-
-    /// Eight digits that change with the content, so that two statements of one day have two versions.
-    private static func digest(of entry: ModelPrice) -> String {
-        var content = entry
-        content.source = ""
-        let event = FinOpsEvent.priceChanged(content.event(reason: ""))
-        return String(hexText(SHA256.hash(event.newEvent(id: .none, occurred: .distantPast).payload)).prefix(8))
+        return entry.versioned(asOf: asOf)
     }
 
     private static func refuseAmbiguity(in entries: [ModelPrice]) throws(PriceFileError) {

@@ -26,6 +26,8 @@ package enum UsageDay: Decider {
         case observe(UsageObservation, PriceCatalogue)
         /// Prices what had no price. What has one waits for a correction.
         case reprice(PriceCatalogue)
+        /// Gives the rows that a correction reaches the price of today's catalogue; what has a price never loses it.
+        case correct(PriceCatalogue, PriceScope, id: String, reason: String)
     }
 
     package static var initialState: State { State() }
@@ -48,7 +50,12 @@ package enum UsageDay: Decider {
     package static func decide(_ command: Command, _ state: State) throws(UsageRejection) -> [FinOpsEvent] {
         switch command {
         case .observe(let observation, let catalogue): try observe(observation, catalogue, state)
-        case .reprice(let catalogue): reprice(catalogue, state)
+        case .reprice(let catalogue): reprice(state, catalogue) { !$0.hasCost }
+        case .correct(let catalogue, let scope, let id, let reason):
+            reprice(state, catalogue, correction: id, reason: reason) { row in
+                row.hasModel && scope.covers(Day(utc: Timestamp(seconds: row.bucketStart)))
+                    && scope.covers(provider: row.provider, model: row.model, in: catalogue)
+            }
         }
     }
 
@@ -148,17 +155,24 @@ package enum UsageDay: Decider {
 
     // MARK: Repricing
 
-    private static func reprice(_ catalogue: PriceCatalogue, _ state: State) -> [FinOpsEvent] {
+    private static func reprice(
+        _ state: State, _ catalogue: PriceCatalogue, correction: String = "", reason: String = "",
+        where concerns: (WireUsageRow) -> Bool
+    ) -> [FinOpsEvent] {
         var pricing = UsagePricing(catalogue)
-        return state.cells.values.filter { !$0.row.hasCost }.sorted { $0.row.order < $1.row.order }.compactMap { cell in
+        let cells = state.cells.values.filter { concerns($0.row) }.sorted { $0.row.order < $1.row.order }
+        return cells.compactMap { cell in
             let row = cell.row.priced(by: &pricing)
-            guard row.hasCost else { return nil }
+            guard row.hasCost, !cell.row.hasCost || row.cost != cell.row.cost else { return nil }
             return .usageRepriced(
                 .with {
                     $0.row = row
+                    if cell.row.hasCost { $0.previousCost = cell.row.cost }
                     $0.previousPriceVersion = cell.row.priceVersion
-                    $0.difference = row.cost
+                    $0.difference = difference(from: cell.row, to: row)
                     $0.observed = cell.observed
+                    $0.correction = correction
+                    $0.reason = reason
                 })
         }
     }

@@ -4,7 +4,7 @@
 /// 64-bit sums hold any total: `units` reaches its end at 9 × 10¹⁸ units, `nanos` after 9 × 10⁹ cells. Both are linear in
 /// the cells, so they come out the same whatever the order and batching. `STRICT` refuses a sum that left the integers.
 enum ProjectionSchema {
-    static let version: Int64 = 4
+    static let version: Int64 = 5
 
     static let tables = """
         CREATE TABLE checkpoint(
@@ -124,7 +124,14 @@ enum ProjectionSchema {
             route INTEGER NOT NULL, upstream INTEGER NOT NULL, ended INTEGER NOT NULL, usage_estimated INTEGER NOT NULL,
             user TEXT, status INTEGER NOT NULL, first_byte INTEGER NOT NULL, duration INTEGER NOT NULL,
             \(CallTable.quantityColumns.map { "\($0) INTEGER NOT NULL" }.joined(separator: ", ")),
-            position INTEGER NOT NULL, PRIMARY KEY (started, call, attempt)) STRICT, WITHOUT ROWID;
+            position INTEGER NOT NULL, first_cost INTEGER, repriced INTEGER, PRIMARY KEY (started, call, attempt))
+            STRICT, WITHOUT ROWID;
+        CREATE TABLE corrections(
+            position INTEGER PRIMARY KEY, time INTEGER NOT NULL, subject TEXT NOT NULL, correction TEXT,
+            actor TEXT NOT NULL, provider TEXT NOT NULL, account TEXT NOT NULL, service TEXT NOT NULL, project TEXT,
+            key TEXT, model TEXT, started INTEGER NOT NULL, call TEXT, attempt INTEGER, before_cost INTEGER,
+            after_cost INTEGER, difference INTEGER NOT NULL, currency TEXT NOT NULL, before_version TEXT NOT NULL,
+            after_version TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
         CREATE TABLE gateway_keys(key TEXT PRIMARY KEY, project TEXT NOT NULL, position INTEGER NOT NULL)
             STRICT, WITHOUT ROWID;
         CREATE TABLE kills(
@@ -232,6 +239,7 @@ enum ProjectionSchema {
         ("checkpoint", "one"), ("label", "id"), ("account", "id"), ("scope", "id"), ("owner", "id"), ("series", "id"),
         ("attribution", "series, begins"), ("terms", "id"), ("cell", "id"), ("cell_detail", "id"),
         ("daily", "series, day, utc_day, owner, currency, yields"), ("calls", "started, call, attempt"),
+        ("corrections", "position"),
         ("yielding", "id"), ("share", "id, owner"), ("project_teams", "position"),
         ("gateway_keys", "key"), ("kills", "position"), ("enforcements", "decision, gateway"), ("gateways", "gateway"),
         ("daily_total", "day, owner, account, model, basis, in_force, currency"),

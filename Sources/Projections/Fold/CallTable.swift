@@ -4,6 +4,8 @@ import FinOps
 /// every row has of its own.
 final class CallTable {
     private let insert: Statement
+    private let select: Statement
+    private let update: Statement
 
     /// What was counted in an attempt, in the order of the columns.
     static let quantityColumns = [
@@ -27,7 +29,42 @@ final class CallTable {
 
     init(_ connection: OpaquePointer) throws(ProjectionFailure) {
         let marks = Array(repeating: "?", count: 17 + Self.quantityColumns.count).joined(separator: ",")
-        insert = try Statement(connection, "INSERT INTO calls VALUES (\(marks)) ON CONFLICT DO NOTHING")
+        insert = try Statement(connection, "INSERT INTO calls VALUES (\(marks),NULL,NULL) ON CONFLICT DO NOTHING")
+        select = try Statement(
+            connection,
+            "SELECT series, terms, cost, position FROM calls WHERE started = ? AND call = ? AND attempt = ?")
+        update = try Statement(
+            connection,
+            """
+            UPDATE calls SET series = ?4, terms = ?5, cost = ?6,
+            first_cost = CASE WHEN repriced IS NULL THEN cost ELSE first_cost END, repriced = ?7
+            WHERE started = ?1 AND call = ?2 AND attempt = ?3
+            """)
+    }
+
+    /// What the table says of an attempt's cost.
+    struct Priced {
+        var series: Int64
+        var terms: Int64
+        /// nil: unpriced, or there was nothing to price.
+        var cost: Int64?
+        /// Of the event that recorded it.
+        var position: Int64
+    }
+
+    /// - Returns: nil for an attempt that is not there.
+    func priced(_ call: WireCallRecorded) throws(ProjectionFailure) -> Priced? {
+        try select.rows([.integer(call.started), .text(call.call), .integer(Int64(call.attempt))]) { row in
+            Priced(
+                series: row.integer(0), terms: row.integer(1), cost: row.optionalInteger(2), position: row.integer(3))
+        }.first
+    }
+
+    /// Gives an attempt another cost; the one that it was recorded with is kept beside it.
+    func reprice(_ call: WireCallRecorded, _ numbers: Numbers) throws(ProjectionFailure) {
+        try update.run(
+            .integer(call.started), .text(call.call), .integer(Int64(call.attempt)), .integer(numbers.series),
+            .integer(numbers.terms), call.hasCost ? .integer(call.cost.nanos) : .null, .integer(numbers.position))
     }
 
     /// - Returns: false if the attempt is there already: it was said twice.

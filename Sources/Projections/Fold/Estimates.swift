@@ -35,6 +35,27 @@ struct Estimates {
 }
 
 extension Estimates.Addition {
+    init(_ quantities: UsageQuantities, cost: Int64?, terms: Int64, position: Int64, observed: Int64) {
+        self.init(
+            requests: quantities.requests, inputTokens: quantities.inputTokens,
+            cachedInputTokens: quantities.cachedInputTokens, outputTokens: quantities.outputTokens,
+            detail: quantities.detail, cost: cost, terms: terms, position: position, observed: observed)
+    }
+
+    /// Makes of what a call adds what it takes away.
+    mutating func negateCounts() {
+        requests = -requests
+        inputTokens = -inputTokens
+        cachedInputTokens = -cachedInputTokens
+        outputTokens = -outputTokens
+        detail = detail?.map { -$0 }
+    }
+
+    /// Whether no unpriced call is left in it.
+    var isNothing: Bool {
+        cost == nil && requests | inputTokens | cachedInputTokens | outputTokens == 0 && detail == nil
+    }
+
     /// What the cell says that is there already.
     init(_ cell: Cell, detail: [Int64]?) {
         self.init(
@@ -54,7 +75,11 @@ extension Estimates.Addition {
         inputTokens = sum(inputTokens, other.inputTokens)
         cachedInputTokens = sum(cachedInputTokens, other.cachedInputTokens)
         outputTokens = sum(outputTokens, other.outputTokens)
-        if let more = other.detail { detail = detail.map { zip($0, more).map(sum) } ?? more }
+        if let more = other.detail {
+            detail = detail.map { zip($0, more).map(sum) } ?? more
+            // What is taken away again leaves what was never there.
+            if detail?.allSatisfy({ $0 == 0 }) == true { detail = nil }
+        }
         if let cost, let more = other.cost { self.cost = sum(cost, more) }
         terms = try table.common(terms, other.terms)
         position = max(position, other.position)

@@ -8,6 +8,7 @@ package struct ProjectedEvent: Sendable {
         /// The message says more than the row: what was stated before. Messages are large and rare, so they lie beside: an
         /// event is small to move.
         indirect case restatedUsage(UsageStatement, WireUsageRestated)
+        indirect case repricedUsage(UsageStatement, WireUsageRepriced)
         indirect case other(FinOpsEvent)
         /// A type this program does not know: counted, kept in the log, not guessed at.
         case unknown
@@ -38,8 +39,9 @@ package struct ProjectedEvent: Sendable {
             case .usageRestated(let message):
                 return .restatedUsage(
                     UsageStatement(try UsageFactReader.read(event.payload, as: .restated)), message)
-            case .usageRepriced:
-                return .usage(UsageStatement(try UsageFactReader.read(event.payload, as: .repriced)))
+            case .usageRepriced(let message):
+                return .repricedUsage(
+                    UsageStatement(try UsageFactReader.read(event.payload, as: .repriced)), message)
             case .some(let other): return .other(other)
             case nil: return .unknown
             }

@@ -4,6 +4,51 @@ import FinOps
 /// Calls through gateways: a row each, and the cells of the basis `estimated`.
 extension ProjectionFold {
     func apply(_ call: WireCallRecorded, _ context: ProjectedEvent) throws {
+        try check(call)
+        let quantities = UsageQuantities(call.quantities)
+        let numbers = try numbers(of: call, context)
+        hear(call.gateway, at: call.started)
+        guard try calls.insert(call, quantities, numbers) else { return }
+        let cost = call.hasCost ? call.cost.nanos : call.unpricedReason.isEmpty ? 0 : nil
+        try estimates.add(
+            Estimates.Addition(
+                quantities, cost: cost, terms: numbers.terms, position: numbers.position, observed: call.observed),
+            to: call.cell(of: numbers.series), terms)
+    }
+
+    /// A call that is counted already counts with another cost. One that had none moves to the series of the priced ones.
+    func apply(_ event: WireCallRepriced, _ context: ProjectedEvent) throws {
+        let call = event.call
+        try check(call)
+        guard let known = try calls.priced(call) else {
+            throw Inapplicable("it reprices attempt \(call.attempt) at \(call.call), which was not recorded")
+        }
+        let numbers = try numbers(of: call, context)
+        try calls.reprice(call, numbers)
+        try storeCorrection(of: event, context)
+        let cost = call.hasCost ? call.cost.nanos : nil
+        if known.series == numbers.series {
+            let change = Estimates.Addition(
+                cost: (cost ?? 0) - (known.cost ?? 0), terms: numbers.terms, position: known.position,
+                observed: call.observed)
+            return try estimates.add(change, to: call.cell(of: numbers.series), terms)
+        }
+        let quantities = UsageQuantities(call.quantities)
+        var gone = Estimates.Addition(
+            quantities, cost: known.cost.map { -$0 }, terms: known.terms, position: known.position,
+            observed: call.observed)
+        gone.negateCounts()
+        // Its cell may end with it, and a later one begin anew: that must not depend on what else gathers here.
+        try writeEstimates()
+        try estimates.add(gone, to: call.cell(of: known.series), terms)
+        try writeEstimates()
+        try estimates.add(
+            Estimates.Addition(
+                quantities, cost: cost, terms: numbers.terms, position: known.position, observed: call.observed),
+            to: call.cell(of: numbers.series), terms)
+    }
+
+    private func check(_ call: WireCallRecorded) throws {
         let second = call.started / 1_000_000
         guard call.started >= 0, second < CellID.bucketLimit else {
             throw Inapplicable("it started at \(call.started), which is no time")
@@ -16,18 +61,6 @@ extension ProjectionFold {
         }
         guard call.quantities.isBelievable else { throw Inapplicable("a count is negative or above 2^50") }
         guard !call.hasCost || !call.cost.currency.isEmpty else { throw Inapplicable("a cost without a currency") }
-        let quantities = UsageQuantities(call.quantities)
-        let numbers = try numbers(of: call, context)
-        hear(call.gateway, at: call.started)
-        guard try calls.insert(call, quantities, numbers) else { return }
-        try estimates.add(
-            Estimates.Addition(
-                requests: quantities.requests, inputTokens: quantities.inputTokens,
-                cachedInputTokens: quantities.cachedInputTokens, outputTokens: quantities.outputTokens,
-                detail: quantities.detail,
-                cost: call.hasCost ? call.cost.nanos : call.unpricedReason.isEmpty ? 0 : nil, terms: numbers.terms,
-                position: numbers.position, observed: (call.started + call.duration) / 1_000_000),
-            to: CellID.make(bucket: second - second % 3_600, series: numbers.series), terms)
     }
 
     /// A year, in microseconds.
@@ -62,15 +95,32 @@ extension ProjectionFold {
                 yields = try standings.isYielding(id)
                 try rollups.add(old.sums(basis: .estimated), sign: -1, to: key(of: old, series: series, yields: yields))
             }
-            let cell = whole.cell(id, day: days.day(of: bucket))
-            try cells.replace(cell, detail: whole.detail)
-            try rollups.add(cell.sums(basis: .estimated), to: key(of: cell, series: series, yields: yields))
+            // Unpriced calls were counted with something: where nothing is left, all have got their price.
+            if whole.isNothing {
+                try cells.remove(id)
+                if yields { try standings.setYielding(id, false) }
+            } else {
+                let cell = whole.cell(id, day: days.day(of: bucket))
+                try cells.replace(cell, detail: whole.detail)
+                try rollups.add(cell.sums(basis: .estimated), to: key(of: cell, series: series, yields: yields))
+            }
             // Estimates alone decide nothing: whether usage or bills changed too is for them to say.
             if contested[ContestedHour(peers: series.peers.number, hour: bucket)] == nil {
                 contested[ContestedHour(peers: series.peers.number, hour: bucket)] = .estimates
             }
         }
         estimates.removeAll()
+    }
+}
+
+extension WireCallRecorded {
+    /// Unix seconds at which it ended.
+    fileprivate var observed: Int64 { (started + duration) / 1_000_000 }
+
+    /// The hour of a series in which it counts.
+    fileprivate func cell(of series: Int64) -> Int64 {
+        let second = started / 1_000_000
+        return CellID.make(bucket: second - second % 3_600, series: series)
     }
 }
 

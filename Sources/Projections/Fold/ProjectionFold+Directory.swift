@@ -85,15 +85,6 @@ extension ProjectionFold {
         try audit(context, "\(event.provider)/\(event.providerProjectID)", detail, event.reason)
     }
 
-    func apply(_ event: WirePriceChanged, _ context: ProjectedEvent) throws {
-        let what = event.removed ? "removed" : "version \(event.version)"
-        try audit(context, "\(event.provider)/\(event.model)", "\(what) \(event.source)", event.reason)
-    }
-
-    func apply(_ event: WirePriceDefaultsChanged, _ context: ProjectedEvent) throws {
-        try audit(context, event.provider, "version \(event.version)", event.reason)
-    }
-
     func apply(_ event: WireModelUnpriced, _ context: ProjectedEvent) throws {
         try run(
             "INSERT INTO unpriced VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET reason = excluded.reason",

@@ -54,6 +54,9 @@ final class ProjectionFold {
         case .restatedUsage(let statement, let message):
             try apply(statement, event, &caches)
             try apply(message, event)
+        case .repricedUsage(let statement, let message):
+            try apply(statement, event, &caches)
+            try apply(message, event)
         case .other(let message):
             try apply(message, event)
             try noteKill(message, event)
@@ -117,6 +120,11 @@ final class ProjectionFold {
         case .attributionAssigned(let message): try apply(message, context)
         case .priceChanged(let message): try apply(message, context)
         case .priceDefaultsChanged(let message): try apply(message, context)
+        case .priceChangeProposed(let message): try apply(message, context)
+        case .priceChangeApproved(let message): try audit(context, message.id, "", message.reason)
+        case .priceChangeRejected(let message): try audit(context, message.id, "", message.reason)
+        case .priceCorrectionStarted(let message): try apply(message, context)
+        case .priceCorrectionAdvanced(let message): try apply(message, context)
         case .runStarted(let message): try apply(message, context)
         case .runFinished(let message): try apply(message, context)
         case .runFailed(let message): try apply(message, context)
@@ -156,6 +164,7 @@ final class ProjectionFold {
         case .keyReactivated(let message): try apply(message, context)
         case .keyDisablementEnforced(let message): try apply(message, context)
         case .callRecorded(let message): try apply(message, context)
+        case .callRepriced(let message): try apply(message, context)
         case .budgetLeased: break
         }
     }

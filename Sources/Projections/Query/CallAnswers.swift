@@ -63,6 +63,10 @@ package struct CallEntry: Hashable, Sendable {
     package var durationMicroseconds: Int64
     /// Of the event that told it.
     package var position: Int64
+    /// Nano-units that it was recorded with, if it was repriced since; nil also where it was unpriced.
+    package var correctedFrom: Int64?
+    /// Of the event that repriced it last; nil: it never was.
+    package var repriced: Int64?
 }
 
 /// A question about calls.
@@ -161,7 +165,7 @@ extension CallEntry {
     static let columns =
         """
         started, call, attempt, series, terms, cost, gateway, model_asked, route, upstream, ended, usage_estimated, user,
-        status, first_byte, duration, position, \(CallTable.quantityColumns.joined(separator: ", "))
+        status, first_byte, duration, position, \(CallTable.quantityColumns.joined(separator: ", ")), first_cost, repriced
         """
 
     init(row: Statement, _ series: DimensionLookup.Series, team: String?, _ lookup: DimensionLookup) throws {
@@ -188,7 +192,9 @@ extension CallEntry {
             usageEstimated: try lookup.label(row.integer(11)), status: row.integer(13),
             ended: try lookup.label(row.integer(10)), started: Timestamp(microseconds: row.integer(0)),
             firstByteMicroseconds: row.integer(14) == 0 ? nil : row.integer(14),
-            durationMicroseconds: row.integer(15), position: row.integer(16))
+            durationMicroseconds: row.integer(15), position: row.integer(16),
+            correctedFrom: row.optionalInteger(17 + Int32(CallTable.quantityColumns.count)),
+            repriced: row.optionalInteger(18 + Int32(CallTable.quantityColumns.count)))
     }
 }
 

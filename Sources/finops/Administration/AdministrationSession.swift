@@ -120,7 +120,7 @@ actor AdministrationSession {
 
 extension StoreError {
     /// Whether somebody else was quicker on a stream.
-    fileprivate var isConflict: Bool {
+    var isConflict: Bool {
         if case .refused(let refusal) = self, case .conflict = refusal { true } else { false }
     }
 }
@@ -132,9 +132,29 @@ extension EventReader {
         _ stream: StreamName, with decider: D.Type
     ) async throws -> (state: D.State, version: StreamVersion) where D.Event == FinOpsEvent {
         var state = D.initialState
-        let recorded = try await readAll(stream: stream)
-        for event in recorded { if let known = try EventCatalogue.decode(event.event) { D.evolve(&state, known) } }
-        return (state, recorded.last?.version ?? .none)
+        let version = try await forEach(in: stream) { event, _ in D.evolve(&state, event) }
+        return (state, version)
+    }
+
+    /// A stream's events in their order, page by page; what this program does not know is left out.
+    /// - Parameter last: events after this version are not read.
+    /// - Returns: the version of the last one that was looked at.
+    /// - Throws: `StoreError`; `UndecodableEvent`; what `body` throws.
+    @discardableResult
+    func forEach(
+        in stream: StreamName, through last: StreamVersion? = nil,
+        _ body: (FinOpsEvent, RecordedEvent) async throws -> Void
+    ) async throws -> StreamVersion {
+        var version = StreamVersion.none
+        while true {
+            let page = try await read(stream: stream, after: version, limit: EventLimits.readEvents)
+            for recorded in page {
+                if let last, recorded.version > last { return version }
+                version = recorded.version
+                if let event = try EventCatalogue.decode(recorded.event) { try await body(event, recorded) }
+            }
+            if page.isEmpty { return version }
+        }
     }
 }
 

@@ -86,6 +86,33 @@ import Testing
 
     private struct Unrefused: Error { let answer: BudgetAnswer }
 
+    @Test func aCorrectionChangesWhatIsSpent() {
+        var world = World(Self.limit(100))
+        let (call, answer) = world.ask(120)
+        #expect(answer == .admitted)
+        world.end(call, cents: 120)
+        guard case .refused = world.ask(50).answer else { return #expect(Bool(false), "120 of 100 are spent") }
+        let dear = Gatewayed.call(call.call, by: "a", started: Self.noon, nanos: 120 * Self.cent)
+        let cheap = Gatewayed.call(call.call, by: "a", started: Self.noon, nanos: 10 * Self.cent)
+        world.tell(
+            .callRepriced(
+                .with {
+                    $0.call = cheap
+                    $0.previousCost = dear.cost
+                }), to: "calls", at: Self.noon)
+        #expect(world.ask(50).answer == .admitted)
+    }
+
+    @Test func aFirstPriceTakesThePlaceOfTheCautiousOne() {
+        var world = World(Self.limit(100), unpricedPerMillion: 1_000_000 * 120 * Self.cent)
+        let (call, _) = world.ask(120)
+        world.end(call, cents: nil, tokens: 1)
+        guard case .refused = world.ask(50).answer else { return #expect(Bool(false), "120 of 100 are spent") }
+        let cheap = Gatewayed.call(call.call, by: "a", started: Self.noon, nanos: 10 * Self.cent, tokens: 1)
+        world.tell(.callRepriced(.with { $0.call = cheap }), to: "calls", at: Self.noon)
+        #expect(world.ask(50).answer == .admitted)
+    }
+
     @Test func withoutAHeldLimitEveryCallBegins() {
         var free = World()
         #expect(free.ask(1_000_000).answer == .admitted)

@@ -7,14 +7,18 @@ import Runtime
 /// The price catalogue.
 struct PriceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "price", abstract: "Imports and lists prices of models.", subcommands: [Import.self, List.self])
+        commandName: "price", abstract: "Prices of models: dated, previewed, corrected; large jumps take two people.",
+        subcommands: [
+            List.self, Set.self, Import.self, Preview.self, Correct.self, Pending.self, Approve.self, Reject.self,
+        ])
 
     struct Import: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Takes over what a price file says differently, model by model.",
             discussion: """
                 What is collected afterwards is priced by it, and so is what had no price until now; rows that have a price keep
-                it. A model that the file does not name stays as it is.
+                it (`finops price correct` changes the past). A model that the file does not name stays as it is. Models whose
+                prices become more than 5 times as high or as low wait for a second person: `finops price pending`.
                 Example: finops price import prices.json --reason "contract of November"
                 """)
 
@@ -27,35 +31,40 @@ struct PriceCommand: AsyncParsableCommand {
 
         func run() async throws {
             let prices = try Self.read(file)
-            if dryRun {
-                let log: some EventReader = .local(of: try options.global.initialisedDirectory())
-                let shelf = try await PriceShelf.read(from: log)
-                let events = PriceDiff.events(from: shelf.catalogue, to: prices, reason: options.reason)
-                return try answer(to: events, repriced: 0).print(options.global)
-            }
+            if dryRun { return try await preview(prices) }
             let answer = try await AdministrationSession.run(options.global) { session in
-                let events = try await PriceShelf.take(prices, reason: options.reason, in: session)
-                let repriced = try await Repricing.run(in: session)
-                return self.answer(to: events, repriced: repriced)
+                let outcome = try await PriceDesk.take(in: session, reason: options.reason) {
+                    PriceDiff.events(from: $0.catalogue, to: prices, reason: options.reason)
+                }
+                let repriced = try await Repricing.firstPrices(in: session)
+                return self.answer(to: outcome, repriced)
             }
             try answer.print(options.global)
         }
 
-        private func answer(to events: [FinOpsEvent], repriced: Int) -> Answer {
-            let models = events.compactMap { event -> String? in
-                if case .priceChanged(let change) = event { "\(change.provider)/\(change.model)" } else { nil }
-            }
+        private func preview(_ prices: PriceFile) async throws {
+            let log: some EventReader = .local(of: try options.global.initialisedDirectory())
+            let catalogue = try await PriceShelf.read(from: log).catalogue
+            let changes = PriceDiff.events(from: catalogue, to: prices, reason: options.reason)
+            try answer(to: PriceDesk.Outcome(taken: changes), nil).print(options.global)
+        }
+
+        private func answer(to outcome: PriceDesk.Outcome, _ repriced: Repricing?) -> Answer {
+            let (models, rows, calls) = (outcome.models.count, repriced?.rows ?? 0, repriced?.calls ?? 0)
+            let sentence =
+                "models with \(dryRun ? "other prices than now" : "new prices"): \(models); general rules: "
+                + "\(outcome.taken.count - models); rows that got their first price: \(rows)"
+                + (calls > 0 ? "; calls: \(calls)" : "")
             return Answer(
-                changed: !events.isEmpty || repriced > 0,
-                "models with \(dryRun ? "other prices than now" : "new prices"): \(models.count); general rules: "
-                    + "\(events.count - models.count); rows that got their first price: \(repriced)",
-                [
-                    .init("models", .array(models.map(JSONValue.string))), .init("events", .integer(events.count)),
-                    .init("repriced_rows", .integer(repriced)), .init("dry_run", .bool(dryRun)),
+                changed: outcome.hasChanged || rows + calls > 0,
+                ([sentence] + outcome.waiting).joined(separator: "\n"),
+                outcome.members + [
+                    .init("repriced_rows", .integer(rows)), .init("repriced_calls", .integer(calls)),
+                    .init("dry_run", .bool(dryRun)),
                 ])
         }
 
-        private static func read(_ file: String) throws -> PriceFile {
+        static func read(_ file: String) throws -> PriceFile {
             let data = try givenFile(file, limit: fileBytes)
             do { return try PriceFile(data) } catch { throw CommandFailure(.failure, "\(file): \(error)") }
         }
