@@ -192,7 +192,7 @@ import Testing
         try await prepared { log in
             let set = "price set \(Self.house) --reason x"
             let wrong: [(String, String)] = [
-                ("\(set) --input -1", "input: \"-1\" is no price"), ("\(set) --input 1.2.3", "\"1.2.3\" is no price"),
+                ("\(set) --input=-1", "input: \"-1\" is no price"), ("\(set) --input 1.2.3", "\"1.2.3\" is no price"),
                 ("\(set) --input 1234567890123456789", "at most 15 digits"),
                 ("\(set) --price inptu=1", "there is no price \"inptu\""), ("\(set) --price input", "write NAME=USD"),
                 ("\(set) --input 1 --price input=2", "input is given twice"), (set, "no price is given"),

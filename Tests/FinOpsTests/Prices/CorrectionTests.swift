@@ -48,7 +48,8 @@ import Testing
 
     @Test func aCallGetsTheOtherCostAndKeepsBoth() throws {
         var correcting = try correcting("3")
-        let repriced = try #require(correcting.reprice(priced(call("1"), 1_000_000)))
+        let answer = correcting.reprice(priced(call("1"), 1_000_000))
+        let repriced = try #require(answer)
         #expect(repriced.call.cost == usd(nanos: 3_000_000).wire && repriced.previousCost == usd(nanos: 1_000_000).wire)
         #expect(repriced.difference == usd(nanos: 2_000_000).wire && repriced.previousPriceVersion == "v1/a")
         #expect(repriced.call.priceVersion.hasPrefix("2026-11-01+") && repriced.correction == "correction-1")
@@ -83,7 +84,8 @@ import Testing
         #expect(first.reprice(priced(call("1"), 1)) == nil)
         var unpriced = call("1")
         unpriced.unpricedReason = "no price for model a-1"
-        let repriced = try #require(first.reprice(unpriced))
+        let answer = first.reprice(unpriced)
+        let repriced = try #require(answer)
         #expect(!repriced.hasPreviousCost && repriced.previousUnpricedReason == "no price for model a-1")
         #expect(repriced.call.unpricedReason.isEmpty && repriced.correction.isEmpty)
     }
