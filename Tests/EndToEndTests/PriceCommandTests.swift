@@ -55,9 +55,12 @@ import Testing
                 ($0.modelAsked, $0.route, $0.upstream, $0.ended, $0.status) = (
                     "house", "/v1/x", "main", "complete", 200
                 )
-                ($0.quantities.requests, $0.quantities.inputTokens) = (1, 1_000)
+                $0.quantities.requests = 1
+                $0.quantities.inputTokens = 1_000
                 if let nanos {
-                    ($0.cost.nanos, $0.cost.currency, $0.priceVersion) = (nanos, "USD", "v1/house")
+                    $0.cost.nanos = nanos
+                    $0.cost.currency = "USD"
+                    $0.priceVersion = "v1/house"
                 } else {
                     $0.unpricedReason = "no price for model house"
                 }
@@ -79,7 +82,8 @@ import Testing
         try await prepared { log in
             let row = ReportedEvents.row("2026-11-20T05", key: "key-z", model: "house", nanos: 1_000_000, input: 1_000)
             var usage = row
-            (usage.quantities.cachedInputTokens, usage.quantities.outputTokens) = (0, 0)
+            usage.quantities.cachedInputTokens = 0
+            usage.quantities.outputTokens = 0
             try await append(
                 [.usageRecorded(.with { ($0.row, $0.observed) = (usage, usage.bucketEnd) })],
                 to: .usage(account: "acme", day: Day("2026-11-20")!), in: log)
@@ -124,9 +128,9 @@ import Testing
             #expect(Set(changes.map { $0["after_nano"]?.integer }) == [3_000_000])
             #expect(Set(changes.map { $0["reason"]?.string }) == ["invoice"])
             #expect(try await finops(log, "price pending") == [])
-            let live = try await log.run("projector", ["rebuild", "--json"]).expecting().json()["digest"]
-            #expect(
-                live?.string != nil && live == (try await log.run("projector", ["rebuild", "--json"]).json()["digest"]))
+            let rebuilt = try await log.run("projector", ["rebuild", "--json"]).expecting().json()["digest"]?.string
+            let twice = try await log.run("projector", ["rebuild", "--json"]).expecting().json()["digest"]?.string
+            #expect(rebuilt != nil && rebuilt == twice)
         }
     }
 

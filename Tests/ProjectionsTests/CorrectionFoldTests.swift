@@ -143,7 +143,8 @@ import Testing
             .priceCorrectionAdvanced(
                 .with {
                     ($0.id, $0.repriced, $0.finished) = ("c-1", 2, true)
-                    ($0.difference.nanos, $0.difference.currency) = (5, "USD")
+                    $0.difference.nanos = 5
+                    $0.difference.currency = "USD"
                 }),
         ])
         try await log.catchUp()

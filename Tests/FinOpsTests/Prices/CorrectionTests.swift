@@ -108,7 +108,7 @@ import Testing
         let calls = (0..<20).map { priced(call("c\($0)"), Int64($0) * 1_000) }
         var events: [FinOpsEvent] = calls.map { .callRecorded($0) }
         // Two were repriced before, one of them twice; one was said twice; one is another model's.
-        events += [(3, 50), (4, 60), (3, 70)].map { index, nanos in
+        events += [(3, 50), (4, 60), (3, 70)].map { (index, nanos) -> FinOpsEvent in
             .callRepriced(
                 .with {
                     $0.call = priced(calls[index], Int64(nanos))
