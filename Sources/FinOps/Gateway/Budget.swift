@@ -12,7 +12,8 @@ import SwiftProtobuf
 package struct Budget: Sendable {
     /// The types of its history.
     package static let types: Set<EventType> = [
-        "call.recorded", "call.repriced", "budget.leased", "threshold.set", "threshold.removed", "project.added", "project.moved",
+        "call.recorded", "call.repriced", "budget.leased", "threshold.set", "threshold.removed", "project.added",
+        "project.moved",
     ]
 
     /// A limit that is held, and since when in the log.
