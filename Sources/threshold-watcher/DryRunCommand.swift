@@ -15,7 +15,7 @@ struct DryRunCommand: CancellableCommand {
             the cost was. One that was taken back says when. Each row, in the order in which it would have been told:
               window, first_day, level      day or week, its first day in the zone, per cent of the limit
               limit, cost, cost_nano        of the whole window; cost_nano in units of 10^-9
-              basis                         metered, billed or mixed
+              basis                         metered, billed, estimated or mixed
               known_at, position            when the log knew it, and by which event
               usage_through                 usage of the window was known up to here; null if nobody knows
               previous, forecast            the window before up to the same point; a straight line to the window's end

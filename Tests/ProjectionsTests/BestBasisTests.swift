@@ -1,5 +1,6 @@
 import EventLog
 import FinOps
+import SwiftProtobuf
 import TestSupport
 import Testing
 
@@ -193,6 +194,80 @@ import Testing
             answers.append(try Self.costs(log, [.project]))
         }
         #expect(answers[0] == answers[1] && answers[0] == answers[2], "seed \(seed)")
+    }
+
+    /// Alerts go by the same figures: the watch is held to them to the nano-dollar, fed as things happen and page by page.
+    @Test(arguments: UInt64(200)..<212)
+    func theWatchCountsTheSame(seed: UInt64) async throws {
+        let events = Self.asWritten(Self.events(seed: seed))
+        let log = ScenarioLog()
+        try await log.append(events)
+        try await log.catchUp()
+        let expected = try Self.costs(log, [.project])
+        var live = ThresholdWatch(currency: .usd)
+        Self.arm(&live, level: 100, with: [])
+        _ = live.settle(at: Position(1))
+        for event in events {
+            if let day = event.costDay {
+                live.take(event, of: day)
+            } else if live.evolve(event, recorded: Self.saturday) {
+                live.lookAtAll(Self.saturday)
+            }
+            if Bool.random() { _ = live.settle(at: Position(2)) }
+        }
+        _ = live.settle(at: Position(3))
+        Self.arm(&live, level: 50, with: [])
+        #expect(Self.costs(live.settle(at: Position(4))) == expected, "seed \(seed)")
+
+        var read = ThresholdWatch(currency: .usd)
+        for event in events where event.costDay == nil { _ = read.evolve(event, recorded: Self.saturday) }
+        Self.arm(&read, level: 100, with: events)
+        #expect(Self.costs(read.settle(at: Position(5))) == expected, "seed \(seed)")
+    }
+
+    private static let saturday = Timestamp(rfc3339: "2026-11-21T00:00:00Z")!
+
+    private static func arm(_ watch: inout ThresholdWatch, level: UInt32, with events: [FinOpsEvent]) {
+        for project in ["a", "b", "c", "x", "y"] {
+            let event = WireThresholdSet.with {
+                ($0.scope, $0.name, $0.levels, $0.zone) = ("project", project, [level], "Asia/Seoul")
+                $0.weekly = usd(nanos: 1).wire
+            }
+            _ = watch.evolve(.thresholdSet(event), recorded: saturday)
+        }
+        for day in watch.missingDays(around: saturday) {
+            watch.insert(events.filter { $0.costDay == day }, for: day)
+        }
+        watch.lookAtAll(saturday)
+    }
+
+    private static func costs(_ found: [FinOpsEvent]) -> [String?: Int128] {
+        var costs: [String?: Int128] = [:]
+        for event in found {
+            if case .thresholdCrossed(let crossed) = event { costs[crossed.name] = Int128(crossed.cost.nanos) }
+        }
+        return costs
+    }
+
+    /// As collectors and gateways write it: a row that is there already is restated, and a call is said once.
+    private static func asWritten(_ events: [FinOpsEvent]) -> [FinOpsEvent] {
+        var rows: [String: WireUsageRow] = [:]
+        var seen: Set<String> = []
+        return events.compactMap { event in
+            switch event {
+            case .callRecorded(let call): return seen.insert(call.call).inserted ? event : nil
+            case .usageRecorded(let recorded):
+                let known = rows.updateValue(recorded.row, forKey: Facts.identity(recorded.row))
+                guard let known else { return event }
+                return .usageRestated(
+                    .with {
+                        ($0.row, $0.observed) = (recorded.row, recorded.observed)
+                        ($0.previous, $0.previousCost) = (known.quantities, known.cost)
+                        $0.difference = usd(nanos: recorded.row.cost.nanos - known.cost.nanos).wire
+                    })
+            default: return event
+            }
+        }
     }
 
     private static func costs(_ log: ScenarioLog, _ by: [CostDimension]) throws -> [String?: Int128] {

@@ -1,5 +1,6 @@
 package import EventLog
 package import FinOps
+import SwiftProtobuf
 
 /// Commits as collectors, the attributor and administrators make them, in any order.
 package struct RandomHistory: Sendable {
@@ -7,6 +8,7 @@ package struct RandomHistory: Sendable {
     private var rows: [[Int64]: Int64] = [:]
     private var clock: Int64
     private var versions: UInt64 = 0
+    private var calls = 0
     private let base: Day
     private static let zones = ["Asia/Seoul", "America/New_York", "UTC", "Australia/Lord_Howe"]
 
@@ -31,7 +33,9 @@ package struct RandomHistory: Sendable {
     private mutating func chance(_ oneIn: Int) -> Bool { Int.random(in: 0..<oneIn, using: &random) == 0 }
 
     private mutating func events() -> [FinOpsEvent] {
-        switch Int.random(in: 0..<20, using: &random) {
+        switch Int.random(in: 0..<24, using: &random) {
+        case 20..<23: (0..<Int.random(in: 1...6, using: &random)).map { _ in call() }
+        case 23: [moved()]
         case 0..<10: (0..<Int.random(in: 1...6, using: &random)).map { _ in usage() }
         case 10..<12: [bill()]
         case 12: [bill(), assigned()]
@@ -70,10 +74,35 @@ package struct RandomHistory: Sendable {
         let cents = Int64.random(in: 0...600, using: &random)
         defer { rows[place] = cents }
         let project = "proj_\(key % 2)"
+        let tier = key == 3 ? "priority" : key == 2 ? "default" : nil
         guard let before = rows[place] else {
-            return Watched.usage(cents, day, hour, key: "key_\(key)", project: project)
+            return Watched.usage(cents, day, hour, key: "key_\(key)", project: project, tier: tier)
         }
-        return Watched.restated(cents, from: before, day, hour, key: "key_\(key)", project: project)
+        return Watched.restated(cents, from: before, day, hour, key: "key_\(key)", project: project, tier: tier)
+    }
+
+    /// Through a gateway; where usage and bills are, mostly, with keys that it knows, or does not.
+    private mutating func call() -> FinOpsEvent {
+        calls += 1
+        let key = number
+        return Watched.call(
+            chance(8) ? nil : Int64.random(in: 0...400, using: &random), someDay,
+            chance(2) ? number * 5 : Int64.random(in: 0..<24, using: &random),
+            of: "project-\(Int.random(in: 0..<3, using: &random))", gatewayKey: "key-\(number)",
+            providerKey: chance(3) ? nil : "key_\(key)", providerProject: chance(2) ? nil : "proj_\(key % 2)",
+            tier: key == 3 || chance(9) ? "priority" : "default", id: "call-\(calls)")
+    }
+
+    private mutating func moved() -> FinOpsEvent {
+        let (project, team) = (
+            "project-\(Int.random(in: 0..<3, using: &random))", "team-\(Int.random(in: 0..<2, using: &random))"
+        )
+        if chance(2) { return Watched.added(project, team) }
+        let from = Day(someDay)!.utcStart.seconds + number * 3_600
+        return .projectMoved(
+            .with {
+                ($0.project, $0.team, $0.from) = (project, team, from)
+            })
     }
 
     private mutating func bill() -> FinOpsEvent {

@@ -10,15 +10,34 @@ package struct WatchOracle {
         var project: String?
         var key: String?
         var model: String?
+        /// nil: a bill knows none.
+        var tier: String?
+        /// Whose it is, where calls say it.
+        var owner: String?
 
         init(_ row: WireUsageRow) {
             (hour, account) = (row.bucketStart, row.account)
             (project, key, model) = (row.projectID, row.apiKeyID, row.model)
+            tier = Self.common(row.serviceTier)
         }
 
         init(_ event: WireBillAllocated, _ part: WireBillAllocated.Part) {
             (hour, account) = (part.hour, event.account)
             (project, key, model) = (event.projectID, part.apiKeyID, part.model)
+        }
+
+        init(_ call: WireCallRecorded) {
+            (hour, account) = (call.started / 3_600_000_000 * 3_600, call.account)
+            (key, model, tier, owner) = (call.key, call.model, Self.common(call.serviceTier), call.project)
+        }
+
+        private static func common(_ tier: String) -> String { tier == "default" ? "" : tier }
+
+        func isAbout(_ call: WireCallRecorded) -> Bool {
+            let other = Cell(call)
+            return hour == other.hour && account == other.account && model == other.model
+                && (tier == nil || tier == other.tier) && (!call.hasProviderKeyID || call.providerKeyID == key)
+                && (!call.hasProviderProjectID || call.providerProjectID == project)
         }
     }
 
@@ -45,7 +64,11 @@ package struct WatchOracle {
         var level: UInt32
     }
 
-    private var usage: [Cell: Int64] = [:]
+    /// These by the hour.
+    private var usage: [Int64: [Cell: WireUsageRow]] = [:]
+    private var calls: [Int64: [WireCallRecorded]] = [:]
+    private var counted: [Int64: [Cell: Int64]] = [:]
+    private var teams: [String: Timeline<String>] = [:]
     private var allocations: [Allocation: [Cell: Int64]] = [:]
     private var forced: Set<Scope> = []
     private var assignments: [WireAttributionAssigned] = []
@@ -63,16 +86,18 @@ package struct WatchOracle {
         var touched: Set<Place> = []
         var isLook = false
         for event in events {
-            let old = cells
             switch event {
-            case .attributionAssigned: isLook = isLook || !thresholds.isEmpty
+            case .attributionAssigned, .projectAdded, .projectMoved: isLook = isLook || !thresholds.isEmpty
             case .thresholdSet: isLook = true
             case .thresholdRemoved(let removed):
                 isLook = isLook || thresholds.keys.contains { $0.kind == removed.scope && $0.name == removed.name }
             default: break
             }
-            fold(event, recorded)
-            if event.costDay != nil { touched.formUnion(places(changedFrom: old)) }
+            for hour in fold(event, recorded) {
+                let old = counted[hour] ?? [:]
+                counted[hour] = cells(in: hour)
+                touched.formUnion(places(of: hour, changedFrom: old))
+            }
         }
         let after = sums
         known = after
@@ -142,44 +167,102 @@ package struct WatchOracle {
 
     // MARK: Folding
 
-    private mutating func fold(_ event: FinOpsEvent, _ recorded: Timestamp) {
+    /// - Returns: the hours whose costs may have changed.
+    private mutating func fold(_ event: FinOpsEvent, _ recorded: Timestamp) -> [Int64] {
         switch event {
         case .thresholdSet(let event):
             if let threshold = Threshold(event, since: recorded) { thresholds[threshold.scope] = threshold }
         case .thresholdRemoved(let event):
             if let scope = CostScope(kind: event.scope, name: event.name) { thresholds[scope] = nil }
         case .attributionAssigned(let event): assignments.append(event)
-        case .usageRecorded(let event): usage[Cell(event.row)] = event.row.cost.nanos
-        case .usageRestated(let event): usage[Cell(event.row)] = event.row.cost.nanos
-        case .usageRepriced(let event): usage[Cell(event.row)] = event.row.cost.nanos
+        case .projectAdded(let event): teams[event.project, default: Timeline()].set(event.team, from: nil)
+        case .projectMoved(let event): teams[event.project, default: Timeline()].set(event.team, from: event.start)
+        case .callRecorded(let event):
+            calls[Cell(event).hour, default: []].append(event)
+            return [Cell(event).hour]
+        case .usageRecorded(let event): return state(event.row)
+        case .usageRestated(let event): return state(event.row)
+        case .usageRepriced(let event): return state(event.row)
         case .billAllocated(let event):
             let scope = Scope(account: event.account, day: event.day, project: event.projectID)
             let allocation = Allocation(scope: scope, lineItem: event.lineItem, key: event.apiKeyID)
             allocations[allocation] = Dictionary(
                 event.parts.map { (Cell(event, $0), $0.nanos) }, uniquingKeysWith: +)
+            return hours(of: event.day)
         case .billTookForce(let event):
             forced.insert(Scope(account: event.account, day: event.day, project: event.projectID))
+            return hours(of: event.day)
         case .billLeftForce(let event):
             forced.remove(Scope(account: event.account, day: event.day, project: event.projectID))
+            return hours(of: event.day)
         default: break
         }
+        return []
     }
 
-    /// Everything that counts.
-    private var cells: [Cell: Int64] {
-        var cells = usage.filter { cell, _ in
-            !forced.contains(
-                Scope(
-                    account: cell.account, day: Day(utc: Timestamp(seconds: cell.hour)).description,
-                    project: cell.project))
+    private mutating func state(_ row: WireUsageRow) -> [Int64] {
+        usage[row.bucketStart, default: [:]][Cell(row)] = row
+        return [row.bucketStart]
+    }
+
+    private func hours(of day: String) -> [Int64] {
+        let start = Day(day)!.utcStart.seconds
+        return (0..<24).map { start + $0 * 3_600 }
+    }
+
+    /// Everything that counts in an hour: the bill where it is in force, else usage, else what calls are estimated to cost.
+    /// Usage and bills of keys that calls went through are shared among the calls' projects.
+    private func cells(in hour: Int64) -> [Cell: Int64] {
+        var cells: [Cell: Int64] = [:]
+        let (usage, calls) = (usage[hour] ?? [:], calls[hour] ?? [])
+        func add(_ cell: Cell, _ nanos: Int64) {
+            for (cell, part) in shares(of: cell, nanos, calls) { cells[cell, default: 0] += part }
+        }
+        for (cell, row) in usage where !forced.contains(scope(cell.account, cell.project, hour)) {
+            add(cell, row.cost.nanos)
         }
         for (allocation, parts) in allocations where forced.contains(allocation.scope) {
-            cells.merge(parts, uniquingKeysWith: +)
+            for (cell, nanos) in parts where cell.hour == hour { add(cell, nanos) }
+        }
+        for call in calls where !isBilled(call) {
+            if usage.contains(where: { $0.key.isAbout(call) && !$0.value.quantities.isZero }) { continue }
+            cells[Cell(call), default: 0] += call.cost.nanos
         }
         return cells.filter { $0.value != 0 }
     }
 
+    private func scope(_ account: String, _ project: String?, _ hour: Int64) -> Scope {
+        Scope(account: account, day: Day(utc: Timestamp(seconds: hour)).description, project: project)
+    }
+
+    private func isBilled(_ call: WireCallRecorded) -> Bool {
+        let scope = scope(call.account, call.providerProjectID, Cell(call).hour)
+        if call.hasProviderProjectID { return forced.contains(scope) }
+        return forced.contains { $0.account == scope.account && $0.day == scope.day }
+    }
+
+    private func shares(of cell: Cell, _ nanos: Int64, _ calls: [WireCallRecorded]) -> [(Cell, Int64)] {
+        let sharing = calls.filter { cell.isAbout($0) }
+        guard !sharing.isEmpty else { return [(cell, nanos)] }
+        let isPriced = sharing.allSatisfy(\.hasCost) && sharing.contains { $0.cost.nanos > 0 }
+        var weights: [String: Int128] = [:]
+        for call in sharing {
+            weights[call.project, default: 0] += isPriced ? Int128(call.cost.nanos) : 10
+        }
+        let owners = weights.keys.sorted()
+        let parts = LargestRemainder.split(nanos, by: owners.map { weights[$0] ?? 0 })
+        return zip(owners, parts).map { owner, part in
+            var share = cell
+            share.owner = owner
+            return (share, part)
+        }
+    }
+
     private func owners(_ cell: Cell) -> [CostScope] {
+        if let project = cell.owner {
+            let team = teams[project]?.value(at: Timestamp(seconds: cell.hour))
+            return [.organisation, .project(project)] + (team.map { [.team($0)] } ?? [])
+        }
         func last(_ isOurs: (WireAttributionAssigned) -> Bool) -> WireAttributionAssigned? {
             assignments.filter { isOurs($0) && (!$0.hasFrom || $0.from <= cell.hour) }
                 .max { ($0.version, $0.hasFrom ? $0.from : .min) < ($1.version, $1.hasFrom ? $1.from : .min) }
@@ -190,8 +273,8 @@ package struct WatchOracle {
         return [.organisation] + (owner.map { [.project($0.project), .team($0.team)] } ?? [])
     }
 
-    private mutating func places(changedFrom old: [Cell: Int64]) -> Set<Place> {
-        let new = cells
+    private mutating func places(of hour: Int64, changedFrom old: [Cell: Int64]) -> Set<Place> {
+        let new = counted[hour] ?? [:]
         var found: Set<Place> = []
         for cell in Set(old.keys).union(new.keys) where old[cell] != new[cell] {
             found.formUnion(places(cell))
@@ -211,14 +294,16 @@ package struct WatchOracle {
     private var sums: [Place: Int128] {
         mutating get {
             var sums: [Place: Int128] = [:]
-            for (cell, nanos) in cells { for place in places(cell) { sums[place, default: 0] += Int128(nanos) } }
+            for (cell, nanos) in counted.values.joined() {
+                for place in places(cell) { sums[place, default: 0] += Int128(nanos) }
+            }
             return sums
         }
     }
 
     private mutating func sum(_ place: Place, zone: String) -> Int128 {
         var sum: Int128 = 0
-        for (cell, nanos) in cells
+        for (cell, nanos) in counted.values.joined()
         where owners(cell).contains(place.scope) && days.first(cell.hour, place.kind, zone) == place.firstDay {
             sum += Int128(nanos)
         }

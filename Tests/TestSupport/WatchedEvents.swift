@@ -54,22 +54,25 @@ package enum Watched {
     /// A row of an hour that was asked for when it was over.
     package static func usage(
         _ cents: Int64, _ day: String = "2026-11-20", _ hour: Int64 = 0, key: String = "key_a",
-        project: String = "proj_a", model: String = "gpt-5", currency: String = "USD", observed: Int64? = nil
+        project: String = "proj_a", model: String = "gpt-5", currency: String = "USD", tier: String? = nil,
+        observed: Int64? = nil
     ) -> FinOpsEvent {
         .usageRecorded(
             .with {
                 $0.row = row(cents, day, hour, key: key, project: project, model: model, currency: currency)
+                if let tier { $0.row.serviceTier = tier }
                 $0.observed = observed ?? $0.row.bucketEnd
             })
     }
 
     package static func restated(
         _ cents: Int64, from before: Int64, _ day: String = "2026-11-20", _ hour: Int64 = 0, key: String = "key_a",
-        project: String = "proj_a", model: String = "gpt-5"
+        project: String = "proj_a", model: String = "gpt-5", tier: String? = nil
     ) -> FinOpsEvent {
         .usageRestated(
             .with {
                 $0.row = row(cents, day, hour, key: key, project: project, model: model, currency: "USD")
+                if let tier { $0.row.serviceTier = tier }
                 $0.observed = $0.row.bucketEnd
                 $0.difference = money(cents - before)
             })
@@ -80,7 +83,37 @@ package enum Watched {
     ) -> WireUsageRow {
         var row = usageRow(model: model, start: utcHour(day, hour), project: project, key: key)
         row.cost = money(cents, currency)
+        // What the provider takes back leaves a row of zeros.
+        row.quantities.requests = cents == 0 ? 0 : 1
         return row
+    }
+
+    /// A call through a gateway with the key `key-1` of a project. One without a cost has no price.
+    package static func call(
+        _ cents: Int64?, _ day: String = "2026-11-20", _ hour: Int64 = 0, of project: String = "search-api",
+        gatewayKey: String = "key-1", providerKey: String? = "key_a", providerProject: String? = nil,
+        model: String = "gpt-5", tier: String = "default", id: String = "call"
+    ) -> FinOpsEvent {
+        .callRecorded(
+            .with {
+                ($0.call, $0.attempt, $0.gateway, $0.key, $0.project) = (id, 1, "gateway", gatewayKey, project)
+                ($0.upstream, $0.provider, $0.account) = ("main", "openai", "acme")
+                if let providerKey { $0.providerKeyID = providerKey }
+                if let providerProject { $0.providerProjectID = providerProject }
+                ($0.model, $0.kind, $0.serviceTier) = (model, "completions", tier)
+                ($0.started, $0.duration) = ((utcHour(day, hour) + 90) * 1_000_000, 2_000_000)
+                $0.quantities.requests = 1
+                $0.quantities.inputTokens = 10
+                if let cents { $0.cost = money(cents) } else { $0.unpricedReason = "no price" }
+            })
+    }
+
+    package static func added(_ project: String, _ team: String) -> FinOpsEvent {
+        .projectAdded(
+            .with {
+                $0.project = project
+                $0.team = team
+            })
     }
 
     /// A bill's row spread over hours of its day.
@@ -143,6 +176,7 @@ extension FinOpsEvent {
         case .usageRecorded(let event): Day(utc: Timestamp(seconds: event.row.bucketStart))
         case .usageRestated(let event): Day(utc: Timestamp(seconds: event.row.bucketStart))
         case .usageRepriced(let event): Day(utc: Timestamp(seconds: event.row.bucketStart))
+        case .callRecorded(let event): Day(utc: Timestamp(microseconds: event.started))
         case .billAllocated(let event): Day(event.day)
         case .billTookForce(let event): Day(event.day)
         case .billLeftForce(let event): Day(event.day)

@@ -268,6 +268,9 @@ package nonisolated struct WireThresholdCrossed: @unchecked Sendable {
     /// Clears the value of `providerProjectID`. Subsequent reads from it will return its default value.
     package mutating func clearProviderProjectID() {self._providerProjectID = nil}
 
+    /// the key is one of the gateway's, not the provider's
+    package var gatewayKey: Bool = false
+
     package var unknownFields = SwiftProtobuf.UnknownStorage()
 
     package init() {}
@@ -385,10 +388,10 @@ package nonisolated struct WireConditionRaised: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// source-silent, evaluation-stalled, projection-lagging
+  /// source-silent, evaluation-stalled, projection-lagging, costs-unexplained
   package var kind: String = String()
 
-  /// openai/acme, threshold-watcher, projector
+  /// openai/acme, threshold-watcher, projector, openai/2026-11-20
   package var subject: String = String()
 
   /// Unix seconds
@@ -717,7 +720,7 @@ nonisolated extension WireThresholdCrossed: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension WireThresholdCrossed.Cause: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = WireThresholdCrossed.protoMessageName + ".Cause"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}provider\0\u{3}api_key_id\0\u{1}model\0\u{1}cost\0\u{1}growth\0\u{1}account\0\u{3}provider_project_id\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}provider\0\u{3}api_key_id\0\u{1}model\0\u{1}cost\0\u{1}growth\0\u{1}account\0\u{3}provider_project_id\0\u{3}gateway_key\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -732,6 +735,7 @@ nonisolated extension WireThresholdCrossed.Cause: SwiftProtobuf.Message, SwiftPr
       case 5: try { try decoder.decodeSingularMessageField(value: &self._growth) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.account) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self._providerProjectID) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.gatewayKey) }()
       default: break
       }
     }
@@ -763,6 +767,9 @@ nonisolated extension WireThresholdCrossed.Cause: SwiftProtobuf.Message, SwiftPr
     try { if let v = self._providerProjectID {
       try visitor.visitSingularStringField(value: v, fieldNumber: 7)
     } }()
+    if self.gatewayKey != false {
+      try visitor.visitSingularBoolField(value: self.gatewayKey, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -774,6 +781,7 @@ nonisolated extension WireThresholdCrossed.Cause: SwiftProtobuf.Message, SwiftPr
     if lhs._growth != rhs._growth {return false}
     if lhs.account != rhs.account {return false}
     if lhs._providerProjectID != rhs._providerProjectID {return false}
+    if lhs.gatewayKey != rhs.gatewayKey {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -10,18 +10,20 @@ struct CrossingDetails {
     }
 
     private struct Answer {
-        /// By series.
+        /// By the number of the cause.
         var now: [Int: Int128] = [:]
         var before: [Int: Int128] = [:]
-        var isMetered = false
-        var isBilled = false
+        var bases: Set<CostSeries.Basis> = []
         var latest: (hour: Int64, team: String)?
 
-        mutating func add(_ part: Part, _ row: CostPage.Row, team: String?) {
-            if part.hasBefore { before[row.series, default: 0] += part.before }
+        /// One word for what the cost rests on.
+        var basis: String { bases.count > 1 ? "mixed" : (bases.first ?? .metered).rawValue }
+
+        mutating func add(_ part: Part, cause: Int, _ basis: CostSeries.Basis, team: String?) {
+            if part.hasBefore { before[cause, default: 0] += part.before }
             guard let hour = part.latestHour else { return }
-            now[row.series, default: 0] += part.now
-            if row.isBilled { isBilled = true } else { isMetered = true }
+            now[cause, default: 0] += part.now
+            bases.insert(basis)
             if let team, (hour, team) > (latest?.hour ?? .min, latest?.team ?? "") { latest = (hour, team) }
         }
     }
@@ -105,7 +107,8 @@ struct CrossingDetails {
         let team = part.owner.map { scopes.all[$0.team].name }
         for scope in [ScopeTable.organisation, part.owner?.project, part.owner?.team].compactMap({ $0 })
         where wanted.contains(scope) {
-            answers[Question(scope: scope, window: window), default: Answer()].add(part, row, team: team)
+            answers[Question(scope: scope, window: window), default: Answer()]
+                .add(part, cause: table.causes[row.series], table.all[row.series].basis, team: team)
         }
     }
 
@@ -125,7 +128,7 @@ struct CrossingDetails {
             $0.level = crossing.level
             $0.limit = money(Int128(threshold.limit(window.kind) ?? 0))
             $0.cost = money(crossing.cost)
-            $0.basis = answer.isMetered && answer.isBilled ? "mixed" : answer.isBilled ? "billed" : "metered"
+            $0.basis = answer.basis
             $0.position = position.value
             $0.usageThrough = usageThrough[window] ?? 0
             $0.previous = money(answer.before.values.reduce(0, +))
@@ -145,17 +148,18 @@ struct CrossingDetails {
     }
 
     private struct Cause {
-        let series: CostSeries
+        let subject: CostCause
         let cost: Int128
         let growth: Int128
 
         func wire(_ money: (Int128) -> WireMoney) -> WireThresholdCrossed.Cause {
             .with {
-                $0.provider = series.provider
-                $0.account = series.account
-                if let project = series.providerProject { $0.providerProjectID = project }
-                if let key = series.key { $0.apiKeyID = key }
-                if let model = series.model { $0.model = model }
+                $0.provider = subject.provider
+                $0.account = subject.account
+                if let project = subject.providerProject { $0.providerProjectID = project }
+                if let key = subject.key { $0.apiKeyID = key }
+                if let model = subject.model { $0.model = model }
+                $0.gatewayKey = subject.isGatewayKey
                 $0.cost = money(cost)
                 $0.growth = money(growth)
             }
@@ -164,11 +168,11 @@ struct CrossingDetails {
 
     /// What grew most against the window before; of equals the first by name. None if nothing grew.
     private func cause(_ answer: Answer) -> Cause? {
-        let all = answer.now.map { series, cost in
-            Cause(series: table.all[series], cost: cost, growth: cost - (answer.before[series] ?? 0))
+        let all = answer.now.map { number, cost in
+            Cause(subject: table.allCauses[number], cost: cost, growth: cost - (answer.before[number] ?? 0))
         }
         let most = all.max { left, right in
-            left.growth == right.growth ? right.series < left.series : left.growth < right.growth
+            left.growth == right.growth ? right.subject < left.subject : left.growth < right.growth
         }
         return most.flatMap { $0.growth > 0 ? $0 : nil }
     }

@@ -1,3 +1,5 @@
+import EventLog
+
 /// A number for every scope, and the scopes that the costs of a series count for.
 struct ScopeTable: Sendable {
     /// A project and its team.
@@ -11,6 +13,8 @@ struct ScopeTable: Sendable {
     private(set) var all: [CostScope] = [.organisation]
     private var numbers: [CostScope: Int] = [.organisation: 0]
     private var assignments = AssignmentIndex()
+    /// The team of a project over time.
+    private var projects: [String: Timeline<String>] = [:]
     /// By the number of the series: owners over time, each from its moment until the next.
     private var owners: [[(from: Int64, owner: OwnerNumbers?)]?] = []
 
@@ -22,7 +26,11 @@ struct ScopeTable: Sendable {
     }
 
     mutating func evolve(_ event: FinOpsEvent) {
-        assignments.evolve(event)
+        switch event {
+        case .projectAdded(let event): projects[event.project, default: Timeline()].set(event.team, from: nil)
+        case .projectMoved(let event): projects[event.project, default: Timeline()].set(event.team, from: event.start)
+        default: assignments.evolve(event)
+        }
         owners.removeAll(keepingCapacity: true)
     }
 
@@ -47,6 +55,7 @@ struct ScopeTable: Sendable {
     }
 
     private mutating func look(up series: CostSeries) -> [(from: Int64, owner: OwnerNumbers?)] {
+        if let project = series.project { return spans(ofProject: project) }
         let spans = assignments.account(provider: series.provider, account: series.account)
             .owners(key: series.key, providerProject: series.providerProject)
         return spans.map { span in
@@ -57,5 +66,19 @@ struct ScopeTable: Sendable {
                 }
             )
         }
+    }
+    /// A key of the gateway belongs to one project for ever; the project's team may change.
+    private mutating func spans(ofProject project: String) -> [(from: Int64, owner: OwnerNumbers?)] {
+        if project.isEmpty { return [] }
+        let number = number(of: .project(project))
+        let teams = projects[project]?.spans ?? []
+        let unknown = teams.first.map { $0.from != nil } ?? true
+        return (unknown ? [(Int64.min, OwnerNumbers(project: number, team: self.number(of: .team(""))))] : [])
+            + teams.map { span in
+                (
+                    span.from?.seconds ?? .min,
+                    OwnerNumbers(project: number, team: self.number(of: .team(span.value)))
+                )
+            }
     }
 }

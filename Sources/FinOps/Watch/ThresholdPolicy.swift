@@ -4,7 +4,7 @@ package enum ThresholdPolicy: String, CaseIterable, Sendable {
     case alert
     /// The gateway refuses them until the next window.
     case block
-    /// The same, and the keys of the scope are disabled until an administrator approves them again.
+    /// The same, and `PolicyEnforcer` disables the keys of the scope until an administrator approves them again.
     case disableKeys = "disable-keys"
 
     /// Whether the gateway holds the limit before a call.

@@ -18,24 +18,31 @@ package struct ThresholdWatch: Sendable {
     /// The types of its history, costs aside.
     package static let directoryTypes: Set<EventType> = [
         "threshold.set", "threshold.removed", "threshold.crossed", "threshold.cleared", "attribution.assigned",
+        "project.added", "project.moved",
     ]
     package static let costTypes: Set<EventType> = [
         "usage.recorded", "usage.restated", "usage.repriced", "bill.allocated", "bill.took-force", "bill.left-force",
+        "call.recorded",
     ]
 
-    private let currency: Currency
-    private let currencyCode: [UInt8]
-    private var table = SeriesTable()
-    private var series = SeriesCache()
-    private var pages: [Int: CostPage] = [:]
+    let currency: Currency
+    let currencyCode: [UInt8]
+    var table = SeriesTable()
+    var usageSeries = SeriesCache()
+    var callSeries = SeriesCache()
+    /// Of the days that were touched in this commit, those with hours in which calls may have met usage or bills.
+    var contested: Set<Int> = []
+    /// The day that is being read.
+    var reading: CostPage?
+    var pages: [Int: CostPage] = [:]
     private var thresholds: [CostScope: Threshold] = [:]
-    private var findings = Findings()
-    private var scopes = ScopeTable()
+    var findings = Findings()
+    var scopes = ScopeTable()
     private var groups: [WindowGroup] = []
     private var areGroupsCurrent = true
     /// The days of which all windows are summed.
     private var prepared: Set<Int> = []
-    private var recentDay: Int?
+    var recentDay: Int?
     /// By day: the commit that last touched it.
     private var lastUse: [Int: UInt64] = [:]
     private var commits: UInt64 = 0
@@ -71,18 +78,6 @@ package struct ThresholdWatch: Sendable {
         return day.advanced(by: -daysLookedBack)...day
     }
 
-    /// Takes in a day.
-    /// - Parameter page: in the order of the log: the day's costs up to where this fold is, and all that was ever found about
-    ///   the windows that begin on it. What was found may stand behind where this fold is: it is not taken in twice.
-    package mutating func insert(_ page: [FinOpsEvent], for day: Day) {
-        var costs = CostPage(day: day, currency: currency)
-        for event in page {
-            _ = costs.apply(event, &table)
-            findings.evolve(event, &scopes)
-        }
-        pages[day.number] = costs
-    }
-
     // MARK: Folding
 
     /// Folds what says whose costs count, and against which limits.
@@ -96,7 +91,7 @@ package struct ThresholdWatch: Sendable {
             return arm(scope, threshold?.currency == currency ? threshold : nil)
         case .thresholdRemoved(let event):
             return CostScope(kind: event.scope, name: event.name).map { arm($0, nil) } ?? false
-        case .attributionAssigned:
+        case .attributionAssigned, .projectAdded, .projectMoved:
             scopes.evolve(event)
             endSums()
             return isArmed
@@ -121,83 +116,13 @@ package struct ThresholdWatch: Sendable {
     /// Judges the windows of the days before `recorded`, of all scopes, when the commit ends.
     package mutating func lookAtAll(_ recorded: Timestamp) { look = recorded }
 
-    /// Folds a cost of a UTC day.
-    /// - Precondition: the days that `missingDays(for:)` named have been inserted.
-    package mutating func take(_ event: FinOpsEvent, of day: Day) {
-        guard isArmed else { return }
-        if recentDay != day.number { prepare(day) }
-        guard let changes = pages[day.number]?.apply(event, &table) else {
-            preconditionFailure("days are inserted before their costs are taken")
-        }
-        for change in changes { add(change) }
-    }
-
-    /// Whether `take(usage:of:)` can read events of a type.
-    package static func isUsage(_ type: EventType, schema: UInt16) -> Bool { UsageCost.reads(type, schema: schema) }
-
-    /// Folds a usage event of a UTC day as the log has it: the same as decoding it first, in a tenth of the time.
-    /// - Precondition: `isUsage` of its type; the days that `missingDays(for:)` named have been inserted.
-    /// - Throws: `WireFields.Malformed`, or what decoding throws; then nothing was taken.
-    package mutating func take(usage event: NewEvent, of day: Day) throws {
-        guard isArmed else { return }
-        if recentDay != day.number { prepare(day) }
-        guard var page = pages.removeValue(forKey: day.number) else {
-            preconditionFailure("days are inserted before their costs are taken")
-        }
-        defer { pages[day.number] = page }
-        let usage = try UsageCost(event.type, schema: event.schema, event.payload)
-        try take(usage, of: event.payload, into: &page) { event }
-    }
-
-    /// Folds neighbours of one UTC day as `take(usage:of:)` does each of them, without looking for their day every time.
-    /// - Precondition: as there; costs of that day have been taken since anything else was folded.
-    /// - Returns: the place of the first event that cannot be read; nothing of it, or of those behind it, was taken. The end
-    ///   if all were.
-    package mutating func take(usage events: ArraySlice<RecordedEvent>, of day: Day) -> Int {
-        guard isArmed, recentDay == day.number, var page = pages.removeValue(forKey: day.number) else {
-            return events.startIndex
-        }
-        defer { pages[day.number] = page }
-        for place in events.indices {
-            // Whoever takes that event by itself is told what is wrong with it.
-            do {
-                // Field by field: a copy of the event would cost as much as all that is done with it.
-                let usage = try UsageCost(
-                    events[place].event.type, schema: events[place].event.schema, events[place].event.payload)
-                try take(usage, of: events[place].event.payload, into: &page) { events[place].event }
-            } catch { return place }
-        }
-        return events.endIndex
-    }
-
-    private mutating func take(
-        _ usage: UsageCost, of payload: [UInt8], into page: inout CostPage, _ event: () -> NewEvent
-    ) throws {
-        let counts = usage.nanos != 0 && payload[usage.currency].elementsEqual(currencyCode)
-        let number = counts ? try number(of: usage, payload, event) : 0
-        page.see(usage.bucketStart, usage.bucketEnd, observed: usage.observed)
-        guard counts, let change = page.add(usage.nanos, series: number, at: usage.bucketStart, table) else { return }
-        add(change)
-    }
-
-    private mutating func number(of usage: UsageCost, _ payload: [UInt8], _ event: () -> NewEvent) throws -> Int {
-        try series.number(of: usage, payload) {
-            switch try EventCatalogue.decode(event()) {
-            case .usageRecorded(let event): table.number(of: CostSeries(event.row))
-            case .usageRestated(let event): table.number(of: CostSeries(event.row))
-            case .usageRepriced(let event): table.number(of: CostSeries(event.row))
-            default: preconditionFailure("it is a usage event")
-            }
-        }
-    }
-
-    private mutating func add(_ change: CostChange) {
+    mutating func add(_ change: CostChange) {
         let owner = scopes.owner(of: change.series, hour: change.hour, table)
         for index in groups.indices { groups[index].add(change.nanos, hour: change.hour, owner) }
     }
 
     /// Sums the windows of a day before anything of it changes.
-    private mutating func prepare(_ day: Day) {
+    mutating func prepare(_ day: Day) {
         regroup()
         recentDay = day.number
         lastUse[day.number] = commits
@@ -260,6 +185,7 @@ package struct ThresholdWatch: Sendable {
     /// - Parameter position: of the commit's last event.
     package mutating func settle(at position: Position) -> [FinOpsEvent] {
         regroup()
+        settleContested()
         var judgement = Judgement(position: position, look: look)
         if let look { prepareAll(look) }
         for index in groups.indices {
@@ -278,6 +204,16 @@ package struct ThresholdWatch: Sendable {
         for event in events { findings.evolve(event, &scopes) }
         endCommit()
         return events
+    }
+
+    /// Lets estimates yield to what the provider says, and shares that among the projects that called.
+    private mutating func settleContested() {
+        for number in contested where isArmed {
+            var page = open(Day(number: number))
+            for change in page.settle(&table) { add(change) }
+            close(page)
+        }
+        contested = []
     }
 
     private mutating func prepareAll(_ look: Timestamp) {

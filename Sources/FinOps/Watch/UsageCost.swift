@@ -9,8 +9,10 @@ struct UsageCost {
     /// What it adds to the cost of its row.
     private(set) var nanos: Int64 = 0
     private(set) var currency = 0..<0
-    /// Provider and account, and whatever lies between; then project, key and model, likewise.
+    /// Provider, account and kind, and whatever lies between; then project, key, model and all other grouping, likewise.
     private(set) var names = (0..<0, 0..<0)
+    /// Whether any of its counts is not zero.
+    private(set) var isSomething = false
 
     /// The types that it can read, in the schemas that it knows.
     static func reads(_ type: EventType, schema: UInt16) -> Bool { Layout(type, schema: schema) != nil }
@@ -65,14 +67,23 @@ struct UsageCost {
         names = (before..<before, before..<before)
         while let field = try fields.next(bytes) {
             switch (field.number, field.value) {
-            case (1...2, _): names.0 = row.lowerBound..<fields.offset
+            case (1...3, _): names.0 = row.lowerBound..<fields.offset
             case (4, .varint(let value)): bucketStart = Int64(bitPattern: value)
             case (5, .varint(let value)): bucketEnd = Int64(bitPattern: value)
-            case (6...8, _): names.1 = (names.1.isEmpty ? before : names.1.lowerBound)..<fields.offset
+            case (6...14, _): names.1 = (names.1.isEmpty ? before : names.1.lowerBound)..<fields.offset
+            case (20, .bytes(let counts)): try read(counts: counts, bytes)
             case (21, .bytes(let money)) where withCost: try read(money: money, bytes)
             default: break
             }
             before = fields.offset
+        }
+    }
+
+    /// No further than to the first that is not zero: mostly the first.
+    private mutating func read(counts: Range<Int>, _ bytes: UnsafeRawBufferPointer) throws(WireFields.Malformed) {
+        var fields = WireFields(counts)
+        while !isSomething, let field = try fields.next(bytes) {
+            if case .varint(let count) = field.value { isSomething = count != 0 }
         }
     }
 
@@ -85,68 +96,5 @@ struct UsageCost {
             default: break
             }
         }
-    }
-}
-
-/// The numbers of series, by the very bytes that named them before: for a row like an earlier one no text is made.
-struct SeriesCache: Sendable {
-    private struct Known: Sendable {
-        let series: Int
-        let names: [UInt8]
-    }
-
-    /// By a hash of the names.
-    private var known: [Int: Known] = [:]
-    private static let limit = 65_536
-
-    /// - Parameter orElse: asked for the series of names that were not met before.
-    mutating func number(
-        of usage: UsageCost, _ payload: [UInt8], orElse: () throws -> Int
-    ) rethrows -> Int {
-        let hash = payload.withUnsafeBytes { bytes in
-            var hasher = Hasher()
-            hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: bytes[usage.names.0]))
-            hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: bytes[usage.names.1]))
-            return hasher.finalize()
-        }
-        if let known = known[hash], known.names.elementsEqual(usage.names, in: payload) { return known.series }
-        let series = try orElse()
-        if known.count >= Self.limit { known.removeAll(keepingCapacity: true) }
-        known[hash] = Known(series: series, names: Array(payload[usage.names.0]) + payload[usage.names.1])
-        return series
-    }
-}
-
-extension [UInt8] {
-    fileprivate func elementsEqual(_ names: (Range<Int>, Range<Int>), in payload: [UInt8]) -> Bool {
-        guard count == names.0.count + names.1.count else { return false }
-        return withUnsafeBytes { known in
-            payload.withUnsafeBytes { bytes in
-                UnsafeRawBufferPointer(rebasing: known.prefix(names.0.count))
-                    .isEqual(to: UnsafeRawBufferPointer(rebasing: bytes[names.0]))
-                    && UnsafeRawBufferPointer(rebasing: known.dropFirst(names.0.count))
-                        .isEqual(to: UnsafeRawBufferPointer(rebasing: bytes[names.1]))
-            }
-        }
-    }
-}
-
-extension UnsafeRawBufferPointer {
-    /// Word by word, since names are compared for every event.
-    /// - Precondition: both are of the same length.
-    fileprivate func isEqual(to other: Self) -> Bool {
-        var place = 0
-        while place + 8 <= count {
-            guard
-                loadUnaligned(fromByteOffset: place, as: UInt64.self)
-                    == other.loadUnaligned(fromByteOffset: place, as: UInt64.self)
-            else { return false }
-            place += 8
-        }
-        while place < count {
-            guard self[place] == other[place] else { return false }
-            place += 1
-        }
-        return true
     }
 }

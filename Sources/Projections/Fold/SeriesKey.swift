@@ -92,14 +92,8 @@ struct SeriesKey: Hashable {
         unit = call.hasCost ? call.cost.currency : call.unpricedReason.isEmpty ? "" : nil
     }
 
-    /// The tier by which metered usage and estimates find each other: what providers call the normal one differs.
-    var commonTier: String {
-        if batch == true { return "batch" }
-        switch serviceTier {
-        case nil, "", "default", "auto", "standard": return ""
-        case let tier?: return tier
-        }
-    }
+    /// The tier by which metered usage and estimates find each other.
+    var commonTier: String { CallShares.commonTier(batch: batch, tier: serviceTier) }
 
     /// In the order of `init(row:)` and of `columns`.
     static let columnNames = """

@@ -50,20 +50,20 @@ struct Share: Equatable {
         var project: String
         var owner: Int64
         var cells: [Cell]
+
+        fileprivate var estimate: CallShares.Claim {
+            func sum(_ count: (Cell) -> Int64) -> Int128 { cells.reduce(0) { $0 + Int128(max(0, count($1))) } }
+            return CallShares.Claim(
+                cost: cells.allSatisfy { $0.cost != nil } ? sum { $0.cost ?? 0 } : nil,
+                tokens: sum { $0.inputTokens &+ $0.outputTokens }, requests: sum(\.requests))
+        }
     }
 
-    /// Shares a cell by what the claims estimate: by cost; where one has no price by tokens, else by requests, else alike.
+    /// Shares a cell by what the claims estimate.
     /// - Parameter claims: one for each owner, at least one.
     static func split(_ cell: Cell, among claims: [Claim]) -> [Share] {
         let claims = claims.sorted { $0.project < $1.project }
-        func weights(_ weight: (Cell) -> Int64) -> [Int128]? {
-            let weights = claims.map { $0.cells.reduce(Int128(0)) { $0 + Int128(max(0, weight($1))) } }
-            return weights.contains { $0 > 0 } ? weights : nil
-        }
-        let isPriced = claims.allSatisfy { $0.cells.allSatisfy { $0.cost != nil } }
-        let shares =
-            (isPriced ? weights { $0.cost ?? 0 } : nil) ?? weights { $0.inputTokens &+ $0.outputTokens }
-            ?? weights(\.requests) ?? claims.map { _ in 1 }
+        let shares = CallShares.weights(claims.map(\.estimate))
         func parts(_ amount: Int64) -> [Int64] { LargestRemainder.split(amount, by: shares) }
         let rows = parts(1)
         var split = zip(claims, rows).map { Share(owner: $0.owner, rows: $1) }

@@ -7,7 +7,7 @@ struct CostPages: Sendable {
     /// The accounts that costs were ever recorded for: their streams make up a day.
     private(set) var accounts: Set<String> = []
 
-    private static let categories = ["usage", "allocation"]
+    private static let categories = ["usage", "allocation", "calls"]
     /// The first read of a stream: one that lies wholly beyond the bound is not read far.
     private static let firstEvents = 64
 
@@ -26,15 +26,15 @@ struct CostPages: Sendable {
 
     mutating func learn(_ accounts: Set<String>) { self.accounts.formUnion(accounts) }
 
-    /// The costs of a day up to a position, stream by stream.
-    func costs(of day: Day, through position: Position) async throws(StoreError) -> [RecordedEvent] {
-        var events: [RecordedEvent] = []
-        for account in accounts.sorted() {
-            for stream in [StreamName.usage(account: account, day: day), .allocation(account: account, day: day)] {
-                try await read(stream, through: position, into: &events)
-            }
+    /// What the log has of a day's costs up to a position, to be read piece by piece: calls are many.
+    func costs(of day: Day, through position: Position) -> Costs {
+        let streams = accounts.sorted().flatMap { account -> [StreamName] in
+            [
+                .usage(account: account, day: day), .allocation(account: account, day: day),
+                .calls(account: account, day: day),
+            ]
         }
-        return events
+        return Costs(streams: streams, through: position, reader: reader)
     }
 
     /// The findings about windows that begin on a day: all there are, in order.
@@ -44,18 +44,36 @@ struct CostPages: Sendable {
         return events
     }
 
-    private func read(
-        _ stream: StreamName, through position: Position, into events: inout [RecordedEvent]
-    ) async throws(StoreError) {
-        var limit = Self.firstEvents
-        var version = StreamVersion.none
-        while true {
-            let page = try await reader.read(stream: stream, after: version, limit: limit)
-            guard let last = page.last else { return }
-            if last.position > position { return events += page.prefix { $0.position <= position } }
-            events += page
-            version = last.version
-            limit = EventLimits.readEvents
+    /// Some streams, one after another, up to a position.
+    struct Costs: Sendable {
+        private var streams: ArraySlice<StreamName>
+        private let bound: Position
+        private let reader: any EventReader
+        private var version = StreamVersion.none
+        private var limit = CostPages.firstEvents
+
+        fileprivate init(streams: [StreamName], through bound: Position, reader: any EventReader) {
+            self.streams = streams[...]
+            self.bound = bound
+            self.reader = reader
+        }
+
+        /// - Returns: the next events, in the order of their stream; nil at the end.
+        mutating func next() async throws(StoreError) -> [RecordedEvent]? {
+            while let stream = streams.first {
+                let page = try await reader.read(stream: stream, after: version, limit: limit)
+                guard let last = page.last, last.position <= bound else {
+                    streams.removeFirst()
+                    (version, limit) = (.none, CostPages.firstEvents)
+                    let within = page.prefix { $0.position <= bound }
+                    if within.isEmpty { continue }
+                    return Array(within)
+                }
+                version = last.version
+                limit = EventLimits.readEvents
+                return page
+            }
+            return nil
         }
     }
 }

@@ -43,7 +43,8 @@ actor ThresholdEvaluation {
 
     /// What it is fed with. Its own findings are none of it: it knew them before they were in the log.
     static let types: Set<EventType> = ThresholdWatch.costTypes.union([
-        "threshold.set", "threshold.removed", "attribution.assigned", "processing.retried", "processing.skipped",
+        "threshold.set", "threshold.removed", "attribution.assigned", "project.added", "project.moved",
+        "processing.retried", "processing.skipped",
     ])
 
     private let stage: String
@@ -84,8 +85,9 @@ actor ThresholdEvaluation {
         let statements = try await events(ofStreams: "threshold-")
         let start = Self.firstArmed(statements, after: checkpoint, head: head)
         try await recallParked(through: start)
-        let assignments = try await events(ofStreams: "assignment-")
-        for event in statements + assignments where event.position <= start && !parking.holds(event) {
+        let owners =
+            try await events(ofStreams: "assignment-") + (try await reader.readAll(stream: .projects))
+        for event in statements + owners where event.position <= start && !parking.holds(event) {
             if let decoded = decode(event) { _ = watch.evolve(decoded, recorded: event.recorded) }
         }
         pages.learn(try await pages.accountsOfLog())
@@ -170,8 +172,8 @@ actor ThresholdEvaluation {
         }
     }
 
-    /// Takes in what follows an event that was taken in, as far as it is usage of the same stream and commit: most of what a
-    /// log holds, and nothing has to be read for it.
+    /// Takes in what follows an event that was taken in, as far as it is usage, or calls, of the same stream and commit: most of
+    /// what a log holds, and nothing has to be read for it.
     /// - Returns: the place of the first event that is something else.
     private func takeNeighbours(in events: [RecordedEvent], after place: Int) -> Int {
         let first = place + 1
@@ -182,12 +184,12 @@ actor ThresholdEvaluation {
         // Field by field: a copy of the event would cost more than all of the comparing.
         while end < events.endIndex, events[end].stream == recent.stream,
             commit.goesOn(at: events[end].recorded, by: events[end].producer),
-            ThresholdWatch.isUsage(events[end].event.type, schema: events[end].event.schema),
+            ThresholdWatch.isReadable(events[end].event.type, schema: events[end].event.schema),
             parking.isEmpty || !parking.holds(events[end])
         {
             end += 1
         }
-        let next = watch.take(usage: events[first..<end], of: day)
+        let next = watch.take(raw: events[first..<end], of: day)
         if next > first { open?.last = events[next - 1] }
         return next
     }
@@ -200,11 +202,12 @@ actor ThresholdEvaluation {
 
     private func read(_ stream: StreamName) -> Subject {
         switch stream.category {
-        case "usage", "allocation":
+        case "usage", "allocation", "calls":
             guard let day = stream.accountDay else { return .other }
             pages.learn([day.account])
             return .costs(day.day)
         case "threshold", "assignment": return .directory
+        case "directory" where stream == .projects: return .directory
         case "failures": return .failures
         default: return .other
         }
@@ -216,8 +219,8 @@ actor ThresholdEvaluation {
         case .costs(let day):
             let missing = watch.missingDays(for: day)
             if !missing.isEmpty { try await load(missing, through: Position(position.value - 1)) }
-            if ThresholdWatch.isUsage(event.type, schema: event.event.schema) {
-                do { try watch.take(usage: event.event, of: day) } catch { park(event, error: "\(error)") }
+            if ThresholdWatch.isReadable(event.type, schema: event.event.schema) {
+                do { try watch.take(raw: event.event, of: day) } catch { park(event, error: "\(error)") }
             } else if let decoded = decode(event) {
                 watch.take(decoded, of: day)
             }
@@ -250,12 +253,21 @@ actor ThresholdEvaluation {
                 watch.insert([], for: day)
                 continue
             }
-            var page: [FinOpsEvent] = []
-            for event in try await pages.costs(of: day, through: position) where !parking.holds(event) {
-                if let decoded = decode(event) { page.append(decoded) }
+            watch.begin(reading: day)
+            var costs = pages.costs(of: day, through: position)
+            while let events = try await costs.next() {
+                for event in events where parking.isEmpty || !parking.holds(event) { read(event) }
             }
-            page += try await findings(of: day, through: position)
-            watch.insert(page, for: day)
+            for finding in try await findings(of: day, through: position) { watch.read(finding) }
+            watch.endReading()
+        }
+    }
+
+    private func read(_ event: RecordedEvent) {
+        if ThresholdWatch.isReadable(event.type, schema: event.event.schema) {
+            do { try watch.read(raw: event.event) } catch { park(event, error: "\(error)") }
+        } else if let decoded = decode(event) {
+            watch.read(decoded)
         }
     }
 

@@ -100,7 +100,8 @@ package struct ThresholdReplay: Sendable {
 
     private func streams(of days: ClosedRange<Day>) async throws(StoreError) -> [StreamSummary] {
         var streams = try await reader.allStreams(prefix: "assignment-")
-        for prefix in ["usage-", "allocation-"] {
+        streams += try await reader.allStreams(prefix: StreamName.projects.text)
+        for prefix in ["usage-", "allocation-", "calls-"] {
             streams += try await reader.allStreams(prefix: prefix).filter { summary in
                 summary.stream.accountDay.map { days.contains($0.day) } ?? false
             }

@@ -55,6 +55,32 @@ import Testing
         #expect(found.team == "search")
     }
 
+    @Test func callsCountAtOnceAndTheCauseIsTheGatewaysKey() throws {
+        let found = try crossing(
+            [Watched.added("search-api", "search"), Watched.call(300, "2026-11-20", 1, gatewayKey: "key-2")],
+            Watched.threshold(.project("search-api"), daily: 1_000, levels: [100]),
+            then: Watched.call(700, "2026-11-20", 2, gatewayKey: "key-1", providerProject: "proj_a"))
+        #expect(found.words == "day 2026-11-20 project search-api: 100 % at 10")
+        #expect(found.basis == "estimated" && found.team == "search")
+        #expect(found.cause.apiKeyID == "key-1" && found.cause.gatewayKey && found.cause.model == "gpt-5")
+        #expect(found.cause.cost.text == "7" && found.cause.providerProjectID == "proj_a")
+        #expect(found.usageThrough == hour("2026-11-20", 2) + 92, "the call's end")
+    }
+
+    @Test func usageTakesThePlaceOfCallsAndTheAlertIsTakenBack() {
+        var log = WatchedLog()
+        let scope = CostScope.project("search-api")
+        log.take(Watched.threshold(scope, daily: 1_000, levels: [100]), Watched.added("search-api", "search"))
+        #expect(log.take(Watched.call(1_200)) == ["day 2026-11-20 project search-api: 100 % at 12"])
+        // The provider metered less in that hour: what it says is the project's, though nothing maps its key.
+        #expect(
+            log.take(Watched.usage(900)) == ["day 2026-11-20 project search-api: 100 % cleared by cost at 9"])
+        // Other tiers and hours are not touched by it.
+        #expect(
+            log.take(Watched.call(100, "2026-11-20", 0, tier: "flex"))
+                == ["day 2026-11-20 project search-api: 100 % at 10"])
+    }
+
     @Test func theOrganisationsCauseIsWhoeverGrewMost() throws {
         let found = try crossing(
             [Watched.usage(600, "2026-11-18", 15), Watched.usage(650, "2026-11-19", 15)],

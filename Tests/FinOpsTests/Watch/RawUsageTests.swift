@@ -30,7 +30,7 @@ import Testing
         var decoded = armed()
         decoded.take(event, of: day("2026-11-20"))
         var read = armed()
-        try read.take(usage: raw(event), of: day("2026-11-20"))
+        try read.take(raw: raw(event), of: day("2026-11-20"))
         #expect(read.settle(at: Position(1)) == decoded.settle(at: Position(1)))
     }
 
@@ -42,7 +42,7 @@ import Testing
             cut.payload = Array(whole.payload[..<length])
             // Some cuts leave a message: one that ends between two fields.
             guard (try? EventCatalogue.decode(cut)) == nil else { continue }
-            #expect(throws: (any Error).self) { try watch.take(usage: cut, of: day("2026-11-20")) }
+            #expect(throws: (any Error).self) { try watch.take(raw: cut, of: day("2026-11-20")) }
         }
         #expect(watch.settle(at: Position(1)) == [])
     }
@@ -52,10 +52,10 @@ import Testing
         var bad = good
         bad.payload = [0xFF]
         var alone = armed()
-        for _ in 1...3 { try alone.take(usage: good, of: day) }
+        for _ in 1...3 { try alone.take(raw: good, of: day) }
         var together = armed()
-        try together.take(usage: good, of: day)
-        #expect(together.take(usage: [good, good, bad, good].map(neighbour)[...], of: day) == 2)
+        try together.take(raw: good, of: day)
+        #expect(together.take(raw: [good, good, bad, good].map(neighbour)[...], of: day) == 2)
         let found = together.settle(at: Position(1))
         #expect(!found.isEmpty)
         #expect(found == alone.settle(at: Position(1)))
@@ -63,14 +63,14 @@ import Testing
 
     @Test func neighboursOfADayThatNobodyAskedAboutAreLeftAlone() {
         var watch = armed()
-        #expect(watch.take(usage: [neighbour(raw(Watched.usage(2_000)))], of: day("2026-11-20")) == 0)
+        #expect(watch.take(raw: [neighbour(raw(Watched.usage(2_000)))], of: day("2026-11-20")) == 0)
         #expect(watch.settle(at: Position(1)) == [])
     }
 
     @Test func otherEventsAndLaterSchemasAreNotItsBusiness() {
         var later = raw(Watched.usage(1))
         later.schema = 2
-        #expect(!ThresholdWatch.isUsage(later.type, schema: later.schema))
-        #expect(!ThresholdWatch.isUsage(raw(Watched.tookForce()).type, schema: 1))
+        #expect(!ThresholdWatch.isReadable(later.type, schema: later.schema))
+        #expect(!ThresholdWatch.isReadable(raw(Watched.tookForce()).type, schema: 1))
     }
 }

@@ -75,11 +75,11 @@ struct WatchedLog {
     /// Events in turn as they are decoded, as the log has them, and as neighbours of others: all ways find the same.
     private mutating func take(_ event: FinOpsEvent, of day: Day) {
         let raw = event.newEvent(id: .none, occurred: Timestamp(seconds: 0))
-        guard !handled.isMultiple(of: 3), ThresholdWatch.isUsage(raw.type, schema: raw.schema) else {
+        guard !handled.isMultiple(of: 3), ThresholdWatch.isReadable(raw.type, schema: raw.schema) else {
             return watch.take(event, of: day)
         }
-        if handled % 3 == 1, watch.take(usage: [neighbour(raw)], of: day) == 1 { return }
-        do { try watch.take(usage: raw, of: day) } catch { preconditionFailure("it was written just now: \(error)") }
+        if handled % 3 == 1, watch.take(raw: [neighbour(raw)], of: day) == 1 { return }
+        do { try watch.take(raw: raw, of: day) } catch { preconditionFailure("it was written just now: \(error)") }
     }
 
     private mutating func read(_ days: [Day]) {

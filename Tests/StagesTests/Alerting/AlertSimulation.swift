@@ -215,6 +215,8 @@ extension FinOpsEvent {
             case .billAllocated(let event): .allocation(account: event.account, day: Day(event.day)!)
             case .billTookForce(let event): .allocation(account: event.account, day: Day(event.day)!)
             case .billLeftForce(let event): .allocation(account: event.account, day: Day(event.day)!)
+            case .callRecorded(let event): .calls(account: event.account, day: costDay ?? Day(number: 0))
+            case .projectAdded, .projectMoved: .projects
             default: .usage(account: "acme", day: costDay ?? Day(number: 0))
             }
         return StreamAppend(stream, [newEvent(in: stream, occurred: time)])
