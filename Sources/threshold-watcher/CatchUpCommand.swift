@@ -24,11 +24,12 @@ struct CatchUpCommand: CancellableCommand {
         try await LogSession.withLog(directory, catchesUp: false, connector: .remote) { store in
             let file = SQLiteEventReader(files: LogFiles(database: directory.logDatabase))
             let reader: any EventReader = try LogLink.of(directory).isElsewhere ? store : file
+            let logger = Logger.stage(ThresholdWatcher.stage, level: "warning", format: configuration.logFormat)
             let watcher = ThresholdWatcher(
-                store: store, reader: reader, currency: currency,
-                logger: .stage(ThresholdWatcher.stage, level: "warning", format: configuration.logFormat),
-                now: { clock.now() }, onProgress: { progress.set($0) })
+                store: store, reader: reader, currency: currency, logger: logger, now: { clock.now() },
+                onProgress: { progress.set($0) })
             try await watcher.catchUp()
+            try await PolicyEnforcer(store: store, reader: reader, logger: logger, now: { clock.now() }).catchUp()
         }
         if options.json { try Output.line(progress.value.json.text) }
     }

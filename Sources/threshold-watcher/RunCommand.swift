@@ -19,7 +19,10 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await StageProgram.run(ThresholdWatcher.stage, options: options, service: service) { context in
-            [ThresholdWatcherService(context: context, currency: try context.configuration.watchedCurrency)]
+            [
+                ThresholdWatcherService(context: context, currency: try context.configuration.watchedCurrency),
+                PolicyEnforcerService(context: context),
+            ]
         }
     }
 }
@@ -47,6 +50,27 @@ private struct ThresholdWatcherService: Service {
         let subscriptions = LiveSubscription(link.options, reader: reader)
         try await cancelWhenGracefulShutdown {
             do { try await watcher.run(subscriptions) } catch  where Task.isCancelled {
+                return  // Asked to stop: what was under way is in the log or will be done again.
+            }
+        }
+    }
+}
+
+/// Answers crossings of limits whose policy is to disable keys.
+private struct PolicyEnforcerService: Service {
+    let context: StageContext
+
+    func run() async throws {
+        let link = context.link
+        let file = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
+        let store = RemoteEventStore(link.options, reader: link.isElsewhere ? nil : file)
+        let reader: any EventReader = link.isElsewhere ? store : file
+        defer { store.close() }
+        let clock = context.clock
+        let enforcer = PolicyEnforcer(store: store, reader: reader, logger: context.logger, now: { clock.now() })
+        let subscriptions = LiveSubscription(link.options, reader: reader)
+        try await cancelWhenGracefulShutdown {
+            do { try await enforcer.run(subscriptions) } catch  where Task.isCancelled {
                 return  // Asked to stop: what was under way is in the log or will be done again.
             }
         }

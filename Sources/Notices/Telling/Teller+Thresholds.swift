@@ -61,8 +61,16 @@ extension Teller {
             consumer, cost: amount(cause.cost), growth: signed(cause.growth.nanos, like: cause.growth), kind)
     }
 
-    /// The provider's own call that deletes the key: it works whether or not anything of ours stands before the provider.
+    /// A key of the gateway is disabled there. One of the provider's is deleted by the provider's own call: it works whether
+    /// or not anything of ours stands before the provider.
     private func disabling(_ cause: WireThresholdCrossed.Cause) -> [Passage.Command] {
+        if cause.gatewayKey {
+            guard cause.growth.nanos > 0, Self.isPlainID(cause.apiKeyID) else { return [] }
+            return [
+                Passage.Command(
+                    title: words.disableKey, text: "finops key disable \(cause.apiKeyID) --reason \"over its limit\"")
+            ]
+        }
         guard cause.provider == "openai", cause.hasApiKeyID, cause.hasProviderProjectID, cause.growth.nanos > 0,
             Self.isPlainID(cause.apiKeyID), Self.isPlainID(cause.providerProjectID)
         else { return [] }
