@@ -122,8 +122,9 @@ let package = Package(
         program(
             "projector",
             [
-                "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Runtime", "Storage", argumentParser, logging,
-                serviceLifecycle,
+                "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Runtime", "Stages", "Storage",
+                argumentParser,
+                logging, serviceLifecycle,
             ]),
         program(
             "ingest-openai",
@@ -165,7 +166,8 @@ let package = Package(
         program(
             "sandbox",
             [
-                "CSandboxTrace", "EventLog", "JSON", "Runtime", "Transfer", argumentParser, httpTypes, hummingbird,
+                "CSandboxTrace", "EventLog", "JSON", "Runtime", "Secret", "Transfer", argumentParser, httpTypes,
+                hummingbird,
                 logging, nioCore, nioPosix, serviceLifecycle,
             ]),
         .target(name: "CSandboxTrace", exclude: ["azure-llm-conv-2023.csv"]),

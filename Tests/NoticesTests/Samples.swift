@@ -26,6 +26,9 @@ enum Samples {
         sample("collection-failed", .collectionFailed, .runFailed(failed)),
         sample("collection-throttled", .collectionFailed, .runFailed(throttled)),
         sample("model-unpriced", .modelUnpriced, .modelUnpriced(unpriced)),
+        sample("crossed-by-calls", .crossed, .thresholdCrossed(crossedByCalls)),
+        sample(
+            "costs-unexplained", .conditionRaised, .conditionRaised(raised("costs-unexplained", "openai/2026-11-09"))),
         sample("source-silent", .conditionRaised, .conditionRaised(raised("source-silent", "openai/acme"))),
         sample(
             "evaluation-stalled", .conditionRaised, .conditionRaised(raised("evaluation-stalled", "threshold-watcher"))),
@@ -85,6 +88,14 @@ enum Samples {
             $0.cost = usd(nanos: 9_120_000_000).wire
             $0.growth = usd(nanos: 5_020_000_000).wire
         }
+    }
+
+    /// By calls through the gateway alone.
+    static let crossedByCalls = WireThresholdCrossed.with {
+        $0 = crossed
+        $0.basis = "estimated"
+        $0.cause.apiKeyID = "key-01a2b3c4d5e67f80"
+        $0.cause.gatewayKey = true
     }
 
     static let weekly = WireThresholdCrossed.with {

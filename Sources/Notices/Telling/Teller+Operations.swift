@@ -101,11 +101,17 @@ extension Teller {
         case "source-silent": .sourceSilent
         case "evaluation-stalled": .evaluationStalled
         case "projection-lagging": .projectionLagging
+        case "costs-unexplained": .costsUnexplained
         default: .otherCondition
         }
     }
 
     private func remedies(_ label: Label, _ subject: String) -> [Passage.Command] {
+        if label == .costsUnexplained {
+            let day = subject.split(separator: "/").last.flatMap { Day(String($0)) }
+            let span = day.map { "--from \($0) --to \($0)" } ?? "--last 7d"
+            return [Passage.Command(title: words.seeWhatDiffers, text: "reporter reconcile \(span)")]
+        }
         var commands = [Passage.Command(title: words.lookAtStages, text: "finops status")]
         let parts = subject.split(separator: "/", maxSplits: 1)
         if label == .sourceSilent, parts.count == 2, parts[0] == "openai" {

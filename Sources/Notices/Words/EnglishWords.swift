@@ -16,6 +16,7 @@ struct EnglishWords: Words {
         case .sourceSilent: "Source silent"
         case .evaluationStalled: "Evaluation stalled"
         case .projectionLagging: "Answers lag"
+        case .costsUnexplained: "Costs unexplained"
         case .otherCondition: "Condition"
         case .recovered: "Recovered"
         case .test: "Test"
@@ -198,6 +199,7 @@ struct EnglishWords: Words {
         case .sourceSilent: "Nothing has come from \(subject) since \(since)."
         case .evaluationStalled: "\(subject) has not answered or not moved on since \(since)."
         case .projectionLagging: "\(subject) has been behind since \(since)."
+        case .costsUnexplained: "More of the costs of \(subject) is unexplained than may be."
         default: "Something has been wrong with \(subject) since \(since)."
         }
     }
@@ -207,6 +209,7 @@ struct EnglishWords: Words {
         case .sourceSilent: "What this source has cost since is in no total and counts towards no threshold."
         case .evaluationStalled: "Meanwhile no alert goes out when a threshold is crossed."
         case .projectionLagging: "Answers and reports may be out of date."
+        case .costsUnexplained: "Calls, usage and bill of that day differ, and their quantities do not tell why."
         default: "Look for the cause."
         }
     }
@@ -217,6 +220,7 @@ struct EnglishWords: Words {
 
     let lookAtStages = "Look at the stages"
     let lookInside = "Examine the installation"
+    let seeWhatDiffers = "See what differs"
 
     // MARK: Tests
 

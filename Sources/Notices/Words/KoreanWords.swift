@@ -16,6 +16,7 @@ struct KoreanWords: Words {
         case .sourceSilent: "공급원 무응답"
         case .evaluationStalled: "평가 멈춤"
         case .projectionLagging: "조회 지연"
+        case .costsUnexplained: "비용 차이"
         case .otherCondition: "이상 상태"
         case .recovered: "복구"
         case .test: "테스트"
@@ -194,6 +195,7 @@ struct KoreanWords: Words {
         case .evaluationStalled:
             "\(subject)\(KoreanParticle.subject.after(subject)) \(since)부터 응답하지 않거나 앞으로 나아가지 않습니다."
         case .projectionLagging: "\(subject)\(KoreanParticle.subject.after(subject)) \(since)부터 밀려 있습니다."
+        case .costsUnexplained: "\(subject): 비용 차이 가운데 설명되지 않는 부분이 허용 한도보다 큽니다."
         default: "\(subject): \(since)부터 이상이 있습니다."
         }
     }
@@ -203,6 +205,7 @@ struct KoreanWords: Words {
         case .sourceSilent: "이 공급원의 그 뒤 비용은 합계에도 임계값 판단에도 들어 있지 않습니다."
         case .evaluationStalled: "그동안 임계값을 넘어도 알림이 나가지 않습니다."
         case .projectionLagging: "조회 결과와 보고서가 최신이 아닐 수 있습니다."
+        case .costsUnexplained: "그날의 호출 추정, 사용량, 청구가 서로 다르며 수량만으로는 이유를 알 수 없습니다."
         default: "원인을 확인하십시오."
         }
     }
@@ -213,6 +216,7 @@ struct KoreanWords: Words {
 
     let lookAtStages = "단계 상태 보기"
     let lookInside = "점검하기"
+    let seeWhatDiffers = "차이 살펴보기"
 
     // MARK: Tests
 

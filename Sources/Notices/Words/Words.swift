@@ -52,6 +52,7 @@ protocol Words: Sendable {
     func conditionEnded(_ kind: Label, _ subject: String, since: String, until: String) -> String
     var lookAtStages: String { get }
     var lookInside: String { get }
+    var seeWhatDiffers: String { get }
 
     // Tests
     var testSubject: String { get }
@@ -81,6 +82,7 @@ enum Label: Hashable, Sendable, CaseIterable {
     case sourceSilent
     case evaluationStalled
     case projectionLagging
+    case costsUnexplained
     case otherCondition
     case recovered
     case test

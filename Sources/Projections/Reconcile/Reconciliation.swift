@@ -85,6 +85,16 @@ package struct Reconciliation: Hashable, Sendable {
     /// What it is a share of: the best statement about everything.
     package var whole: Int128 { days.reduce(0) { $0 + Int128($1.best.magnitude) } }
 
+    /// Each provider's days, of all its accounts, for whoever watches what is unexplained.
+    package var findings: [UnexplainedWatch.Finding] {
+        struct ProviderDay: Hashable { var provider: String; var day: Day }
+        return Dictionary(grouping: days) { ProviderDay(provider: $0.provider, day: $0.day) }.map { place, days in
+            let part = Reconciliation(days: days)
+            return UnexplainedWatch.Finding(
+                provider: place.provider, day: place.day, unexplained: part.unexplained, whole: part.whole)
+        }
+    }
+
     private static func sum(_ differences: [Difference]) -> Difference {
         var sum = Difference(amount: 0)
         for difference in differences {

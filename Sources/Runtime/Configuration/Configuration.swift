@@ -79,6 +79,10 @@ package struct Configuration: Sendable {
     package var silentAfterSeconds: Int64 { seconds("silent_after") }
     /// A stage that stands still for longer is told of; at least 1.
     package var stalledAfterSeconds: Int64 { seconds("stalled_after") }
+    /// A provider's day of which a greater share is unexplained is told of; in 10⁻⁹ per cent.
+    package var reconcileAlertAbovePercentNanos: Int64 {
+        checked(PercentText.nanos(self["reconcile_alert_above"].text))
+    }
     /// Where an external scheduler may start the daily run; nil: nowhere.
     package var cronListen: LoopbackAddress? { LoopbackAddress(self["cron_listen"].text) }
     /// Where the gateway takes calls.

@@ -55,3 +55,12 @@ enum NanoAmount {
         return whole * 1_000_000_000 + part
     }
 }
+
+/// A share such as `1%` or `0.5%`.
+enum PercentText {
+    /// Billionths of a per cent; nil for what is no share of a whole.
+    static func nanos(_ text: String) -> Int64? {
+        NanoAmount.nanos(text.hasSuffix("%") ? String(text.dropLast()) : text)
+            .flatMap { $0 <= 100_000_000_000 ? $0 : nil }
+    }
+}

@@ -46,6 +46,12 @@ package struct Setting: Sendable {
         Setting(key: "stalled_after", fallback: "10m", summary: "a stage that stands still for longer is told of") {
             (DurationText.seconds($0) ?? 0) >= 1 ? nil : DurationText.expectation
         },
+        Setting(
+            key: "reconcile_alert_above", fallback: "1%",
+            summary: "a provider's day of which more is unexplained is told of"
+        ) {
+            PercentText.nanos($0) == nil ? "must be a percentage from 0% to 100% such as 1% or 0.5%" : nil
+        },
         Setting(key: "cron_listen", fallback: "none", summary: "where an external scheduler may start the daily run") {
             $0 == "none" || LoopbackAddress($0) != nil ? nil : LoopbackAddress.expectation
         },
