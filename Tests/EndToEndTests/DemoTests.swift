@@ -25,6 +25,11 @@ import Testing
         #expect(try unclaimed(report, "as_of_thursday") > 0)
         #expect(try unclaimed(report, "now") == 0)
         try expectAlerts(report["alerting"] ?? .null)
+        let limit = report["limit"] ?? .null
+        #expect(limit["alert"]?["basis"] == "estimated" && limit["kill"]?["cause"] == "policy", "\(limit.text)")
+        #expect(limit["kill"]?["acknowledged"] == true && limit["audit"]?["actor"] == "policy", "\(limit.text)")
+        let statuses = limit["answers"]?.array?.compactMap { $0["status"]?.integer } ?? []
+        #expect(statuses.first == 200 && statuses.last == 403, "\(statuses)")
         #expect(!FileManager.default.fileExists(atPath: state))
     }
 

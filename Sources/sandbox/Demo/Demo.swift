@@ -8,8 +8,8 @@ struct Demo: CancellableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Plays the trace's week through the whole pipeline in about a minute, and shows what came of it.",
         discussion: """
-            Ends with 0 only if the log verifies, the pipeline's totals equal the trace's own, and the crossed threshold
-            was told in Slack and by mail.
+            Ends with 0 only if the log verifies, the pipeline's totals equal the trace's own, the crossed threshold was
+            told in Slack and by mail, and the key that spent its limit was disabled, with evidence.
             Example: sandbox demo --pipeline Pipelines/demo.yaml
             """)
 
@@ -43,8 +43,10 @@ struct Demo: CancellableCommand {
             try await stage.prepare()
             try await stage.playWeek()
             try await stage.awaitMessages()
+            await stage.stopPipeline()
+            let key = try await stage.spendALimit()
             await stage.stop()
-            return try await DemoReport(of: stage)
+            return try await DemoReport(of: stage, key)
         } catch {
             await stage.stop()
             throw error

@@ -11,6 +11,7 @@ struct DemoReport {
     private let restatedDay: (before: JSONValue, after: JSONValue)
     private let lateKey: (before: JSONValue, after: JSONValue)
     private let alerts: DemoAlerts
+    private let key: DemoKey
     private let runs: [JSONValue]
     private let restatements: JSONValue
     private let verified: JSONValue
@@ -21,7 +22,8 @@ struct DemoReport {
     var isRight: Bool { problems.isEmpty }
 
     /// Asks the stopped installation: nothing runs any more but the log, for as long as a command needs it.
-    init(of stage: DemoStage) async throws {
+    init(of stage: DemoStage, _ key: DemoKey) async throws {
+        self.key = key
         func costs(_ by: String, _ from: String, _ to: String, _ more: String...) async throws -> JSONValue {
             try await stage.costs(by: by, from: from, to: to, more)
         }
@@ -52,9 +54,9 @@ struct DemoReport {
             problems.append("billed \(billed["total"]?.text ?? "") is not \(bill?.text ?? "")")
         }
         if verified["ok"] != true { problems.append("the log does not verify: \(verified.text)") }
-        if let exit = await stage.upExit, !exit.isSuccess { problems.append("finops up ended with \(exit)") }
+        for exit in await stage.upExits where !exit.isSuccess { problems.append("finops up ended with \(exit)") }
         if !runs.contains(where: { $0["state"] == "failed" }) { problems.append("no run met the outage") }
-        self.problems = problems + alerts.problems
+        self.problems = problems + alerts.problems + key.problems
     }
 
     /// Row by row, to the nano-dollar and to the token.
@@ -85,7 +87,8 @@ struct DemoReport {
             "week_by_team": byTeam, "week_by_model": byModel, "week_billed": billed,
             "restated_day": ["as_of_thursday": restatedDay.before, "now": restatedDay.after],
             "late_mapping": ["as_of_thursday": lateKey.before, "now": lateKey.after],
-            "alerting": alerts.document, "restatements": restatements["restatements"] ?? .null, "runs": .array(runs),
+            "alerting": alerts.document, "limit": key.document, "restatements": restatements["restatements"] ?? .null,
+            "runs": .array(runs),
             "verify": verified, "expected": expected,
         ]
     }
@@ -111,6 +114,8 @@ extension DemoReport {
             heading("The week by model"), table(byModel, by: "model"),
             heading("What was restated"), restatementText,
             heading("What \(DemoAlerts.project) passed of its \(DemoAlerts.daily) USD a day"), alerts.text,
+            heading("What \(DemoKey.project) may spend: \(DemoKey.daily) USD a day, or its keys are disabled"),
+            key.text,
             heading("Runs"), runTable,
             heading("Is it right?"), verdict,
         ].joined()

@@ -129,18 +129,29 @@ actor DemoStage {
         CivilDay(number: (time.seconds + Week.zoneOffset) / 86_400).description
     }
 
-    /// Stops the pipeline, which freezes its clock, and the provider.
-    /// - Returns: how `finops up` ended, if it ran.
-    @discardableResult
-    func stop() async -> ChildExit? {
-        let exit = await up?.stop(within: .seconds(20))
-        _ = await sandbox?.stop()
-        (up, sandbox) = (nil, nil)
-        if let exit { upExit = exit }
-        return exit
+    /// Stops the pipeline, which freezes its clock.
+    func stopPipeline() async {
+        if let exit = await up?.stop(within: .seconds(20)) { upExits.append(exit) }
+        up = nil
     }
 
-    private(set) var upExit: ChildExit?
+    /// Starts the pipeline again where its clock stood, which now runs as fast as any other.
+    func goOn() async throws {
+        let text = try String(contentsOfFile: pipeline, encoding: .utf8)
+        let path = "\(scratch)/pipeline.yaml"
+        try text.replacing(#/rate: [0-9.]+/#, with: "rate: 1").write(toFile: path, atomically: true, encoding: .utf8)
+        up = try start("finops", ["up", "--pipeline", path], log: "up")
+    }
+
+    /// Stops the pipeline and the provider.
+    func stop() async {
+        await stopPipeline()
+        _ = await sandbox?.stop()
+        sandbox = nil
+    }
+
+    /// How each `finops up` ended.
+    private(set) var upExits: [ChildExit] = []
 
     nonisolated func remove() {
         do { try FileManager.default.removeItem(atPath: directory.path) } catch {
