@@ -88,7 +88,7 @@ import Testing
             ])
         let asked = await provider.asked.count
         let again = try await run(desk, [target(provider)])
-        #expect(again.allSatisfy(\.isOld))
+        #expect(again.allSatisfy { $0.isOld })
         #expect(await provider.asked.count == asked)
         #expect(await desk.told.count == 4)
     }
