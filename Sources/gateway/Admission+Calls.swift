@@ -116,17 +116,15 @@ extension Admission {
 
     /// Prices an attempt that ended.
     func complete(_ call: inout WireCallRecorded, _ route: Route, _ reading: MeterReading) {
-        state.withLock { state in
-            var reading = reading
-            if let answer = reading.countsOnceAs, reading.isUse {
-                call.countsOnce = answer
-                if !state.known.countsNow(call) {
-                    call.countsOnce = ""
-                    reading.forgetUse()
-                }
+        var reading = reading
+        if let answer = reading.countsOnceAs, reading.isUse {
+            call.countsOnce = answer
+            if !state.withLock({ $0.known.countsNow(call) }) {
+                call.countsOnce = ""
+                reading.forgetUse()
             }
-            state.pricing.complete(&call, route, reading)
         }
+        desks[Int(truncatingIfNeeded: call.started & 7)].complete(&call, route, reading)
     }
 
     /// Its record is kept: what it was admitted with gives way to what it used.
