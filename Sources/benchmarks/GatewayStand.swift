@@ -94,9 +94,11 @@ struct GatewayStand {
         defer { close(ends[0]) }
         let exit = await child.waitForExit()
         guard exit.isSuccess else { throw ProgramFailed(program: "finops \(arguments[0])", exit: exit) }
-        // What it says is far smaller than a pipe.
+        // What it says is far smaller than a pipe. Read before `prefix` takes the array: it would take it as it was.
         var bytes = [UInt8](repeating: 0, count: 65_536)
-        return String(decoding: bytes.prefix(max(0, read(ends[0], &bytes, bytes.count))), as: UTF8.self)
+        let count = read(ends[0], &bytes, bytes.count)
+        guard count >= 0 else { throw SystemError("read what finops \(arguments[0]) says") }
+        return String(decoding: bytes.prefix(count), as: UTF8.self)
     }
 
     private static func port(of directory: StateDirectory, _ gateway: ChildProcess) async throws -> Int32 {
