@@ -17,22 +17,35 @@ package struct EventID: Hashable, Sendable {
     /// A time-ordered id (RFC 9562, version 7): 48 bits of milliseconds, then 74 random bits.
     package static func v7(at time: Timestamp, using random: inout some RandomNumberGenerator) -> EventID {
         let milliseconds = UInt64(bitPattern: time.microseconds / 1_000) & 0xFFFF_FFFF_FFFF
-        let high = milliseconds << 16 | 0x7000 | UInt64.random(in: 0...0x0FFF, using: &random)
-        let low = 0x8000_0000_0000_0000 | UInt64.random(in: 0...0x3FFF_FFFF_FFFF_FFFF, using: &random)
+        let high = milliseconds << 16 | 0x7000 | random.next() & 0x0FFF
+        let low = 0x8000_0000_0000_0000 | random.next() & 0x3FFF_FFFF_FFFF_FFFF
         return EventID(high: high, low: low)
+    }
+
+    /// The same with the system's random numbers.
+    package static func v7(at time: Timestamp) -> EventID {
+        var random = SystemRandomNumberGenerator()
+        return v7(at: time, using: &random)
     }
 }
 
 extension EventID: CustomStringConvertible {
     package var description: String {
-        let hex = high.paddedHex + low.paddedHex
-        var text = ""
-        text.reserveCapacity(36)
-        for (index, digit) in hex.enumerated() {
-            if [8, 12, 16, 20].contains(index) { text.append("-") }
-            text.append(digit)
+        // Written for every call through a gateway, so byte by byte.
+        String(unsafeUninitializedCapacity: 36) { text in
+            var place = 0
+            for digit in 0..<32 {
+                if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
+                    text[place] = UInt8(ascii: "-")
+                    place += 1
+                }
+                let word = digit < 16 ? high : low
+                let value = UInt8(truncatingIfNeeded: word >> UInt64(60 - digit % 16 * 4) & 0xF)
+                text[place] = value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+                place += 1
+            }
+            return place
         }
-        return text
     }
 
     /// Reads the canonical text form, in either case; nil for anything else.
@@ -44,12 +57,5 @@ extension EventID: CustomStringConvertible {
             let high = UInt64(digits.prefix(16), radix: 16), let low = UInt64(digits.suffix(16), radix: 16)
         else { return nil }
         self.init(high: high, low: low)
-    }
-}
-
-extension UInt64 {
-    fileprivate var paddedHex: String {
-        let digits = String(self, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }

@@ -108,6 +108,17 @@ struct BodyMembers: JSONVisitor {
         return parsed(piece.range.lowerBound - 1..<piece.range.upperBound + 1)?.string
     }
 
+    /// A number that is nothing but a few digits, as counts nearly always are.
+    func digits(_ piece: JSONPiece) -> Int64? {
+        guard piece.range.count <= 10 else { return nil }
+        var value: Int64 = 0
+        for byte in bytes[piece.range] {
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+            value = value * 10 + Int64(byte - UInt8(ascii: "0"))
+        }
+        return value
+    }
+
     /// A part of the body as a value; nil where it nests too deeply for that.
     func parsed(_ range: Range<Int>) -> JSONValue? {
         do { return try JSONValue.parse(bytes[range]) } catch { return nil }

@@ -64,6 +64,7 @@ package struct CallContext: Hashable, Sendable {
     }
 
     private static func bounded(_ text: String, _ limit: Int) -> String {
+        if text.utf8.count <= limit, text.isPlain { return text }
         var kept = String.UnicodeScalarView()
         for scalar in text.unicodeScalars where scalar.properties.isPrintable {
             guard kept.count < limit else { break }

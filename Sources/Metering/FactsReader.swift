@@ -75,7 +75,8 @@ struct FactsReader {
 
     private func count(_ member: BodyMember) throws(MalformedRequest) -> Int64? {
         guard let piece = members[member] else { return nil }
-        guard piece.kind == .number, piece.range.count <= 32, let count = members.parsed(piece.range)?.integer,
+        guard piece.kind == .number, piece.range.count <= 32,
+            let count = members.digits(piece) ?? members.parsed(piece.range)?.integer,
             (0...1_000_000_000).contains(count)
         else { throw wrong(member, "a whole number from 0 to 1000000000") }
         return count

@@ -67,10 +67,19 @@ package struct RequestFacts: Hashable, Sendable {
 
     /// A name that can be looked up, logged and stored: no control characters, of a bounded length.
     static func checkedModel(_ name: String) throws(MalformedRequest) -> String {
-        guard (1...200).contains(name.utf8.count), name.unicodeScalars.allSatisfy({ $0.properties.isPrintable }) else {
+        guard (1...200).contains(name.utf8.count), name.isPlain || name.unicodeScalars.allSatisfy(\.properties.isPrintable)
+        else {
             throw MalformedRequest(reason: "model must be a name of 1 to 200 printable characters", member: "model")
         }
         return name
+    }
+}
+
+extension String {
+    /// Printable ASCII alone, as nearly all names are: nothing has to be looked up for it.
+    var isPlain: Bool {
+        for byte in utf8 where byte < 0x20 || byte > 0x7E { return false }
+        return true
     }
 }
 

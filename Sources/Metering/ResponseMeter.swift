@@ -55,15 +55,27 @@ package struct ResponseMeter: Sendable {
         self.route = route
         self.facts = facts
         isSuccess = (200..<300).contains(status)
-        let type = (contentType ?? "").prefix { $0 != ";" }.lowercased()
         if !isSuccess || route.reading == .none && route.kind.isEmpty {
             form = .opaque
-        } else if type.hasPrefix("text/event-stream") {
-            form = .events
         } else {
-            form = type.contains("json") ? .document : .opaque
+            form = Self.form(contentType ?? "")
         }
         removesUsage = form == .events && facts.splice != nil
+    }
+
+    /// By bytes: it is asked for every answer.
+    private static func form(_ contentType: String) -> Form {
+        let type = contentType.utf8.prefix { $0 != UInt8(ascii: ";") }.map { byte in
+            (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+        }
+        return type.withUnsafeBufferPointer { type in
+            func stands(_ word: StaticString, at place: Int) -> Bool {
+                word.utf8CodeUnitCount <= type.count - place
+                    && word.equals(type, in: place..<place + word.utf8CodeUnitCount)
+            }
+            if stands("text/event-stream", at: 0) { return .events }
+            return (0..<type.count).contains { stands("json", at: $0) } ? .document : .opaque
+        }
     }
 
     /// - Parameter bytes: the next piece of the body; not kept beyond the call.

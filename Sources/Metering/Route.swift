@@ -86,6 +86,10 @@ package struct RouteMatch: Hashable, Sendable {
     ///   - speaksAnthropic: the request has an `anthropic-version` header, which alone tells the two lists of models apart.
     /// - Returns: nil for a method or path without a meter.
     package init?(method: String, target: String, speaksAnthropic: Bool) {
+        if method == "POST", let plain = Self.plain[target] {
+            (route, path, query) = (plain.route, plain.path, "")
+            return
+        }
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let query = parts.count == 2 ? parts[1] : ""
         guard target.utf8.count <= 2_048, target.hasPrefix("/v1/"), query.utf8.allSatisfy(Self.isQuery) else {
@@ -101,6 +105,12 @@ package struct RouteMatch: Hashable, Sendable {
         path = String(parts[0].dropFirst(3))
         self.query = String(query)
     }
+
+    /// Targets that need no taking apart: the routes that calls are made on, without a query.
+    private static let plain: [String: (route: Route, path: String)] = Dictionary(
+        uniqueKeysWithValues: Route.all.filter { $0.hasBody && !$0.segments.contains("{id}") && !isShared($0) }.map {
+            ($0.name, ($0, String($0.name.dropFirst(3))))
+        })
 
     private static func isShared(_ route: Route) -> Bool { route.name.hasPrefix("/v1/models") }
 

@@ -52,8 +52,7 @@ final class CallDesk: CallHandling {
 
     func begin(_ request: ProxyRequest, then: @escaping @Sendable (ProxyDecision) -> Void) {
         let started = now()
-        var random = SystemRandomNumberGenerator()
-        let id = EventID.v7(at: started, using: &random)
+        let id = EventID.v7(at: started)
         let speaksAnthropic = request.head.headers.contains(name: "anthropic-version")
         let dialect = Self.dialect(of: request.head.uri, speaksAnthropic: speaksAnthropic)
         do throws(Refused) {
@@ -145,9 +144,8 @@ final class CallDesk: CallHandling {
 
     /// Called when an attempt ended, before its last byte is released.
     func record(
-        _ event: WireCallRecorded, _ call: IncomingCall, _ ticket: Admission.Ticket, _ reading: MeterReading
+        _ event: inout WireCallRecorded, _ call: IncomingCall, _ ticket: Admission.Ticket, _ reading: MeterReading
     ) {
-        var event = event
         admission.complete(&event, call.match.route, reading)
         let stream = StreamName.calls(account: event.account, day: Day(utc: call.started))
         keeper.keep(
@@ -161,8 +159,7 @@ final class CallDesk: CallHandling {
     func answer(to problem: ProxyProblem, target: String?) -> ProxyAnswer {
         tally.refused()
         let dialect = Self.dialect(of: target ?? "", speaksAnthropic: false)
-        var random = SystemRandomNumberGenerator()
-        let id = "call-\(EventID.v7(at: now(), using: &random))"
+        let id = "call-\(EventID.v7(at: now()))"
         switch problem {
         case .bodyTooLarge:
             return ProxyAnswer(Refusal.tooLarge(limit: settings.bodyLimit).answer(in: dialect, request: id))

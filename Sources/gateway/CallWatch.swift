@@ -72,7 +72,7 @@ final class CallWatch: CallObserving {
         event.firstByte = firstByte
         event.duration = call.microsecondsSoFar
         event.upstreamRequest = upstreamRequest
-        desk.record(event, call, ticket, reading)
+        desk.record(&event, call, ticket, reading)
         return rest.isEmpty ? ByteBuffer() : ByteBuffer(bytes: rest)
     }
 

@@ -33,16 +33,18 @@ package enum VirtualKey {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
     /// Whether a presented text can be a key at all: what cannot need not be hashed.
-    package static func isWellFormed(_ key: some Collection<UInt8>) -> Bool {
-        key.count == bytes && key.starts(with: mark)
-            && key.dropFirst(mark.count).allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-                    true
-                default: false
-                }
+    package static func isWellFormed(_ key: [UInt8]) -> Bool {
+        guard key.count == bytes else { return false }
+        for place in 0..<mark.count where key[place] != mark[place] { return false }
+        for place in mark.count..<bytes {
+            switch key[place] {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                continue
+            default: return false
             }
+        }
+        return true
     }
 
     /// What may be shown of a key.

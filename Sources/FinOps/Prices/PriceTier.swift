@@ -37,6 +37,25 @@ package enum TokenClass: String, CaseIterable, Sendable {
     case cachedImageInput = "cached_image_input"
     case imageOutput = "image_output"
 
+    static let count = allCases.count
+
+    /// Among all of them, for tables.
+    var place: Int {
+        switch self {
+        case .input: 0
+        case .cachedInput: 1
+        case .cacheWrite: 2
+        case .cacheWrite1h: 3
+        case .output: 4
+        case .audioInput: 5
+        case .cachedAudioInput: 6
+        case .audioOutput: 7
+        case .imageInput: 8
+        case .cachedImageInput: 9
+        case .imageOutput: 10
+        }
+    }
+
     /// Whose standard price counts where this one is absent.
     var substitute: TokenClass? {
         switch self {

@@ -4,8 +4,8 @@
 /// holds its audio and image shares, the written count what is kept for an hour; the audio and image input counts are
 /// parts of what was neither cached nor written; `output` holds its audio and image shares.
 package struct TokenClasses: Hashable, Sendable {
-    /// A class that is not in it has none.
-    package private(set) var counts: [TokenClass: Int64] = [:]
+    /// By place. A table rather than a dictionary: it is made for every call and every row.
+    private var table = [Int64?](repeating: nil, count: TokenClass.count)
     /// Cached audio or image tokens had to be inferred: older answers count them in the audio share without saying how many.
     private(set) var isInferred = false
 
@@ -15,10 +15,21 @@ package struct TokenClasses: Hashable, Sendable {
         package let reason: String
     }
 
+    /// A class that is not in it has none.
+    package var counts: [TokenClass: Int64] {
+        TokenClass.allCases.reduce(into: [:]) { counts, token in counts[token] = self[token] }
+    }
+
+    /// nil for a class that was not counted.
+    private(set) subscript(token: TokenClass) -> Int64? {
+        get { table[token.place] }
+        set { table[token.place] = newValue }
+    }
+
     /// - Parameter inputOnly: whether the kind of usage has no other tokens: embeddings and moderations.
     package init(_ quantities: WireQuantities, inputOnly: Bool) throws(Inconsistent) {
         if inputOnly {
-            counts[.input] = try Self.whole(quantities.inputTokens, "input tokens")
+            self[.input] = try Self.whole(quantities.inputTokens, "input tokens")
             return
         }
         try takeOutput(quantities)
@@ -29,9 +40,9 @@ package struct TokenClasses: Hashable, Sendable {
         let output = try Self.whole(quantities.outputTokens, "output tokens")
         let audio = try Self.whole(quantities.audioOutputTokens, "audio output tokens")
         let image = try Self.whole(quantities.imageOutputTokens, "image output tokens")
-        counts[.audioOutput] = audio
-        counts[.imageOutput] = image
-        counts[.output] = try Self.rest(of: output, "output", without: [(audio, "audio"), (image, "image")])
+        self[.audioOutput] = audio
+        self[.imageOutput] = image
+        self[.output] = try Self.rest(of: output, "output", (audio, "audio"), (image, "image"))
     }
 
     private mutating func takeInput(_ quantities: WireQuantities) throws(Inconsistent) {
@@ -42,11 +53,11 @@ package struct TokenClasses: Hashable, Sendable {
         var image = try Self.whole(quantities.imageInputTokens, "image input tokens")
         var cachedAudio = try Self.whole(quantities.cachedAudioInputTokens, "cached audio tokens")
         var cachedImage = try Self.whole(quantities.cachedImageInputTokens, "cached image tokens")
-        let fresh = try Self.rest(of: input, "input", without: [(cached, "cached"), (written, "cache-write")])
+        let fresh = try Self.rest(of: input, "input", (cached, "cached"), (written, "cache-write"))
 
         // Older answers count cached audio (image) in the audio (image) share: what the fresh input cannot hold is cached.
-        let known = try Self.rest(of: cached, "cached", without: [(cachedAudio, "audio"), (cachedImage, "image")])
-        var excess = try Self.sum([(audio, "audio"), (image, "image")]) - fresh
+        let known = try Self.rest(of: cached, "cached", (cachedAudio, "audio"), (cachedImage, "image"))
+        var excess = try Self.sum((audio, "audio"), (image, "image")) - fresh
         if excess > 0 {
             guard excess <= known else {
                 throw Inconsistent(reason: "audio and image tokens exceed the input tokens")
@@ -59,15 +70,15 @@ package struct TokenClasses: Hashable, Sendable {
             cachedImage += excess
             isInferred = true
         }
-        counts[.audioInput] = audio
-        counts[.imageInput] = image
-        counts[.input] = fresh - audio - image
+        self[.audioInput] = audio
+        self[.imageInput] = image
+        self[.input] = fresh - audio - image
         let hourly = try Self.whole(quantities.cacheWrite1HTokens, "1-hour cache-write tokens")
-        counts[.cacheWrite1h] = hourly
-        counts[.cacheWrite] = try Self.rest(of: written, "cache-write", without: [(hourly, "1-hour")])
-        counts[.cachedAudioInput] = cachedAudio
-        counts[.cachedImageInput] = cachedImage
-        counts[.cachedInput] = cached - cachedAudio - cachedImage
+        self[.cacheWrite1h] = hourly
+        self[.cacheWrite] = try Self.rest(of: written, "cache-write", (hourly, "1-hour"), (0, ""))
+        self[.cachedAudioInput] = cachedAudio
+        self[.cachedImageInput] = cachedImage
+        self[.cachedInput] = cached - cachedAudio - cachedImage
     }
 
     private static func whole(_ count: Int64, _ name: String) throws(Inconsistent) -> Int64 {
@@ -75,23 +86,22 @@ package struct TokenClasses: Hashable, Sendable {
         return count
     }
 
-    private static func sum(_ parts: [(count: Int64, name: String)]) throws(Inconsistent) -> Int64 {
-        var sum: Int64 = 0
-        for part in parts {
-            let (next, overflow) = sum.addingReportingOverflow(part.count)
-            guard !overflow else { throw Inconsistent(reason: "\(part.name) tokens are out of range") }
-            sum = next
-        }
+    private typealias Part = (count: Int64, name: String)
+
+    private static func sum(_ first: Part, _ second: Part) throws(Inconsistent) -> Int64 {
+        let (sum, overflow) = first.count.addingReportingOverflow(second.count)
+        guard !overflow else { throw Inconsistent(reason: "\(second.name) tokens are out of range") }
         return sum
     }
 
-    private static func rest(of whole: Int64, _ name: String, without parts: [(count: Int64, name: String)])
-        throws(Inconsistent) -> Int64
+    /// What two parts leave of a whole.
+    private static func rest(of whole: Int64, _ name: String, _ first: Part, _ second: Part) throws(Inconsistent)
+        -> Int64
     {
-        let taken = try sum(parts)
+        let taken = try sum(first, second)
         guard taken <= whole else {
-            let shares = parts.filter { $0.count > 0 }.map { "\($0.name) \($0.count)" }.joined(separator: " + ")
-            throw Inconsistent(reason: "\(shares) exceeds \(name) \(whole)")
+            let shares = [first, second].filter { $0.count > 0 }.map { "\($0.name) \($0.count)" }
+            throw Inconsistent(reason: "\(shares.joined(separator: " + ")) exceeds \(name) \(whole)")
         }
         return whole - taken
     }

@@ -40,7 +40,9 @@ package struct UsagePricing {
     private struct Quote {
         let entry: ModelPrice
         let period: PricePeriod?
-        let rates: [TokenClass: TokenRate]
+        /// By place of the class.
+        let rates: [TokenRate?]
+        let dearest: DearestRates
         let version: String
         let isEstimated: Bool
     }
@@ -105,13 +107,10 @@ package struct UsagePricing {
         let listed = entry.periods.last { $0.covers(key.day) }
         let period = key.isLongContext ? listed?.forLongContext : listed
         let multiplier = catalogue.batchMultiplier(of: entry.provider)
-        var rates: [TokenClass: TokenRate] = [:]
-        for token in TokenClass.allCases {
-            rates[token] = period?.rate(token, tier: key.tier, batchMultiplier: multiplier)
-        }
+        let rates = TokenClass.allCases.map { period?.rate($0, tier: key.tier, batchMultiplier: multiplier) }
         let dated = period?.from.map { "@\($0)" } ?? ""
         return Quote(
-            entry: entry, period: period, rates: rates, version: "\(entry.version)/\(entry.model)\(dated)",
+            entry: entry, period: period, rates: rates, dearest: DearestRates(rates), version: "\(entry.version)/\(entry.model)\(dated)",
             isEstimated: match.isEstimated)
     }
 
@@ -124,8 +123,8 @@ package struct UsagePricing {
         }
         var isEstimated = classes.isInferred
         for token in TokenClass.allCases {
-            guard let count = classes.counts[token], count > 0 else { continue }
-            guard let rate = quote.rates[token] else {
+            guard let count = classes[token], count > 0 else { continue }
+            guard let rate = quote.rates[token.place] else {
                 let name = token.rawValue.replacing("_", with: " ")
                 throw Unpriceable(
                     reason: quote.period == nil && !quote.entry.periods.isEmpty
@@ -141,6 +140,10 @@ package struct UsagePricing {
     /// What is not counted in tokens. A quantity that the entry does not price makes the whole row unpriced.
     private func addOther(of row: WireUsageRow, _ quote: Quote, to cost: inout ExactCost) throws(Unpriceable) {
         let quantities = row.quantities
+        let others =
+            quantities.calls | quantities.seconds | quantities.characters | quantities.images | quantities.sessions
+            | quantities.usageBytes
+        if others == 0 { return }
         let calls = row.kind.hasSuffix("file_search_calls") ? "file_search_per_1000" : "web_search_per_1000"
         let charges: [(count: Int64, name: String?, unit: ExactCost.Unit, noun: String)] = [
             (quantities.calls, calls, .thousand, "calls"),
@@ -169,17 +172,26 @@ extension UsagePricing {
         var dearest: Int64?
         for name in bound.tiers {
             let (tier, _) = PriceTier.named(name, provider: bound.provider)
-            for isLong in [false, true] {
-                let key = QuoteKey(
+            func key(isLong: Bool) -> QuoteKey {
+                QuoteKey(
                     provider: bound.provider, model: bound.model, day: bound.day, tier: tier, isLongContext: isLong)
-                guard let quote = quote(key) else { return nil }
-                let above = quote.period?.longContextAbove ?? 0
-                if isLong, above == 0 || bound.inputTokens + bound.audioInputTokens <= above { continue }
-                guard let nanos = Self.cost(bound, quote) else { return nil }
-                dearest = max(dearest ?? 0, nanos)
             }
+            guard let quote = quote(key(isLong: false)), let nanos = Self.cost(bound, quote) else { return nil }
+            dearest = max(dearest ?? 0, nanos)
+            let above = quote.period?.longContextAbove ?? 0
+            guard above > 0, bound.inputTokens + bound.audioInputTokens > above else { continue }
+            guard let long = self.quote(key(isLong: true)), let nanos = Self.cost(bound, long) else { return nil }
+            dearest = max(dearest ?? 0, nanos)
         }
         return dearest.map { Money(nanos: $0, currency: .usd) }
+    }
+
+    /// - Returns: false for tokens without a price.
+    private static func add(_ part: (count: Int64, price: DecimalText?), to cost: inout ExactCost) -> Bool {
+        guard part.count > 0 else { return true }
+        guard let price = part.price else { return false }
+        cost.add(part.count, at: price, per: .million)
+        return true
     }
 
     private static func cost(_ bound: CallBound, _ quote: Quote) -> Int64? {
@@ -193,21 +205,41 @@ extension UsagePricing {
         } else if bound.seconds > 0, let price = other["per_audio_hour"] {
             cost.add(bound.seconds, at: price, per: .hour)
         } else {
-            var reading: [TokenClass] = [.input, .imageInput]
-            if bound.writesCache { reading += [.cacheWrite, .cacheWrite1h] }
-            let writing: [TokenClass] = bound.speaks ? [.output, .imageOutput, .audioOutput] : [.output, .imageOutput]
-            let parts = [
-                (bound.inputTokens, reading), (bound.audioInputTokens, reading + [.audioInput]),
-                (bound.outputTokens, writing),
-            ]
-            for (count, classes) in parts where count > 0 {
-                let rates = classes.compactMap { quote.rates[$0]?.price }
-                guard let first = rates.first else { return nil }
-                cost.add(count, at: rates.dropFirst().reduce(first, DecimalText.greater), per: .million)
-            }
+            let dearest = quote.dearest
+            let written = bound.writesCache
+            let parts = (
+                (bound.inputTokens, written ? dearest.inputOrCached : dearest.input),
+                (bound.audioInputTokens, written ? dearest.audioInputOrCached : dearest.audioInput),
+                (bound.outputTokens, bound.speaks ? dearest.spokenOutput : dearest.output)
+            )
+            guard add(parts.0, to: &cost), add(parts.1, to: &cost), add(parts.2, to: &cost) else { return nil }
         }
         // What is rounded half-even may be less than the sum, by less than one.
         return cost.nanos.flatMap { $0 == .max ? nil : $0 + 1 }
+    }
+}
+
+/// The dearest price that a token may have, where it is not known yet of which class it will be.
+struct DearestRates {
+    let input: DecimalText?
+    let inputOrCached: DecimalText?
+    let audioInput: DecimalText?
+    let audioInputOrCached: DecimalText?
+    let output: DecimalText?
+    let spokenOutput: DecimalText?
+
+    /// - Parameter rates: by place of the class.
+    init(_ rates: [TokenRate?]) {
+        func dearest(_ classes: TokenClass...) -> DecimalText? {
+            let prices = classes.compactMap { rates[$0.place]?.price }
+            return prices.first.map { prices.dropFirst().reduce($0, DecimalText.greater) }
+        }
+        input = dearest(.input, .imageInput)
+        inputOrCached = dearest(.input, .imageInput, .cacheWrite, .cacheWrite1h)
+        audioInput = dearest(.input, .imageInput, .audioInput)
+        audioInputOrCached = dearest(.input, .imageInput, .cacheWrite, .cacheWrite1h, .audioInput)
+        output = dearest(.output, .imageOutput)
+        spokenOutput = dearest(.output, .imageOutput, .audioOutput)
     }
 }
 
