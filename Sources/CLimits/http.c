@@ -1,6 +1,7 @@
 // An upstream that answers at once and a load generator: one thread and epoll each, nothing but the system calls.
 #define _GNU_SOURCE
 #include "CLimits.h"
+#include "http.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,18 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { request_bytes = 65536, answer_bytes = 65536, events_at_once = 256, chunks = 20 };
-
-static int64_t now_nanos(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-}
-
-static void no_delay(int descriptor) {
-    int on = 1;
-    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
+enum { request_bytes = 65536, chunks = 20 };
 
 // MARK: The upstream
 
@@ -147,14 +137,6 @@ int limit_http_serve(int listener) {
 }
 
 // MARK: The load
-
-struct caller {
-    int descriptor;
-    int64_t asked;
-    int64_t first;
-    size_t held;
-    char bytes[answer_bytes];
-};
 
 enum { tenths_of_microseconds = 1000000 };
 

@@ -1,7 +1,8 @@
 /// What the scanner found in one document: an answer, or one event of a stream.
 struct AnswerFindings {
-    /// Indexed by place; nil where the answer has none.
-    private var counts: [Int64?] = Array(repeating: nil, count: Self.size)
+    /// Indexed by place, and a bit for each that the answer has.
+    private var counts = [Int64](repeating: 0, count: Self.size)
+    private var known: UInt32 = 0
     private static let first = Int(AnswerPlace.inputTokens.rawValue)
     private static let size = Int(AnswerPlace.seconds.rawValue) - first + 1
 
@@ -32,9 +33,26 @@ struct AnswerFindings {
     var nullUsage: Range<Int>?
 
     subscript(_ place: AnswerPlace) -> Int64? {
-        get { counts[Int(place.rawValue) - Self.first] }
-        set { counts[Int(place.rawValue) - Self.first] = newValue }
+        get {
+            let index = Int(place.rawValue) - Self.first
+            return known >> UInt32(index) & 1 == 1 ? counts[index] : nil
+        }
+        set {
+            let index = Int(place.rawValue) - Self.first
+            guard let newValue else { return known &= ~(1 << UInt32(index)) }
+            counts[index] = newValue
+            known |= 1 << UInt32(index)
+        }
     }
+
+    /// As new, in the same memory: a stream has many documents.
+    mutating func clear() {
+        let counts = self.counts
+        self = AnswerFindings(counts)
+    }
+
+    init() {}
+    private init(_ counts: [Int64]) { self.counts = counts }
 }
 
 /// Picks values out of a JSON document that comes in pieces, keeping none of it but what is asked for. It is lenient:
@@ -76,7 +94,7 @@ struct AnswerScanner {
 
     /// Forgets the document, so that another can be read.
     mutating func reset() {
-        findings = AnswerFindings()
+        findings.clear()
         lexeme = .none
         depth = 0
         hasBegun = false
@@ -299,14 +317,18 @@ struct AnswerScanner {
 
     private var text: String { String(decoding: kept, as: UTF8.self) }
 
+    private func isKept(_ word: StaticString) -> Bool {
+        kept.withUnsafeBufferPointer { word.equals($0, in: 0..<$0.count) }
+    }
+
     private mutating func endBare(at offset: Int) {
         countElement()
-        if next == .background { findings.isBackground = kept == Array("true".utf8) }
-        if next == .usage, isUsage, depth == 1, kept == Array("null".utf8) {
+        if next == .background { findings.isBackground = isKept("true") }
+        if next == .usage, isUsage, depth == 1, isKept("null") {
             findings.nullUsage = Self.range(comma ?? nameStart, offset)
             awaitsComma = comma == nil
         }
-        if next.isCount, kept != Array("null".utf8) {
+        if next.isCount, !isKept("null") {
             if let count = isCut ? nil : number { findings[next] = count } else { findings.unreadable = "\(next)" }
         }
         isUsage = false

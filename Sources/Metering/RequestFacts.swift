@@ -67,7 +67,8 @@ package struct RequestFacts: Hashable, Sendable {
 
     /// A name that can be looked up, logged and stored: no control characters, of a bounded length.
     static func checkedModel(_ name: String) throws(MalformedRequest) -> String {
-        guard (1...200).contains(name.utf8.count), name.isPlain || name.unicodeScalars.allSatisfy(\.properties.isPrintable)
+        guard (1...200).contains(name.utf8.count),
+            name.isPlain || name.unicodeScalars.allSatisfy(\.properties.isPrintable)
         else {
             throw MalformedRequest(reason: "model must be a name of 1 to 200 printable characters", member: "model")
         }

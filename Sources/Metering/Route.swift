@@ -149,6 +149,9 @@ extension RouteMatch {
     ///   - baseQuery: what the base URL has behind a question mark (Azure's `api-version=…`); it goes with every call.
     ///   - deployment: Azure's name for the model, where the path has to name it: see `needsDeployment`.
     package func upstreamTarget(basePath: String, baseQuery: String, deployment: String?) -> String {
+        if deployment == nil, baseQuery.isEmpty, query.isEmpty, basePath.utf8.last != UInt8(ascii: "/") {
+            return basePath + path
+        }
         var target = basePath.last == "/" ? String(basePath.dropLast()) : basePath
         if let deployment { target += "/deployments/" + deployment.pathSegment }
         target += path

@@ -21,15 +21,16 @@ enum GatewayFigures {
             let results =
                 try await throughput(stand, bench) + latency(stand, bench) + streams(stand, bench)
                 + memory(stand, bench)
+            let promises = try await GatewayPromises.figures(stand, bench)
             await stand.stop()
-            return results
+            return results + promises
         } catch {
             await stand.stop()
             throw error
         }
     }
 
-    private static func span(_ bench: Bench) -> Double { bench.quick ? 1 : 4 }
+    private static func span(_ bench: Bench) -> Double { bench.quick ? 0.8 : 1.5 }
 
     private static func throughput(_ stand: GatewayStand, _ bench: Bench) async throws -> [Result] {
         var (nginxCost, ownCost): ([Double], [Double]) = ([], [])
@@ -122,7 +123,7 @@ enum GatewayFigures {
         ]
     }
 
-    private static func connected(_ port: Int32) throws -> Int32 {
+    static func connected(_ port: Int32) throws -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -133,7 +134,11 @@ enum GatewayFigures {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard descriptor >= 0, result == 0 else { throw SystemError("connect to port \(port)") }
+        guard descriptor >= 0 else { throw SystemError("make a socket") }
+        guard result == 0 else {
+            defer { close(descriptor) }
+            throw SystemError("connect to port \(port)")
+        }
         return descriptor
     }
 }

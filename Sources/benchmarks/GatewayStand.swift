@@ -14,7 +14,7 @@ struct GatewayStand {
     /// Of the gateway; nginx and the upstream take any.
     let key: String
     private let upstream: ChildProcess
-    private let log: LogProcess
+    let log: LogProcess
 
     private static let patience = Duration.seconds(30)
 
@@ -23,15 +23,25 @@ struct GatewayStand {
         let directory = StateDirectory(path: bench.fresh("gateway").path)
         let key = try await prepare(directory, upstreamPort, bench)
         let log = try await LogProcess.start(at: directory.path)
-        let locator = try ProgramLocator.beside()
+        let (gateway, gatewayPort) = try await startGateway(in: directory)
+        let (nginx, nginxPort) = try startNginx(bench, upstreamPort)
+        try await untilListening(nginxPort, nginx)
+        return GatewayStand(
+            upstreamPort: upstreamPort, nginxPort: nginxPort, gatewayPort: gatewayPort, nginx: nginx, gateway: gateway,
+            key: key, upstream: upstream, log: log)
+    }
+
+    /// Another gateway, or the same one once more, as soon as it serves.
+    static func startGateway(in directory: StateDirectory, named name: String = "gateway") async throws -> (
+        ChildProcess, Int32
+    ) {
         let gateway = try ChildProcess(
             .init(
-                path: try locator.path(of: "gateway"),
-                arguments: ["run", "--lifeline", "--log-level", "warning", "--dir", directory.path], hasLifeline: true))
-        let (nginx, nginxPort) = try startNginx(bench, upstreamPort)
-        return GatewayStand(
-            upstreamPort: upstreamPort, nginxPort: nginxPort, gatewayPort: try await port(of: directory, gateway),
-            nginx: nginx, gateway: gateway, key: key, upstream: upstream, log: log)
+                path: try ProgramLocator.beside().path(of: "gateway"),
+                arguments: [
+                    "run", "--name", name, "--lifeline", "--log-level", "warning", "--dir", directory.path,
+                ], hasLifeline: true))
+        return (gateway, try await port(of: directory, gateway, name))
     }
 
     func stop() async {
@@ -77,13 +87,20 @@ struct GatewayStand {
                 "--key-file",
                 file.path,
             ], directory)
-        let issued = try await finops(["key", "issue", "--project", "bench", "--json"], directory)
-        guard let key = try JSONValue.parse(issued)["key"]?.string else { throw StandFailed(what: "no key was issued") }
-        return key
+        return try await issueKey(directory).key
+    }
+
+    static func issueKey(_ directory: StateDirectory) async throws -> (id: String, key: String) {
+        let issued = try JSONValue.parse(
+            try await finops(["key", "issue", "--project", "bench", "--json"], directory))
+        guard let id = issued["id"]?.string, let key = issued["key"]?.string else {
+            throw StandFailed(what: "no key was issued")
+        }
+        return (id, key)
     }
 
     @discardableResult
-    private static func finops(_ arguments: [String], _ directory: StateDirectory) async throws -> String {
+    static func finops(_ arguments: [String], _ directory: StateDirectory) async throws -> String {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw SystemError("make a pipe") }
         let child = try ChildProcess(
@@ -101,8 +118,10 @@ struct GatewayStand {
         return String(decoding: bytes.prefix(count), as: UTF8.self)
     }
 
-    private static func port(of directory: StateDirectory, _ gateway: ChildProcess) async throws -> Int32 {
-        let socket = try directory.healthSocket(stage: "gateway")
+    private static func port(of directory: StateDirectory, _ gateway: ChildProcess, _ name: String) async throws
+        -> Int32
+    {
+        let socket = try directory.healthSocket(stage: name)
         let deadline = ContinuousClock.now + patience
         while ContinuousClock.now < deadline, gateway.exit == nil {
             if let url = HealthClient.readiness(socket: socket)?["listen"]?.string,
@@ -110,7 +129,7 @@ struct GatewayStand {
             {
                 return port
             }
-            try await Task.sleep(for: .milliseconds(50))
+            try await Task.sleep(for: .milliseconds(20))
         }
         throw ChildGone(exit: gateway.exit)
     }
@@ -151,10 +170,21 @@ struct GatewayStand {
         return (child, port)
     }
 
+    private static func untilListening(_ port: Int32, _ server: ChildProcess) async throws {
+        let deadline = ContinuousClock.now + patience
+        while ContinuousClock.now < deadline, server.exit == nil {
+            do {
+                close(try GatewayFigures.connected(port))
+                return
+            } catch is SystemError { try await Task.sleep(for: .milliseconds(20)) }
+        }
+        throw ChildGone(exit: server.exit)
+    }
+
     // MARK: Load
 
     /// What is asked for, as an application would.
-    func request(streams: Bool) -> String {
+    static func request(_ key: String, streams: Bool) -> String {
         let body =
             "{\"model\":\"gpt-4o-mini\",\"messages\":[{\"role\":\"system\",\"content\":\"You are a helpful assistant.\"},"
             + "{\"role\":\"user\",\"content\":\"Hello!\"}],\"max_tokens\":64\(streams ? ",\"stream\":true" : "")}"
@@ -166,7 +196,7 @@ struct GatewayStand {
     /// - Parameter seconds: how long.
     func load(_ port: Int32, connections: Int32, seconds: Double, streams: Bool = false) async throws -> limit_http_load
     {
-        let request = request(streams: streams)
+        let request = Self.request(key, streams: streams)
         let (code, result): (Int32, limit_http_load) = await withCheckedContinuation { continuation in
             Thread.detachNewThread {
                 var result = limit_http_load()
@@ -180,33 +210,3 @@ struct GatewayStand {
 }
 
 struct StandFailed: Error { let what: String }
-
-/// What the system says of a process and its children.
-enum ProcessCost {
-    /// Processor seconds so far.
-    static func cpuSeconds(_ pid: pid_t) -> Double {
-        family(of: pid).reduce(0) { sum, pid in
-            guard let stat = text("/proc/\(pid)/stat"), let end = stat.lastIndex(of: ")") else { return sum }
-            let fields = stat[end...].split(separator: " ")
-            guard fields.count > 13, let user = Double(fields[12]), let system = Double(fields[13]) else { return sum }
-            return sum + (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
-        }
-    }
-
-    static func residentMegabytes(_ pid: pid_t) -> Double {
-        guard let line = text("/proc/\(pid)/status")?.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") }),
-            let kilobytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Double($0) })
-        else { return .nan }
-        return kilobytes / 1_024
-    }
-
-    private static func family(of pid: pid_t) -> [pid_t] {
-        let children = text("/proc/\(pid)/task/\(pid)/children") ?? ""
-        return [pid] + children.split(separator: " ").compactMap { pid_t($0) }
-    }
-
-    /// nil for a process that is gone.
-    private static func text(_ path: String) -> String? {
-        do { return try String(contentsOfFile: path, encoding: .utf8) } catch { return nil }
-    }
-}

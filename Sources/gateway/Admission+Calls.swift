@@ -114,7 +114,7 @@ extension Admission {
 
     /// Prices an attempt that ended.
     func complete(_ call: inout WireCallRecorded, _ route: Route, _ reading: MeterReading) {
-        state.withLock { $0.pricing.complete(&call, route, reading) }
+        desks[Int(truncatingIfNeeded: call.started & 7)].complete(&call, route, reading)
     }
 
     /// Its record is kept: what it was admitted with gives way to what it used.

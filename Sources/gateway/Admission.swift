@@ -25,6 +25,8 @@ final class Admission: GatewaySink {
     /// Told when what has to be fetched from the vault may have changed.
     private let secretsChanged: @Sendable () -> Void
     let state: Mutex<State>
+    /// Calls that end are priced beside the lock that admits. Each has a memory of its own, so there are several.
+    let desks: [PricingDesk]
 
     /// - Parameters:
     ///   - contact: whom a refused caller may ask.
@@ -40,8 +42,9 @@ final class Admission: GatewaySink {
         self.authorities = authorities
         self.now = now
         self.secretsChanged = secretsChanged
-        state = Mutex(
-            State(known: GatewayState(gateway: gateway, terms: terms), pricing: CallPricing(.empty, policy: policy)))
+        let pricing = CallPricing(.empty, policy: policy)
+        state = Mutex(State(known: GatewayState(gateway: gateway, terms: terms), pricing: pricing))
+        desks = (0..<8).map { _ in PricingDesk(pricing) }
     }
 
     /// The types of the log's events that count here.
@@ -62,7 +65,7 @@ final class Admission: GatewaySink {
                 }
             }
             state.known.skip(to: position)
-            if arePricesNew { state.pricing = CallPricing(state.prices.catalogue, policy: policy) }
+            if arePricesNew { usePrices(&state) }
             if needsSecrets { openDoors(&state) }
             return state.known.keys.enforcements(at: now())
         }
@@ -72,6 +75,12 @@ final class Admission: GatewaySink {
             let cause = events.first { $0.recorded.position.value == fact.decision }?.recorded.event.id
             return KeyEnforcement(fact: fact, cause: cause ?? EventID.none)
         }
+    }
+
+    private func usePrices(_ state: inout State) {
+        let pricing = CallPricing(state.prices.catalogue, policy: policy)
+        state.pricing = pricing
+        for desk in desks { desk.use(pricing) }
     }
 
     /// Credentials that are still right are kept.
@@ -114,7 +123,7 @@ final class Admission: GatewaySink {
         state.withLock { state in
             state.known = known
             state.prices = prices
-            state.pricing = CallPricing(prices.catalogue, policy: policy)
+            usePrices(&state)
             openDoors(&state)
         }
         secretsChanged()

@@ -125,9 +125,11 @@ final class CallDesk: CallHandling {
 
     private func context(_ call: IncomingCall) -> CallContext {
         guard let secret = keyHash.withLock({ $0 }) else { return CallContext() }
-        let headers = call.request.head.headers
+        // Most calls have none of ours, and each look into the headers is one at all of them.
+        let own = call.request.head.headers.filter { IncomingCall.isOwn($0.name) }
+            .map { (name: $0.name.lowercased(), value: $0.value) }
         return secret.withUTF8 { key in
-            CallContext(header: { name in headers[name].last }, facts: call.facts, key: key)
+            CallContext(header: { name in own.last { $0.name == name }?.value }, facts: call.facts, key: key)
         }
     }
 

@@ -37,6 +37,18 @@ struct IncomingCall: Sendable {
         return nil
     }
 
+    /// A field that is meant for the gateway alone.
+    static func isOwn(_ name: String) -> Bool {
+        let beginning: StaticString = "x-finops-"
+        guard name.utf8.count > beginning.utf8CodeUnitCount else { return false }
+        var expected = beginning.utf8Start
+        for byte in name.utf8.prefix(beginning.utf8CodeUnitCount) {
+            guard byte | 0x20 == expected.pointee else { return false }
+            expected += 1
+        }
+        return true
+    }
+
     /// Attempts that a client says belong together, by one idempotency key, are attempts at one call.
     static func attempt(_ headers: HTTPHeaders, _ id: EventID, _ hash: KeyHash) -> CallAttempt {
         guard let said = headers.first(name: "idempotency-key"), (1...256).contains(said.utf8.count) else {

@@ -1,5 +1,7 @@
 import EventLog
 import FinOps
+import Metering
+import Synchronization
 
 /// The price list as events tell it, in a form that can be kept: the last event about each model.
 struct PriceShelf: Sendable {
@@ -42,4 +44,17 @@ struct PriceShelf: Sendable {
     }
 
     init() {}
+}
+
+/// Prices calls that ended, one at a time.
+final class PricingDesk: Sendable {
+    private let pricing: Mutex<CallPricing>
+
+    init(_ pricing: CallPricing) { self.pricing = Mutex(pricing) }
+
+    func use(_ other: CallPricing) { pricing.withLock { $0 = other } }
+
+    func complete(_ call: inout WireCallRecorded, _ route: Route, _ reading: MeterReading) {
+        pricing.withLock { $0.complete(&call, route, reading) }
+    }
 }

@@ -19,6 +19,8 @@ final class UsageKeeper: Sendable {
     private let closesWhenFull: Bool
     private let logger: Logger
     private let state = Mutex(State())
+    /// Whether the order matters, because something waits in memory; else nobody waits here for the others.
+    private let isHolding = Atomic(false)
 
     /// - Parameter closesWhenFull: refuse calls rather than let one pass whose use may be lost.
     init(_ spool: Spool, closesWhenFull: Bool, logger: Logger) {
@@ -35,12 +37,19 @@ final class UsageKeeper: Sendable {
     var lost: Int { state.withLock { $0.lost } }
 
     func keep(_ event: NewEvent, in stream: StreamName) {
-        state.withLock { state in
-            guard state.unkept.isEmpty else { return Self.hold(event, stream, &state) }
-            do throws(SpoolFailure) { try spool.append(event, to: stream) } catch {
-                logger.error("use cannot be kept", metadata: ["error": "\(error)"])
+        if isHolding.load(ordering: .acquiring) {
+            let isHeld = state.withLock { state in
+                if !state.unkept.isEmpty { Self.hold(event, stream, &state) }
+                return !state.unkept.isEmpty
+            }
+            if isHeld { return }
+        }
+        do throws(SpoolFailure) { try spool.append(event, to: stream) } catch {
+            logger.error("use cannot be kept", metadata: ["error": "\(error)"])
+            state.withLock { state in
                 state.failure = error
                 Self.hold(event, stream, &state)
+                isHolding.store(true, ordering: .releasing)
             }
         }
     }
@@ -65,6 +74,7 @@ final class UsageKeeper: Sendable {
                 state.failure = error
             }
             state.unkept.removeFirst(kept)
+            isHolding.store(!state.unkept.isEmpty, ordering: .releasing)
         }
     }
 }

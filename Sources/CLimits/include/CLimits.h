@@ -53,6 +53,24 @@ struct limit_http_load {
 int limit_http_load(
     int port, int connections, double seconds, const char *request, int streams, struct limit_http_load *result);
 
+/// What a watched load saw.
+struct limit_http_watch {
+    /// Answers with status 200, and others.
+    int64_t accepted;
+    int64_t refused;
+    /// When the last accepted one had arrived, in microseconds since 1970.
+    int64_t last_accepted;
+    /// Its `x-finops-call` fields, 41 bytes each, as many as there is room for.
+    char *calls;
+    size_t calls_room;
+    size_t calls_held;
+};
+
+/// Sends the same request at `rate` a second in all (0: as fast as answers come) over the connections, whatever is
+/// answered. Ends early, with 0 as well, when the server goes away.
+int limit_http_watch(
+    int port, int connections, int rate, double seconds, const char *request, struct limit_http_watch *result);
+
 /// Writes `count` records of `size` bytes to a file by write(2) under a mutex, while a second thread calls fdatasync
 /// `delay` microseconds after the first record that is not on disk; returns when all are. @return seconds that the writes
 /// took, without the last sync.

@@ -110,7 +110,8 @@ package struct UsagePricing {
         let rates = TokenClass.allCases.map { period?.rate($0, tier: key.tier, batchMultiplier: multiplier) }
         let dated = period?.from.map { "@\($0)" } ?? ""
         return Quote(
-            entry: entry, period: period, rates: rates, dearest: DearestRates(rates), version: "\(entry.version)/\(entry.model)\(dated)",
+            entry: entry, period: period, rates: rates, dearest: DearestRates(rates),
+            version: "\(entry.version)/\(entry.model)\(dated)",
             isEstimated: match.isEstimated)
     }
 

@@ -54,7 +54,16 @@ extension WireQuantities {
     package static let countLimit: Int64 = 1 << 50
 
     /// Whether every count is one that can be.
-    package var isBelievable: Bool { Self.counts.allSatisfy { (0..<Self.countLimit).contains(self[keyPath: $0]) } }
+    package var isBelievable: Bool {
+        // Asked for every event of a rebuild, where key paths would take longer than all the rest. The limit is a power of
+        // two, so that no bits together reach it unless one count does.
+        let all =
+            requests | inputTokens | cachedInputTokens | cacheWriteTokens | outputTokens | audioInputTokens
+            | cachedAudioInputTokens | audioOutputTokens | imageInputTokens | cachedImageInputTokens
+            | imageOutputTokens | images | characters | seconds | usageBytes | sessions | calls | cacheWrite1HTokens
+            | reasoningTokens
+        return all >= 0 && all < Self.countLimit
+    }
 
     /// The sum, count by count; nil where one of them leaves `Int64`.
     package func adding(_ other: WireQuantities) -> WireQuantities? {

@@ -62,7 +62,7 @@ struct AnswerWriter {
         case .none: return false
         case .untilClose: return true
         case .chunked:
-            buffer.writeString(String(count, radix: 16))
+            Self.writeHexadecimal(count, into: &buffer)
             buffer.writeStaticString("\r\n")
             return true
         case .fixed(let rest):
@@ -72,6 +72,15 @@ struct AnswerWriter {
             }
             framing = .fixed(rest - count)
             return true
+        }
+    }
+
+    /// A stream has a size before every chunk, so no string is made of it.
+    private static func writeHexadecimal(_ count: Int, into buffer: inout ByteBuffer) {
+        let digits = max(1, (Int.bitWidth - count.leadingZeroBitCount + 3) / 4)
+        for digit in (0..<digits).reversed() {
+            let value = UInt8(truncatingIfNeeded: count >> (digit * 4) & 0xF)
+            buffer.writeInteger(value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10)
         }
     }
 

@@ -73,9 +73,7 @@ final class UpstreamHost {
         language = .http1
         let link = UpstreamLink(owner: self)
         let pipeline = socket.channel.pipeline.syncOperations
-        var encoding = HTTPRequestEncoder.Configuration()
-        encoding.automaticallySetFramingHeaders = false
-        try pipeline.addHandler(HTTPRequestEncoder(configuration: encoding))
+        try pipeline.addHandler(RequestWriter())
         try pipeline.addHandler(ByteToMessageHandler(HTTPResponseDecoder()))
         try pipeline.addHandler(link)
         if call.isWanted { link.send(call, isReuse: false) } else { idle.append(link) }
