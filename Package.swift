@@ -167,7 +167,7 @@ let package = Package(
         program(
             "sandbox",
             [
-                "CSandboxTrace", "EventLog", "JSON", "Runtime", "Transfer", argumentParser, httpTypes,
+                "CSandboxTrace", "EventLog", "JSON", "Runtime", "Secret", "Transfer", argumentParser, httpTypes,
                 hummingbird,
                 logging, nioCore, nioPosix, serviceLifecycle,
             ]),

@@ -273,7 +273,8 @@ import Testing
         var seen: Set<String> = []
         return events.compactMap { event in
             switch event {
-            case .callRecorded(let call): return seen.insert(call.call).inserted ? event : nil
+            case .callRecorded(let call):
+                return seen.insert("\(call.call) \(call.started)").inserted ? event : nil
             case .usageRecorded(let recorded):
                 let known = rows.updateValue(recorded.row, forKey: Facts.identity(recorded.row))
                 guard let known else { return event }

@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("1", "5", false), ("1", "5.000000000000001", true), ("1", "0.2", false), ("1", "0.199999999999999", true),
+        ("1", "5", false), ("1", "5.00000000000001", true), ("1", "0.2", false), ("1", "0.199999999999999", true),
         ("0", "0.000001", true), ("1", "0", true), ("0", "0", false), ("999999999999999", "0.000000000000001", true),
     ])
     func moreThanFiveTimesEitherWayIsAJumpAndNothingIsFarFromSomething(
