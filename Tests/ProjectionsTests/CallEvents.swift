@@ -60,6 +60,7 @@ func repriced(
         $0.call.priceVersion = version
         $0.call.unpricedReason = ""
         if call.hasCost { $0.previousCost = call.cost }
+        $0.previousUnpricedReason = call.unpricedReason
         $0.previousPriceVersion = call.priceVersion
         $0.difference.nanos = nanos - call.cost.nanos
         $0.difference.currency = "USD"
