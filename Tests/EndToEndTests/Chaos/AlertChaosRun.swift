@@ -71,6 +71,7 @@ final class AlertChaosRun: Sendable {
         let rest = (parts.last ?? "").components(separatedBy: "# What people's commands")
         let produced = [
             "usage.recorded", "usage.restated", "bill.recorded", "bill.restated", "run.finished", "run.failed",
+            "call.recorded",
         ]
         let pipeline = installation.root.appending(path: "alerts.yaml").path
         try

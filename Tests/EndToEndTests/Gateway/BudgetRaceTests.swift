@@ -141,7 +141,7 @@ import Testing
     private static func counted(_ path: String, by name: String) throws -> [String: Int128] {
         guard let snapshot = try SnapshotFile(path).load() else { return [:] }
         // In front of it are contact, announcements and the length; behind it are prices.
-        let mark = Array(#"{"budget":"#.utf8)
+        let mark = Array(#"{"answers":"#.utf8)
         guard
             let start = snapshot.bytes.indices.first(where: { snapshot.bytes[$0...].starts(with: mark) }), start >= 40
         else { return [:] }
