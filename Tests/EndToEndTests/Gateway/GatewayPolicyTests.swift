@@ -291,8 +291,10 @@ import Testing
             ]
             #expect(try await scene.installation.run("finops", arguments: retry).expecting().json()["changed"] == true)
             #expect(try await scene.installation.recordedCalls().map(\.call) == ["call-1"])
-            let letters = try await scene.installation.run("finops", "dead-letters", "list", "--json").expecting()
-            #expect(try letters.json().array?.isEmpty == true)
+            try await eventually("no letter is left") {
+                let letters = try await scene.installation.run("finops", "dead-letters", "list", "--json").expecting()
+                return try letters.json().array?.isEmpty == true
+            }
             let again = try await scene.installation.run("finops", arguments: retry).expecting(1)
             #expect(again.standardError.contains("it was delivered"))
             let well = try await scene.installation.run("finops", "doctor").standardOutput
