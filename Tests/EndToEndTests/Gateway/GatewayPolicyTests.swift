@@ -292,9 +292,10 @@ import Testing
             #expect(try await scene.installation.run("finops", arguments: retry).expecting().json()["changed"] == true)
             #expect(try await scene.installation.recordedCalls().map(\.call) == ["call-1"])
             let letters = try await scene.installation.run("finops", "dead-letters", "list", "--json").expecting()
+            let isListEmpty = try letters.json().array?.isEmpty == true
             // In one of some twenty runs it stays on the list although it was delivered; why is not known yet.
             withKnownIssue("a delivered record stays listed", isIntermittent: true) {
-                #expect(try letters.json().array?.isEmpty == true, "\(letters.standardOutput)")
+                #expect(isListEmpty, "\(letters.standardOutput)")
             }
             let again = try await scene.installation.run("finops", arguments: retry).expecting(1)
             #expect(again.standardError.contains("it was delivered"))
