@@ -35,6 +35,7 @@ struct ReconcileCommand: AsyncParsableCommand {
         get throws {
             guard let check else { return nil }
             let number = check.hasSuffix("%") ? String(check.dropLast()) : check
+            // `try?`: the message says what is expected.
             guard let limit = try? DecimalText(number), limit.value >= 0, (-6...2).contains(limit.exponent) else {
                 throw ValidationError("--check takes a percentage such as 1% or 0.5%")
             }
