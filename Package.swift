@@ -99,7 +99,7 @@ let package = Package(
         library("Vault", ["COpenSSL", "Digest", "JSON", "Secret"]),
         library("Notices", ["EventLog", "FinOps", "JSON"]),
         library("Channels", ["Digest", "EventLog", "FinOps", "JSON", "Notices", "Secret", "Transfer"]),
-        library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps"]),
+        library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps", "JSON"]),
         library("Providers", ["Digest", "EventLog", "FinOps", "JSON", "Secret", "Transfer", "Vault"]),
         library("Spool", ["Digest", "EventLog"]),
         library("Proxy", [logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS]),
@@ -161,8 +161,8 @@ let package = Package(
         program(
             "finops",
             [
-                "CDefaultPipeline", "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Projections", "Providers",
-                "Runtime", "Secret", "Spool", "Stages", "Storage", "Transfer", "Vault", argumentParser,
+                "CDefaultPipeline", "Digest", "EventLog", "FinOps", "JSON", "Messaging", "Metering", "Projections",
+                "Providers", "Runtime", "Secret", "Spool", "Stages", "Storage", "Transfer", "Vault", argumentParser,
             ]),
         program(
             "sandbox",
@@ -203,7 +203,7 @@ let package = Package(
             resources: [.copy("Fixtures")]),
         tests(
             "NoticesTests", ["EventLog", "FinOps", "JSON", "Notices", protobuf], resources: [.copy("Golden")]),
-        tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "Projections", "Storage", protobuf]),
+        tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "JSON", "Projections", "Storage", protobuf]),
         tests("SpoolTests", ["EventLog", "Spool"]),
         tests(
             "ProxyTests", ["Proxy", logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS],
@@ -221,7 +221,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "EventLog", "FinOps", "JSON", "Metering", "Projections", "Runtime", "Spool", "Stages", "Storage",
+                "EventLog", "FinOps", "JSON", "Metering", "Notices", "Projections", "Runtime", "Spool", "Stages",
+                "Storage",
                 logging,
                 protobuf,
             ], exclude: ["Clients"]),

@@ -139,6 +139,7 @@ int limit_http_serve(int listener) {
 // MARK: The load
 
 enum { tenths_of_microseconds = 1000000 };
+static const int64_t patience_nanos = INT64_C(5000000000);
 
 struct histogram {
     int64_t count;
@@ -180,8 +181,27 @@ static int whole(struct caller *caller, bool streams) {
     return caller->held >= (size_t)(end + 4 - caller->bytes) + strtoul(length + 15, NULL, 10);
 }
 
+/// Asks on each connection that is free and due. @return nanoseconds until the next one is due, -1 if none can be asked.
+static int64_t ask_due(struct caller *callers, int connections, int64_t step, const char *request, size_t size) {
+    int64_t next = INT64_MAX, now = now_nanos();
+    for (int index = 0; index < connections; index++) {
+        struct caller *caller = callers + index;
+        if (!caller->is_free) continue;
+        if (caller->due <= now) {
+            if (!ask(caller, request, size)) return -1;
+            caller->is_free = false;
+            caller->asked = caller->due;
+            caller->due += step;
+        } else if (caller->due - now < next) {
+            next = caller->due - now;
+        }
+    }
+    return next;
+}
+
 int limit_http_load(
-    int port, int connections, double seconds, const char *request, int streams, struct limit_http_load *result) {
+    int port, int connections, int rate, double seconds, const char *request, int streams,
+    struct limit_http_load *result) {
     size_t size = strlen(request);
     int poll = epoll_create1(EPOLL_CLOEXEC);
     struct caller *callers = calloc((size_t)connections, sizeof *callers);
@@ -200,12 +220,21 @@ int limit_http_load(
         if (epoll_ctl(poll, EPOLL_CTL_ADD, caller->descriptor, &event) != 0) return -errno;
     }
     int64_t start = now_nanos(), stop = start + (int64_t)(seconds * 1e9), now = start;
-    for (int index = 0; index < connections; index++)
-        if (!ask(callers + index, request, size)) return -EIO;
+    int64_t step = rate ? (int64_t)(1e9 * connections / rate) : 0;
+    for (int index = 0; index < connections; index++) {
+        callers[index].due = start + step * index / connections;
+        callers[index].is_free = rate > 0;
+        if (!rate && !ask(callers + index, request, size)) return -EIO;
+    }
     struct epoll_event ready[events_at_once];
     while (now < stop) {
-        int count = epoll_wait(poll, ready, events_at_once, 5000);
-        if (count == 0) return -ETIMEDOUT;
+        int64_t pause = rate ? ask_due(callers, connections, step, request, size) : INT64_MAX;
+        if (pause < 0) return -EIO;
+        if (pause > patience_nanos) pause = patience_nanos;
+        struct timespec limit = {pause / 1000000000, pause % 1000000000};
+        int count = epoll_pwait2(poll, ready, events_at_once, &limit, NULL);
+        if (count < 0) return -errno;
+        if (count == 0 && pause == patience_nanos) return -ETIMEDOUT;
         now = now_nanos();
         for (int index = 0; index < count; index++) {
             struct caller *caller = ready[index].data.ptr;
@@ -221,7 +250,8 @@ int limit_http_load(
             if (end < 0) return -EPROTO;
             if (end == 0) continue;
             add(&ends, now - caller->asked);
-            if (now < stop && !ask(caller, request, size)) return -EIO;
+            if (rate) caller->is_free = true;
+            else if (now < stop && !ask(caller, request, size)) return -EIO;
         }
     }
     result->answers = ends.count;

@@ -2,6 +2,7 @@
 #pragma once
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -13,6 +14,9 @@ struct caller {
     int descriptor;
     int64_t asked;
     int64_t first;
+    /// Of a paced load: when it is to ask next, and whether it may.
+    int64_t due;
+    bool is_free;
     size_t held;
     char bytes[answer_bytes];
 };

@@ -43,4 +43,6 @@ void runtime_release_start_pages(void) {
     dl_iterate_phdr(release_object, NULL);
 }
 
+int runtime_limit_heaps(int heaps) { return mallopt(M_ARENA_MAX, heaps) == 1 ? 0 : -1; }
+
 int runtime_hide_memory(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }

@@ -1,3 +1,4 @@
+import JSON
 import Secret
 
 /// Makes the other side's words fit for events and logs: without the channel's secrets, without addresses, short.
@@ -14,9 +15,9 @@ struct Redaction: Sendable {
     func callAsFunction(_ words: String) -> String {
         var text = words
         for secret in secrets.flatMap(Self.spellings) { text = text.replacing(secret, with: "‹secret›") }
-        let printable = text.split {
-            $0.isWhitespace || $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }
-        }
+        // By scalars: one that is hidden may stand in one character with a letter.
+        let seen = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.isHidden ? " " : $0 }))
+        let printable = seen.split(whereSeparator: \.isWhitespace)
         let bare = printable.map { $0.contains("@") ? "‹address›" : String($0) }.joined(separator: " ")
         return bare.count > Self.textLimit ? String(bare.prefix(Self.textLimit)) + "…" : bare
     }

@@ -181,6 +181,13 @@ package enum StoreError: Error, Hashable, Sendable {
     case failed(StoreFailure)
 }
 
+extension StoreError {
+    /// Whether a stream had another version than was expected: somebody else was quicker.
+    package var isConflict: Bool {
+        if case .refused(let refusal) = self, case .conflict = refusal { true } else { false }
+    }
+}
+
 extension StoreError: CustomStringConvertible {
     package var description: String {
         switch self {

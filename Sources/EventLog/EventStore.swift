@@ -10,6 +10,10 @@ package protocol EventReader: Sendable {
     /// Events of one stream after a version, in order, at most `limit`.
     func read(stream: StreamName, after version: StreamVersion, limit: Int) async throws(StoreError) -> [RecordedEvent]
 
+    /// The first events of several streams, of each at most `limit`: one answer about many small ones. It covers the first of
+    /// them, at least one where any is asked for, and no more than about `EventLimits.readBytes`.
+    func read(streams: ArraySlice<StreamName>, limit: Int) async throws(StoreError) -> [[RecordedEvent]]
+
     /// Streams whose names begin with `prefix`, in the order of their names, after `name`.
     func streams(prefix: String, after name: String?, limit: Int) async throws(StoreError) -> [StreamSummary]
 
@@ -81,6 +85,33 @@ extension EventReader {
         }
     }
 
+    /// Covers the first stream alone.
+    package func read(streams: ArraySlice<StreamName>, limit: Int) async throws(StoreError) -> [[RecordedEvent]] {
+        guard let first = streams.first else { return [] }
+        return [try await read(stream: first, after: .none, limit: limit)]
+    }
+
+    /// All that some streams have up to the versions that are named, one stream after another.
+    package func readAll(streams: [StreamSummary]) async throws(StoreError) -> [RecordedEvent] {
+        var all: [RecordedEvent] = []
+        let names = streams.map(\.stream)
+        var next = 0
+        while next < streams.endIndex {
+            let end = min(streams.endIndex, next + Self.streamsAtOnce)
+            for var events in try await read(streams: names[next..<end], limit: EventLimits.readEvents) {
+                while let last = events.last {
+                    all += events
+                    guard last.version < streams[next].version else { break }
+                    events = try await read(stream: last.stream, after: last.version, limit: EventLimits.readEvents)
+                }
+                next += 1
+            }
+        }
+        return all
+    }
+
+    private static var streamsAtOnce: Int { 1_000 }
+
     /// Every stream of a prefix, page by page.
     package func allStreams(prefix: String) async throws(StoreError) -> [StreamSummary] {
         var all: [StreamSummary] = []
@@ -89,5 +120,13 @@ extension EventReader {
             if page.isEmpty { return all }
             all += page
         }
+    }
+
+    /// The events of all streams whose names begin with one of these, in the order of the log. No prefix may begin with
+    /// another one.
+    package func readAll(prefixes: [String]) async throws(StoreError) -> [RecordedEvent] {
+        var all: [RecordedEvent] = []
+        for prefix in prefixes { all += try await readAll(streams: try await allStreams(prefix: prefix)) }
+        return all.sorted { $0.position < $1.position }
     }
 }

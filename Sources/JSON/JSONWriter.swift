@@ -1,5 +1,6 @@
 extension JSONValue {
-    /// One line of compact JSON, members in their order. Control characters are escaped; everything else is UTF-8 as it is.
+    /// One line of compact JSON, members in their order. What is hidden is escaped, so that it steers no
+    /// terminal; everything else is UTF-8 as it is.
     package var text: String {
         var out = ""
         write(to: &out, indent: nil)
@@ -54,10 +55,11 @@ extension JSONValue {
             case "\n": out += "\\n"
             case "\r": out += "\\r"
             case "\t": out += "\\t"
-            case _
-            where scalar.value < 0x20 || scalar.value == 0x7F || scalar.value == 0x2028 || scalar.value == 0x2029:
-                let hex = String(scalar.value, radix: 16)
-                out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            case _ where scalar.isHidden:
+                for unit in UTF16.encode(scalar).map(Array.init) ?? [] {
+                    let hex = String(unit, radix: 16)
+                    out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+                }
             default: out.unicodeScalars.append(scalar)
             }
         }

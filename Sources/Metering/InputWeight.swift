@@ -19,6 +19,9 @@ package struct InputWeight: Hashable, Sendable {
         (textBytes + 3) / 4 + images * (tokensPerImage / 50) + audioBytes / 1_000
     }
 
+    /// A likely length of the sound, at the 8,000 bytes a second of a recorded voice.
+    package var likelySeconds: Int64 { (audioBytes + 7_999) / 8_000 }
+
     /// No call has more input tokens, unless `isOpen`.
     package var tokenBound: Int64 { textBytes + images * tokensPerImage + audioTokenBound }
 

@@ -30,6 +30,8 @@ package struct MeterReading: Hashable, Sendable {
     package internal(set) var answer: String?
     /// An answer that can be fetched again, and would be counted again: what was used counts once under this name.
     package internal(set) var countsOnceAs: String?
+    /// The provider has said what was used, which it does at the end: nothing but the end itself can be missing.
+    package internal(set) var isLastWordHeard = false
 
     init() {}
 
@@ -68,6 +70,8 @@ struct ReportedUsage {
     /// Whether it is the last word: some streams begin with a first one.
     var isFinal = false
     var unreadable: String?
+    /// Any count at all was named, readable or not.
+    var isTold: Bool { unreadable != nil || counts.contains { $0 != nil } }
 
     private static let first = AnswerPlace.inputTokens.rawValue
 

@@ -8,8 +8,8 @@ package enum Refusal: Hashable, Sendable {
     case noKey
     /// 401: nobody was ever given this key, or it was replaced.
     case unknownKey
-    /// 401, with the key's prefix and the day it expired.
-    case expiredKey(prefix: String, day: String)
+    /// 401, with the key's prefix, the day it expired and whom to ask.
+    case expiredKey(prefix: String, project: String, day: String, contact: String)
     /// 403, with what was given as the reason and whom to ask.
     case disabledKey(prefix: String, project: String, reason: String, contact: String)
     /// 403: the key is for other models.
@@ -18,14 +18,14 @@ package enum Refusal: Hashable, Sendable {
     case routeNotAllowed(route: String, project: String, contact: String)
     /// 401: whose call it is would be up to who reads it.
     case severalKeys
-    /// 404: there is no upstream that serves it.
-    case modelNotServed(model: String)
+    /// 404: there is no upstream that serves it to this project.
+    case modelNotServed(model: String, project: String, contact: String)
     /// 404: it has no meter.
     case unknownRoute
     /// 429, not to be repeated. `limit` as in `5.00 USD a day`, `resets` an instant with its zone.
     case limitReached(project: String, limit: String, resets: String, contact: String)
     /// 429, to be repeated after that many seconds.
-    case rateLimited(Rate, limit: Int64, project: String, retryAfter: Int64)
+    case rateLimited(Rate, limit: Int64, project: String, retryAfter: Int64, contact: String)
     /// 413; the limit is in bytes.
     case tooLarge(limit: Int)
     /// 502: the upstream's name.
@@ -119,7 +119,7 @@ extension Refusal {
     /// Seconds; nil where repeating the same call is of no use now.
     private var retryAfter: Int64? {
         switch self {
-        case .rateLimited(_, _, _, let seconds), .busy(let seconds), .notRecordable(let seconds),
+        case .rateLimited(_, _, _, let seconds, _), .busy(let seconds), .notRecordable(let seconds),
             .outOfDate(let seconds), .vaultClosed(let seconds):
             max(1, seconds)
         case .unreachable, .timedOut: 1
@@ -177,8 +177,9 @@ extension Refusal {
                     + "\"x-api-key: KEY\" or \"api-key: KEY\".")
         case .severalKeys:
             return unauthorized("The request shows several API keys that differ. Send the gateway's key alone, once.")
-        case .expiredKey(let prefix, let day):
-            return unauthorized("The API key \(prefix)… expired on \(day). Ask for a new one.")
+        case .expiredKey(let prefix, let project, let day, let contact):
+            return unauthorized(
+                "The API key \(prefix)… of project \(project) expired on \(day). Ask \(contact) for a new one.")
         case .disabledKey(let prefix, let project, let reason, let contact):
             return forbidden(
                 "permission_denied", "permission_denied",
@@ -191,21 +192,22 @@ extension Refusal {
             return forbidden(
                 "permission_denied", "permission_denied",
                 "This key of project \(project) is not for \(route). Ask \(contact).")
-        case .modelNotServed(let model):
+        case .modelNotServed(let model, let project, let contact):
             return Terms(
                 status: 404, type: "invalid_request_error", code: "model_not_found", anthropic: "not_found_error",
-                message: "No upstream of this gateway serves the model `\(model)`.")
+                message:
+                    "No upstream of this gateway serves the model `\(model)` to project \(project). Ask \(contact).")
         default: return unauthorized("Incorrect API key provided. The gateway does not know it, or it was replaced.")
         }
     }
 
     private var limitTerms: Terms {
         switch self {
-        case .rateLimited(let rate, let limit, let project, let seconds):
+        case .rateLimited(let rate, let limit, let project, let seconds, let contact):
             Terms(
                 status: 429, type: rate.rawValue, code: "rate_limit_exceeded", anthropic: "rate_limit_error",
                 message: "Rate limit reached for this key of project \(project): \(limit) \(rate.rawValue) per minute. "
-                    + "Please try again in \(max(1, seconds))s.")
+                    + "Please try again in \(max(1, seconds))s, or ask \(contact) for a higher limit.")
         case .limitReached(let project, let limit, let resets, let contact):
             Terms(
                 status: 429, type: "insufficient_quota", code: "insufficient_quota", anthropic: "rate_limit_error",
@@ -236,7 +238,11 @@ extension Refusal {
             return broken(
                 503, "gateway_vault_closed", "overloaded_error",
                 "The gateway cannot open the secret that keys are known by, so that no call is let through.")
-        default: return broken(503, "gateway_busy", "overloaded_error", "The gateway holds as many requests as it may.")
+        default:
+            return broken(
+                503, "gateway_busy", "overloaded_error",
+                "The gateway cannot take this request now: it holds as many as it may, or waits to hear of a limit or a key."
+            )
         }
     }
 }

@@ -41,6 +41,7 @@ package struct ResponseMeter: Sendable {
         var speed: String?
         var isBackground = false
         var hasError = false
+        var isLastWordHeard = false
         var images: Int64 = 0
         var searchCalls: Int64 = 0
         var otherToolCalls: Int64 = 0
@@ -58,13 +59,14 @@ package struct ResponseMeter: Sendable {
         if !isSuccess || route.reading == .none && route.kind.isEmpty {
             form = .opaque
         } else {
-            form = Self.form(contentType ?? "")
+            form = Self.form(contentType ?? "", route.reading)
         }
         removesUsage = form == .events && facts.splice != nil
     }
 
-    /// By bytes: it is asked for every answer.
-    private static func form(_ contentType: String) -> Form {
+    /// By bytes: it is asked for every answer. Servers that name another type, or none, answer in JSON all the same where that
+    /// is all there is to answer; the scanner takes whatever comes.
+    private static func form(_ contentType: String, _ reading: Route.Reading) -> Form {
         let type = contentType.utf8.prefix { $0 != UInt8(ascii: ";") }.map { byte in
             (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
         }
@@ -74,7 +76,11 @@ package struct ResponseMeter: Sendable {
                     && word.equals(type, in: place..<place + word.utf8CodeUnitCount)
             }
             if stands("text/event-stream", at: 0) { return .events }
-            return (0..<type.count).contains { stands("json", at: $0) } ? .document : .opaque
+            if (0..<type.count).contains(where: { stands("json", at: $0) }) { return .document }
+            switch reading {
+            case .chat, .responses, .embeddings, .messages, .images: return .document
+            case .none, .speech, .transcription: return .opaque
+            }
         }
     }
 
@@ -195,10 +201,14 @@ package struct ResponseMeter: Sendable {
         summary.searchCalls = max(summary.searchCalls, findings.searchCalls)
         summary.otherToolCalls = max(summary.otherToolCalls, findings.otherToolCalls)
         usage.take(findings)
-        guard findings.hasUsage else { return }
+        // An empty usage tells nothing, least of all that the call cost nothing.
+        guard findings.hasUsage, usage.isTold else { return }
         // Anthropic's first event counts the input; only what follows the text counts that.
         if route.reading != .messages || form == .document || findings.type == "message_delta" {
             usage.isFinal = true
+            // Some servers count along with every chunk of a chat; the last of them has nothing else to say.
+            let isLast = form == .document || route.reading != .chat || findings.hasChoices && findings.isChoicesEmpty
+            summary.isLastWordHeard = summary.isLastWordHeard || isLast
         }
     }
 
@@ -208,6 +218,7 @@ package struct ResponseMeter: Sendable {
         var reading = MeterReading()
         reading.model = summary.model
         reading.answer = summary.id
+        reading.isLastWordHeard = summary.isLastWordHeard
         reading.serviceTier = summary.tier ?? facts.namedTier
         if route.reading == .messages, summary.speed == "fast" { reading.serviceTier = "fast" }
         reading.region = summary.geo ?? ""
@@ -241,6 +252,8 @@ package struct ResponseMeter: Sendable {
         }
         if usage.isFinal {
             reading.unpricedReason = usage.contradiction(reading.quantities)
+            // What was told and not understood counts towards limits all the same.
+            if usage.unreadable != nil { estimate(&reading, end) }
         } else {
             estimate(&reading, end)
         }
@@ -251,7 +264,7 @@ package struct ResponseMeter: Sendable {
         let reason =
             if end != .complete { "the answer was cut off (\(end.rawValue))" } else if summary.hasError {
                 "the answer ended in an error"
-            } else { "the answer names no usage" }
+            } else if usage.unreadable != nil { "the usage cannot be read" } else { "the answer names no usage" }
         switch route.reading {
         case .none: break
         case .speech:
@@ -259,8 +272,8 @@ package struct ResponseMeter: Sendable {
             reading.usageEstimated = "\(reason): the request's characters were counted"
         case .transcription where usage[.seconds] != nil: break
         case .transcription:
-            reading.usageEstimated = "\(reason): neither tokens nor seconds are known"
-            reading.unpricedReason = "no usage told"
+            reading.quantities.seconds = facts.input.likelySeconds
+            reading.usageEstimated = "\(reason): the sound's length was guessed from its size"
         case .images:
             reading.quantities.images = max(summary.images, end == .complete ? 0 : facts.choices)
             reading.usageEstimated = "\(reason): images were counted"

@@ -79,27 +79,3 @@ package enum DeliveryOutcome: Sendable, Hashable {
     case delivered(answer: String)
     case failed(DeliveryFailure)
 }
-
-/// Why an attempt did not succeed, as far as known.
-package struct DeliveryFailure: Sendable, Hashable {
-    /// throttled, unreachable, timed-out, refused, not-authorised, misconfigured, unavailable.
-    package var code: String
-    /// For people; free of secrets.
-    package var message: String
-    /// It may have been delivered all the same: nothing was heard after it was handed over.
-    package var isUncertain: Bool
-    /// Whether the same again may succeed.
-    package var isRetriable: Bool
-    /// What the other side asked to wait, in seconds.
-    package var retryAfterSeconds: Int64?
-
-    package init(
-        code: String, message: String, isUncertain: Bool = false, isRetriable: Bool, retryAfterSeconds: Int64? = nil
-    ) {
-        self.code = code
-        self.message = message
-        self.isUncertain = isUncertain
-        self.isRetriable = isRetriable
-        self.retryAfterSeconds = retryAfterSeconds
-    }
-}

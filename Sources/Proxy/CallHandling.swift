@@ -7,9 +7,17 @@ package protocol CallHandling: Sendable {
     ///   whose client has gone meanwhile is not forwarded: the observer is told at once that it has ended.
     func begin(_ request: ProxyRequest, then: @escaping @Sendable (ProxyDecision) -> Void)
 
+    /// Asked before a large body is held: whoever may not call at all must not take the memory of those who may.
+    /// - Returns: nil where the body may come.
+    func answer(beforeBodyOf head: HTTPRequestHead) -> ProxyAnswer?
+
     /// The answer to what never became a call, in the manners of the route.
     /// - Parameter target: path and query as asked for; nil where the request was not even readable.
     func answer(to problem: ProxyProblem, target: String?) -> ProxyAnswer
+}
+
+extension CallHandling {
+    package func answer(beforeBodyOf head: HTTPRequestHead) -> ProxyAnswer? { nil }
 }
 
 /// One request as it arrived: its body is whole, and never larger than the proxy's limit.

@@ -137,6 +137,17 @@ extension Spool {
         }
     }
 
+    /// The record that a sequence of the producer stands for, by what was last known of the place.
+    /// - Returns: 0 where the log was never asked, and for a sequence that no record of this spool can have.
+    /// - Throws: `SpoolFailure` if what is known cannot be read.
+    package func number(ofSequence sequence: UInt64) throws(SpoolFailure) -> UInt64 {
+        let known = anchored.withLock { $0 }
+        guard let base = if let known { known } else { try Self.base(at: directory + "/sequence-base") },
+            sequence > base, sequence - base <= recovery.last
+        else { return 0 }
+        return sequence - base
+    }
+
     private static func base(at path: String) throws(SpoolFailure) -> UInt64? {
         guard let bytes = try PrivateFiles.read(path) else { return nil }
         guard let base = UInt64(String(decoding: bytes, as: UTF8.self)) else {

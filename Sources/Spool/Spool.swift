@@ -5,8 +5,8 @@ import Glibc
 import Synchronization
 
 /// A durable queue of events on their way into the log. What `append` has returned for survives the end of the process,
-/// however it ends; the loss of power takes at most what came within the last 20 milliseconds. One process writes it, and
-/// the records are numbered without gaps from 1, for ever.
+/// however it ends; the loss of power takes at most what came within 8 milliseconds and two syncs. One process writes it,
+/// and the records are numbered without gaps from 1, for ever.
 package final class Spool: Sendable {
     package let directory: String
     /// What was found at the opening.
@@ -35,7 +35,7 @@ package final class Spool: Sendable {
 
     /// Keeps an event. It is in the kernel's hands when this returns, and on disk some milliseconds later.
     /// - Returns: its number.
-    /// - Throws: `SpoolFailure`: `full` may pass, `tooLarge` concerns this event alone, `readOnly` is final.
+    /// - Throws: `SpoolFailure`: `full` may pass, `tooLarge` concerns this event alone, `readOnly` until `mend` succeeds.
     @discardableResult
     package func append(_ event: NewEvent, to stream: StreamName) throws(SpoolFailure) -> UInt64 {
         try core.append(event, to: stream)

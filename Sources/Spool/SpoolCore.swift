@@ -210,7 +210,10 @@ final class SpoolCore: Sendable {
             // The kernel may have dropped what it could not write, and says so only once: nothing after it can be
             // vouched for.
             let failure = SpoolFailure(.readOnly, path: error.path, reason: "\(error.reason); it takes no more records")
-            return state.withLock { $0.failure = $0.failure ?? failure }
+            return state.withLock { state in
+                state.failure = state.failure ?? failure
+                state.unsynced = files.filter { $0.path != state.active.path } + state.unsynced
+            }
         }
         state.withLock { state in
             guard state.failure == nil, through > state.durable else { return }

@@ -10,8 +10,8 @@ package struct SpoolFailure: Error, Hashable, Sendable, CustomStringConvertible 
         case tooLarge = "too-large"
         /// Another process writes this spool.
         case locked
-        /// A sync failed, or a half-written record could not be taken back: nothing is kept from now on. Only a new
-        /// start, which looks at what is on disk, mends it.
+        /// A sync failed, or a half-written record could not be taken back: nothing is kept until `Spool.mend` has written
+        /// anew what may not be on disk, or a new start has looked at what is.
         case readOnly = "read-only"
         /// What is on disk is not what was written.
         case damaged

@@ -13,6 +13,16 @@ package struct SpoolRecovery: Hashable, Sendable {
     package internal(set) var damage: [SpoolDamage] = []
     /// The last number on disk then; 0 for a new spool.
     package internal(set) var last: UInt64 = 0
+
+    private static let placesNamed = 3
+
+    /// For a person, what was kept and cannot be delivered any more; nil where nothing is.
+    package var loss: String? {
+        guard missing > 0 || !damage.isEmpty else { return nil }
+        let counted = missing == 0 ? [] : ["\(missing) records between the first and the last are not there"]
+        let more = damage.count > Self.placesNamed ? ["\(damage.count - Self.placesNamed) more places"] : []
+        return (counted + damage.prefix(Self.placesNamed).map(\.description) + more).joined(separator: "; ")
+    }
 }
 
 /// A place of a spool that could not be read: whatever was there is lost to the log, and its bytes are kept.

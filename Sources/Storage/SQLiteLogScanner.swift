@@ -135,6 +135,17 @@ package final class SQLiteLogScanner {
         }
     }
 
+    package func read(streams: ArraySlice<StreamName>, limit: Int) throws(StoreError) -> [[RecordedEvent]] {
+        var answers: [[RecordedEvent]] = []
+        var bytes = 0
+        for stream in streams where bytes < EventLimits.readBytes {
+            let events = try read(stream: stream, after: .none, limit: limit)
+            bytes += events.reduce(0) { $0 + $1.payload.count }
+            answers.append(events)
+        }
+        return answers
+    }
+
     package func streams(prefix: String, after name: String?, limit: Int) throws(StoreError) -> [StreamSummary] {
         try storing { () throws(SQLiteFailure) in
             listStreams.bind(1, prefix)

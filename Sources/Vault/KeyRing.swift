@@ -1,5 +1,3 @@
-package import Secret
-
 /// The keys under which the secrets of a vault lie, and which of them is for what. Asked at every use, since another
 /// process may be changing keys.
 package protocol KeyRing: Sendable {
@@ -21,25 +19,6 @@ struct SingleKey: KeyRing {
                 .masterKeyDiffers, "it was encrypted by \(name.kind), and this vault uses \(wrapping.name.kind)")
         }
         return wrapping
-    }
-}
-
-/// Where and as whom a key service is asked.
-package struct KeyServiceSettings: Sendable {
-    /// `KeyName.kind` of its keys.
-    package let kind: String
-    /// The key that wraps.
-    package let keyID: String
-    /// What the service is reached by: names and values, some of them secret.
-    package let access: Secret
-    /// Whether new secrets are wrapped there; else it only opens what it once wrapped.
-    package var isWanted: Bool
-
-    package init(kind: String, keyID: String, access: Secret, isWanted: Bool) {
-        self.kind = kind
-        self.keyID = keyID
-        self.access = access
-        self.isWanted = isWanted
     }
 }
 

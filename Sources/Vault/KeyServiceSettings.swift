@@ -1,6 +1,25 @@
 import JSON
 package import Secret
 
+/// Where and as whom a key service is asked.
+package struct KeyServiceSettings: Sendable {
+    /// `KeyName.kind` of its keys.
+    package let kind: String
+    /// The key that wraps.
+    package let keyID: String
+    /// What the service is reached by: names and values, some of them secret.
+    package let access: Secret
+    /// Whether new secrets are wrapped there; else it only opens what it once wrapped.
+    package var isWanted: Bool
+
+    package init(kind: String, keyID: String, access: Secret, isWanted: Bool) {
+        self.kind = kind
+        self.keyID = keyID
+        self.access = access
+        self.isWanted = isWanted
+    }
+}
+
 /// As they lie in the vault: one secret, so that address, credentials and which key is wanted change together.
 extension KeyServiceSettings {
     /// Its id in the vault.

@@ -327,7 +327,8 @@ package struct SecretStore: Sendable {
     private func damaged(_ id: String) -> VaultError {
         VaultError(
             .tampered,
-            "secret \"\(id)\" is not what was written (\(path(of: id))): remove it with `finops vault rm \(id)` and enter it again"
+            "secret \"\(id)\" is not what was written (\(path(of: id))), or the key service has given another key: put the file "
+                + "back from a backup; where there is none, `finops vault rm \(id)` removes it for good, to be entered again"
         )
     }
 

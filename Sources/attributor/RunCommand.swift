@@ -23,32 +23,24 @@ struct RunCommand: AsyncParsableCommand {
     }
 }
 
-/// The attributor over the bus, reading the log's file beside it.
+/// The attributor over the bus.
 private struct AttributorService: Service {
     let context: StageContext
 
     func run() async throws {
-        let link = context.link
+        let (health, clock) = (context.health, context.clock)
         let file = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
-        let store = RemoteEventStore(link.options, reader: link.isElsewhere ? nil : file)
-        let reader: any EventReader = link.isElsewhere ? store : file
-        defer { store.close() }
-        let health = context.health
-        let clock = context.clock
-        let attributor = Attributor(
-            store: store, reader: reader,
-            settings: .init(force: BillForce(billedAfterSeconds: context.configuration.billedAfterSeconds)),
-            logger: context.logger, now: { clock.now() },
-            onProgress: { progress in
-                health.consumed(Attributor.stage, through: progress.checkpoint, head: progress.head)
-                health.parked(Attributor.stage, count: progress.parked, oldest: nil)
-                health.ready()
-            })
-        let subscriptions = LiveSubscription(link.options, reader: reader)
-        try await cancelWhenGracefulShutdown {
-            do { try await attributor.run(subscriptions) } catch  where Task.isCancelled {
-                return  // Asked to stop: what was under way is in the log or will be done again.
-            }
+        try await context.react(reading: file) { log in
+            let attributor = Attributor(
+                store: log.store, reader: log.reader,
+                settings: .init(force: BillForce(billedAfterSeconds: context.configuration.billedAfterSeconds)),
+                logger: context.logger, now: { clock.now() },
+                onProgress: { progress in
+                    health.consumed(Attributor.stage, through: progress.checkpoint, head: progress.head)
+                    health.parked(Attributor.stage, count: progress.parked, oldest: nil)
+                    health.ready()
+                })
+            try await attributor.run(log.subscriptions)
         }
     }
 }

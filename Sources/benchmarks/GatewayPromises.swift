@@ -47,8 +47,8 @@ enum GatewayPromises {
         let (id, key) = try await GatewayStand.issueKey(directory)
         let request = GatewayStand.request(key, streams: false)
         for port in ports { try await untilAccepted(port, request) }
-        async let first = watch(ports[0], connections, ratePerGateway, 0.9, request)
-        async let second = watch(ports[1], connections, ratePerGateway, 0.9, request)
+        async let first = watch(ports[0], connections, ratePerGateway, 1.5, request)
+        async let second = watch(ports[1], connections, ratePerGateway, 1.5, request)
         try await Task.sleep(for: .milliseconds(300))
         try await GatewayStand.finops(["key", "disable", id, "--reason", "benchmark", "-q"], directory)
         let seen = try await [first, second]

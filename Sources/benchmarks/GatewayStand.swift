@@ -193,14 +193,17 @@ struct GatewayStand {
             + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
     }
 
-    /// - Parameter seconds: how long.
-    func load(_ port: Int32, connections: Int32, seconds: Double, streams: Bool = false) async throws -> limit_http_load
-    {
+    /// - Parameters:
+    ///   - rate: requests a second in all; 0 for as many as are answered.
+    ///   - seconds: how long.
+    func load(
+        _ port: Int32, connections: Int32, rate: Int32 = 0, seconds: Double, streams: Bool = false
+    ) async throws -> limit_http_load {
         let request = Self.request(key, streams: streams)
         let (code, result): (Int32, limit_http_load) = await withCheckedContinuation { continuation in
             Thread.detachNewThread {
                 var result = limit_http_load()
-                let code = limit_http_load(port, connections, seconds, request, streams ? 1 : 0, &result)
+                let code = limit_http_load(port, connections, rate, seconds, request, streams ? 1 : 0, &result)
                 continuation.resume(returning: (code, result))
             }
         }

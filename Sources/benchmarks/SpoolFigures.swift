@@ -27,6 +27,7 @@ enum SpoolFigures {
             return Double(records) / taken
         }
         let each = try await paced(bench, settings)
+        let durable = try await untilDurable(bench, settings)
         return [
             Result(
                 figure: "records of \(recordBytes) bytes appended to the spool by one thread", value: samples.ours,
@@ -36,6 +37,11 @@ enum SpoolFigures {
                 bound: .atMost(5),
                 note:
                     "at 20,000 a second; p99 \(Int(each.percentile(0.99))) µs, p99.9 \(Int(each.percentile(0.999))) µs"),
+            Result(
+                figure: "from an append to the spool until it is on disk, the longest", value: Samples([durable.max]),
+                unit: "ms", limit: nil, bound: .atMost(20),
+                note: String(
+                    format: "at 20,000 a second; p50 %.1f ms, p99 %.1f ms", durable.median, durable.percentile(0.99))),
         ]
     }
 
@@ -50,6 +56,32 @@ enum SpoolFigures {
             let event = call(number)
             while ContinuousClock.now - start < .microseconds(50 * number) {}
             each.append(try await seconds { try spool.append(event, to: stream) } * 1e6)
+        }
+        await spool.close()
+        return Samples(each)
+    }
+
+    /// Milliseconds from each append's return until the spool says that the record is on disk, at the pace of a busy gateway.
+    /// Whoever appends looks between two appends, so that the figure is at most one pace too large.
+    private static func untilDurable(_ bench: Bench, _ settings: SpoolSettings) async throws -> Samples {
+        let path = bench.fresh("spool").path
+        defer { bench.remove(path) }
+        let spool = try Spool(path, settings)
+        let count = bench.events(100_000)
+        var appended: [ContinuousClock.Instant] = []
+        var each: [Double] = []
+        let start = ContinuousClock.now
+        var turn = 0
+        while each.count < count {
+            while ContinuousClock.now - start < .microseconds(50 * turn) {}
+            turn += 1
+            if appended.count < count {
+                try spool.append(call(appended.count), to: stream)
+                appended.append(.now)
+            }
+            let (status, now) = (spool.status, ContinuousClock.now)
+            if let failure = status.failure { throw failure }
+            for at in appended[each.count..<Int(status.durable)] { each.append((now - at) / .milliseconds(1)) }
         }
         await spool.close()
         return Samples(each)

@@ -39,7 +39,7 @@ struct ConnectCommand: AsyncParsableCommand {
         func run() async throws {
             let account = try accountName(name)
             let address = try baseURL.map(Self.address)
-            let key = try Self.key(from: keyFile)
+            let key = try givenKey(from: keyFile)
             if address?.isExposed == true {
                 Output.message("warning: the key travels unencrypted to \(address?.text ?? ""): use https://")
             }
@@ -81,17 +81,6 @@ struct ConnectCommand: AsyncParsableCommand {
 
         private static func address(_ text: String) throws -> ProviderAddress {
             do { return try ProviderAddress(text) } catch { throw CommandFailure(.usage, "--base-url: \(error)") }
-        }
-
-        private static func key(from file: String) throws -> Secret {
-            let key: Secret
-            do { key = try Secret.read(from: file) } catch { throw CommandFailure(.usage, "--key-file: \(error)") }
-            guard key.withUTF8({ $0.allSatisfy { $0 > 0x20 && $0 < 0x7F } }) else {
-                throw CommandFailure(
-                    .usage, "--key-file: a key has printable ASCII characters and no blanks",
-                    hint: "write the key into the file, nothing else")
-            }
-            return key
         }
     }
 

@@ -130,7 +130,14 @@ private struct Examination {
     /// Records that the log refused: what those calls cost is counted nowhere until they are delivered.
     private func gatewayFindings() -> [Finding] {
         // Where there is no spool there is no gateway.
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.spool).sorted()) ?? []
+        guard access(directory.spool, F_OK) == 0 else { return [] }
+        var names: [String] = []
+        let spool = check(
+            "spool", remedy: "make \(directory.spool) a directory that the gateway's user alone may enter"
+        ) {
+            names = try FileManager.default.contentsOfDirectory(atPath: directory.spool).sorted()
+        }
+        guard spool.problem == nil else { return [spool] }
         return names.map { name in
             var finding = Finding(subject: "records of gateway \(name)")
             do {
@@ -167,20 +174,36 @@ private struct Examination {
                 Finding(subject: "log", note: "its end; earlier rows were not verified: event-log verify \(dir)"),
                 try await content(
                     "prices", prefix: "prices-", "no model has a price", "finops price import FILE \(dir)", reader),
-                try await content(
-                    "connections", prefix: "connection-", "no provider is connected",
-                    "finops connect openai --name NAME --key-file FILE \(dir)", reader),
-                try await content(
-                    "mappings", prefix: "mapping-",
-                    "no key or provider project belongs to a project, so all cost is unattributed",
-                    "finops key map --provider openai --provider-key-id ID --project PROJECT \(dir)", reader),
+                try await connectionFinding(reader),
+                try await mappingFinding(reader),
                 try await channelFinding(reader),
+                try await currencyFinding(reader),
                 try await provisionFinding(reader),
                 try await VaultExamination(directory: directory).versionFinding(reader),
             ]
         } catch {
             return [Finding(subject: "log", problem: "\(error)", remedy: logRemedy(error))]
         }
+    }
+
+    /// Costs come from a provider's account, from calls through the gateway, or from both.
+    private func connectionFinding(_ reader: SQLiteEventReader) async throws -> Finding {
+        if try await isThere("upstream-", reader) { return Finding(subject: "connections") }
+        return try await content(
+            "connections", prefix: "connection-", "no provider is connected, and the gateway has no upstream",
+            "finops connect openai --name NAME --key-file FILE \(dir)", reader)
+    }
+
+    /// Calls through the gateway belong to the project of their key; what an account says has to be mapped.
+    private func mappingFinding(_ reader: SQLiteEventReader) async throws -> Finding {
+        let (hasUpstream, hasConnection) = (
+            try await isThere("upstream-", reader), try await isThere("connection-", reader)
+        )
+        if hasUpstream, !hasConnection { return Finding(subject: "mappings") }
+        return try await content(
+            "mappings", prefix: "mapping-",
+            "no key or provider project belongs to a project, so all cost is unattributed",
+            "finops key map --provider openai --provider-key-id ID --project PROJECT \(dir)", reader)
     }
 
     /// Limits that nobody would hear of, and channels that nothing could be sent to.
@@ -203,6 +226,25 @@ private struct Examination {
         } else {
             finding.note = "none, and no limit either"
         }
+        return finding
+    }
+
+    /// Limits that nothing is held against, since the reporting currency is another one.
+    private func currencyFinding(_ reader: SQLiteEventReader) async throws -> Finding {
+        var finding = Finding(subject: "currency of limits")
+        // A configuration that cannot be read, or a currency that is none, is told of already.
+        guard let currency = (try? Configuration.load(directory)).flatMap({ Currency($0.currency) }) else {
+            finding.note = "not looked at"
+            return finding
+        }
+        var limits: [UnwatchedLimit] = []
+        for found in try await reader.allStreams(prefix: "threshold-") {
+            let statements = try await reader.fold(found.stream, with: ThresholdRegister.self).state.values
+            limits += statements.compactMap { UnwatchedLimit($0, watched: currency) }
+        }
+        guard let first = limits.first else { return finding }
+        finding.problem = first.problem + (limits.count > 1 ? "; so are \(limits.count - 1) more" : "")
+        finding.remedy = first.remedy
         return finding
     }
 
@@ -243,8 +285,12 @@ private struct Examination {
     private func content(
         _ subject: String, prefix: String, _ problem: String, _ remedy: String, _ reader: SQLiteEventReader
     ) async throws -> Finding {
-        let isThere = !(try await reader.streams(prefix: prefix, after: nil, limit: 1)).isEmpty
+        let isThere = try await isThere(prefix, reader)
         return Finding(subject: subject, problem: isThere ? nil : problem, remedy: isThere ? nil : remedy)
+    }
+
+    private func isThere(_ prefix: String, _ reader: SQLiteEventReader) async throws -> Bool {
+        !(try await reader.streams(prefix: prefix, after: nil, limit: 1)).isEmpty
     }
 
     private func check(_ subject: String, remedy: String, _ body: () throws -> Void) -> Finding {
@@ -259,11 +305,17 @@ private struct Examination {
     }
 
     private func checkFreeSpace() throws {
-        var space = statvfs()
-        guard statvfs(directory.path, &space) == 0 else { throw SystemError("look at the disk of \(directory.path)") }
-        let free = UInt64(space.f_bavail) * UInt64(space.f_frsize)
-        guard free >= Self.freeBytes else {
-            throw CommandFailure(.failure, "only \(free >> 20) MiB are free; appends stop when there is no room")
+        // Each may lie on a disk of its own.
+        let parts = [directory.path, directory.logDirectory, directory.projectionsDirectory, directory.spool]
+        for path in parts where access(path, F_OK) == 0 {
+            var space = statvfs()
+            guard statvfs(path, &space) == 0 else { throw SystemError("look at the disk of \(path)") }
+            let free = UInt64(space.f_bavail) * UInt64(space.f_frsize)
+            guard free >= Self.freeBytes else {
+                throw CommandFailure(
+                    .failure,
+                    "only \(free >> 20) MiB are free at \(path); what is written there stops when there is no room")
+            }
         }
     }
 }

@@ -60,6 +60,8 @@ private struct StatusRow {
             } ?? "–"
         },
         Table.Column("listen"),
+        // Why a program that runs cannot do its work.
+        Table.Column("reason"),
     ]
 
     let cells: [JSONValue]
@@ -78,6 +80,7 @@ private struct StatusRow {
             JSONValue(consumers.compactMap { $0["last_event"]?.string }.max()), greatest("parked_events"),
             .integer(board?.restarts ?? 0), JSONValue(board?.lastExit), uptime.map { .number("\($0)") } ?? .null,
             health?["listen"] ?? .null,
+            health?["ready"]?.bool == false ? health?["reason"] ?? .null : .null,
         ]
     }
 

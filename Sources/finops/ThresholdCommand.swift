@@ -69,7 +69,7 @@ struct ThresholdCommand: AsyncParsableCommand {
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "rm", abstract: "Removes the limits of a project, a team or the organisation.",
-            discussion: "Example: finops threshold rm --project chatbot")
+            discussion: "Example: finops threshold rm --project chatbot", aliases: ["remove"])
 
         @OptionGroup var scope: ScopeOptions
         @OptionGroup var options: AdministrationOptions

@@ -70,7 +70,7 @@ struct UpCommand: AsyncParsableCommand {
             settings: { process in
                 topology.settings(of: process).filter { configuration[$0.key].origin == .fallback }
             },
-            line: { name, line in Output.message(prefix.text(name) + line) },
+            line: { name, line in Output.message(prefix: prefix.text(name), line) },
             record: { journal.add($0) }, settle: { await journal.settled() })
     }
 }

@@ -54,7 +54,7 @@ struct UpstreamCommand: AsyncParsableCommand {
             let name = try upstreamName(name)
             let address = try baseURL.map(address)
             let given = try given()
-            let key = try Self.key(from: keyFile)
+            let key = try givenKey(from: keyFile)
             let vault = try SecretStore.local(of: try options.global.initialisedDirectory())
             let answer = try await AdministrationSession.run(options.global, as: acting) { session in
                 try await session.checkNotProvisioned(name.text)
@@ -147,17 +147,6 @@ struct UpstreamCommand: AsyncParsableCommand {
             deployment.model = String(parts[0])
             deployment.deployment = String(parts[1])
             return deployment
-        }
-
-        private static func key(from file: String) throws -> Secret {
-            let key: Secret
-            do { key = try Secret.read(from: file) } catch { throw CommandFailure(.usage, "--key-file: \(error)") }
-            guard key.withUTF8({ $0.allSatisfy { $0 > 0x20 && $0 < 0x7F } }) else {
-                throw CommandFailure(
-                    .usage, "--key-file: a key has printable ASCII characters and no blanks",
-                    hint: "write the key into the file, nothing else")
-            }
-            return key
         }
     }
 

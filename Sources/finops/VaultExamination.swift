@@ -3,6 +3,7 @@ import FinOps
 import Providers
 import Runtime
 import Storage
+import Transfer
 import Vault
 
 /// What `finops doctor` looks at in the vault: the master key, the key service, and whether every secret opens.
@@ -45,17 +46,26 @@ struct VaultExamination {
     private func findings(_ store: SecretStore, _ ids: [String], _ putBack: String) async -> [Finding] {
         var counts: [KeyName: Int] = [:]
         var (refused, misplaced, unasked): ([VaultError], Int, Int) = ([], 0, 0)
-        let service = await serviceFinding()
+        var service = await serviceFinding()
         for id in ids {
             do throws(VaultError) {
                 let entry = try store.entry(id)
                 counts[entry.wrapping, default: 0] += 1
                 if try store.keys.wanted(for: entry.purpose) != entry.wrapping { misplaced += 1 }
-                // Each would wait for what was waited for already.
-                if entry.wrapping.kind == KMSKey.kind, service?.problem != nil {
+                if entry.wrapping.kind != KMSKey.kind {
+                    try await store.check(id)
+                } else if service?.problem != nil {
+                    // Each would wait for what was waited for already.
                     unasked += 1
                 } else {
-                    try await store.check(id)
+                    do throws(VaultError) {
+                        try await answered { () throws(VaultError) in try await store.check(id) }
+                    } catch {
+                        guard error.code == .unavailable else { throw error }
+                        service?.problem = "\(error)"
+                        service?.remedy = networkRemedy
+                        unasked += 1
+                    }
                 }
             } catch {
                 refused.append(error)
@@ -105,6 +115,35 @@ struct VaultExamination {
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 
+    private var networkRemedy: String { "look at the network to AWS, then: finops doctor \(dir)" }
+
+    /// A program that needs a secret asks for a minute, with retries; who asks how things are wants to know before that.
+    private static let patience = Duration.seconds(8)
+
+    /// What is asked of the key service, unless it takes too long.
+    /// - Throws: what `asking` throws; `.unavailable` when the time is over.
+    private func answered(_ asking: @escaping @Sendable () async throws(VaultError) -> Void) async throws(VaultError) {
+        let outcome = await withTaskGroup(of: Result<Void, VaultError>?.self) { group in
+            group.addTask {
+                do throws(VaultError) { return .success(try await asking()) } catch { return .failure(error) }
+            }
+            group.addTask {
+                // `try?`: it is cancelled when the answer has come.
+                try? await Task.sleep(for: Self.patience)
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first
+        }
+        guard let outcome else {
+            throw VaultError(
+                .unavailable, "it has not answered within \(Self.patience.components.seconds) seconds",
+                isRetriable: true)
+        }
+        try outcome.get()
+    }
+
     /// `try?`: settings that cannot be read are the finding of the key service.
     private var isServiceWanted: Bool { (try? VaultKeys(of: directory).service())??.isWanted == true }
 
@@ -112,16 +151,19 @@ struct VaultExamination {
     private func serviceFinding() async -> Finding? {
         var finding = Finding(subject: "key service")
         do throws(VaultError) {
-            let keys = VaultKeys(of: directory)
+            var policy = RetryPolicy()
+            policy.pauses = [1]  // What is the matter is said by the second answer as well as by the fourth.
+            let keys = VaultKeys(
+                vault: directory.vault, masterKey: directory.masterKey, transfer: .keyService, policy: policy)
             guard let service = try keys.service() else { return nil }
             finding.note =
                 "\(service.kind) \(service.keyID) answers, \(service.isWanted ? "and is" : "but is not") where secrets go"
-            try await keys.prove(service)
+            try await answered { () throws(VaultError) in try await keys.prove(service) }
         } catch {
             finding.problem = "\(error)"
             finding.remedy =
                 error.code == .unavailable
-                ? "look at the network to AWS, then: finops doctor \(dir)"
+                ? networkRemedy
                 : "finops vault kms set --key-id ARN --region REGION --credentials-file FILE \(dir)"
         }
         return finding

@@ -5,16 +5,6 @@ import Synchronization
 
 /// What calls ask.
 extension Admission {
-    /// What a call asks for.
-    struct Request: Sendable {
-        let attempt: CallAttempt
-        let hash: KeyHash
-        let route: Route
-        let facts: RequestFacts
-        let context: CallContext
-        let started: Timestamp
-    }
-
     /// A call that may begin.
     struct Ticket: Sendable {
         let key: KeyFacts
@@ -31,7 +21,7 @@ extension Admission {
         case wait([LeaseRequest])
     }
 
-    /// Whether a key may be used at all, before its request is read.
+    /// Whether a key may be used at all: asked where a request does not come to be admitted.
     func refusal(_ hash: KeyHash) -> Refusal? {
         switch state.withLock({ $0.known.keys.answer(to: hash, at: now()) }) {
         case .accepted: nil
@@ -39,15 +29,15 @@ extension Admission {
         }
     }
 
-    func admit(_ request: Request) -> Verdict {
+    func admit(_ call: IncomingCall, _ context: CallContext) -> Verdict {
         state.withLock { state in
             let now = now()
             let key: KeyFacts
-            switch state.known.keys.answer(to: request.hash, at: now) {
+            switch state.known.keys.answer(to: call.hash, at: now) {
             case .refused(let reason): return .refused(refusal(reason))
             case .accepted(let facts): key = facts
             }
-            let (route, model) = (request.route, request.facts.model)
+            let (route, model) = (call.match.route, call.facts.model)
             guard key.allows(route: route.name) else {
                 return .refused(.routeNotAllowed(route: route.name, project: key.project, contact: contact))
             }
@@ -58,32 +48,38 @@ extension Admission {
                 let upstream = state.known.keys.upstream(
                     isAnthropic: route.dialect == .anthropic, model: model, project: key.project),
                 let door = state.doors[upstream.name]
-            else { return .refused(.modelNotServed(model: model)) }
+            else { return .refused(.modelNotServed(model: model, project: key.project, contact: contact)) }
             guard door.credential != nil else { return .refused(.busy(retryAfter: 1)) }
-            return admit(request, key, door, &state, at: now)
+            return admit(call, context, key, door, &state, at: now)
         }
     }
 
     private func admit(
-        _ request: Request, _ key: KeyFacts, _ door: UpstreamDoor, _ state: inout State, at now: Timestamp
+        _ call: IncomingCall, _ context: CallContext, _ key: KeyFacts, _ door: UpstreamDoor, _ state: inout State,
+        at now: Timestamp
     ) -> Verdict {
+        let route = call.match.route
         let bound = state.pricing.upperBound(
-            request.facts, request.route, provider: door.facts.provider.rawValue, day: Day(utc: request.started))
-        switch state.known.budget.reserve(request.attempt, project: key.project, bound: bound.nanos, at: now) {
+            call.facts, route, provider: door.facts.provider.rawValue, day: Day(utc: call.started))
+        let running = running
+        let answer = state.known.budget.reserve(
+            call.attempt, project: key.project, bound: bound.nanos, at: now, running: running)
+        switch answer {
         case .admitted: break
         case .refused(let reached): return .refused(refusal(reached, key))
         case .needsLease(let requests): return .wait(requests)
         case .waiting: return .wait([])
         }
-        let tokens = state.pricing.tokenBound(request.facts, request.route)
-        if case .limited(let measure, let limit, let seconds) = state.rates.admit(key, tokens: tokens, at: now) {
-            state.known.budget.release(request.attempt)
+        let tokens = state.pricing.tokenBound(call.facts, route)
+        if case .limited(let measure, let limit, let seconds) = state.rates.admit(key, tokens: tokens, at: running) {
+            state.known.budget.release(call.attempt)
             let rate: Refusal.Rate = measure == .requests ? .requests : .tokens
             return .refused(
-                .rateLimited(rate, limit: Int64(limit), project: key.project, retryAfter: seconds))
+                .rateLimited(
+                    rate, limit: Int64(limit), project: key.project, retryAfter: seconds, contact: contact))
         }
-        state.known.keys.accept(key.id, call: request.attempt.call, at: now)
-        let context = state.contexts.admit(request.context, project: key.project)
+        state.known.keys.accept(key.id, call: call.attempt.call, at: now)
+        let context = state.contexts.admit(context, project: key.project)
         return .admitted(Ticket(key: key, door: door, context: context, tokens: tokens))
     }
 
@@ -92,8 +88,8 @@ extension Admission {
         case .unknown, .replaced: .unknownKey
         case .expired(let facts):
             .expiredKey(
-                prefix: facts.prefix,
-                day: facts.expires.map { "\(Day(utc: Timestamp(seconds: $0)))" } ?? "an earlier day")
+                prefix: facts.prefix, project: facts.project,
+                day: facts.expires.map { "\(Day(utc: Timestamp(seconds: $0)))" } ?? "an earlier day", contact: contact)
         case .disabled(let facts, let reason):
             .disabledKey(
                 prefix: facts.prefix, project: facts.project,
@@ -132,9 +128,12 @@ extension Admission {
         let used = call.quantities.inputTokens + call.quantities.outputTokens
         state.withLock { state in
             state.known.budget.settle(call)
-            state.rates.settle(ticket.key, setAside: ticket.tokens, used: used, at: now())
+            state.rates.settle(ticket.key, setAside: ticket.tokens, used: used, at: running)
         }
     }
+
+    /// Up to this sequence of its own producer the log's calls have been taken in.
+    var takenSequence: UInt64 { state.withLock { $0.known.budget.takenSequence } }
 
     /// Of an earlier run: its record may not have reached the log.
     func settle(_ call: WireCallRecorded) {

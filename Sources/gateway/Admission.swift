@@ -22,9 +22,12 @@ final class Admission: GatewaySink {
     let contact: String
     private let authorities: String?
     let now: @Sendable () -> Timestamp
+    private let begun = ContinuousClock.now
     /// Told when what has to be fetched from the vault may have changed.
     private let secretsChanged: @Sendable () -> Void
     let state: Mutex<State>
+    /// Beside the lock that admits: only calls that end and the subscription come here.
+    private let own = Mutex(OwnCalls())
     /// Calls that end are priced beside the lock that admits. Each has a memory of its own, so there are several.
     let desks: [PricingDesk]
 
@@ -47,26 +50,34 @@ final class Admission: GatewaySink {
         desks = (0..<8).map { _ in PricingDesk(pricing) }
     }
 
+    /// A clock that nobody sets: how long calls run, and what a key may do in a minute, goes by it.
+    var running: Timestamp {
+        let (seconds, attoseconds) = (ContinuousClock.now - begun).components
+        return Timestamp(microseconds: seconds * 1_000_000 + attoseconds / 1_000_000_000_000)
+    }
+
     /// The types of the log's events that count here.
     static let types = GatewayState.types.union(PriceShelf.types)
 
     // MARK: From the log
 
+    /// How many events are taken in while calls wait for the lock.
+    private static let eventsAtOnce = 16
+
+    /// A call is about to be kept: when the log sends it back, it is known.
+    func remember(_ call: WireCallRecorded, as event: NewEvent) { own.withLock { $0.add(call, as: event) } }
+    func known(_ recorded: RecordedEvent) -> FinOpsEvent? { own.withLock { $0.take(recorded) } }
+
     func apply(_ events: [GatewayEvent], through position: Position) -> [KeyEnforcement] {
         var needsSecrets = false
+        var rest = events[...]
+        while rest.count > Self.eventsAtOnce {
+            needsSecrets = state.withLock { take(rest.prefix(Self.eventsAtOnce), &$0) } || needsSecrets
+            rest = rest.dropFirst(Self.eventsAtOnce)
+        }
         let enforcements = state.withLock { state in
-            var arePricesNew = false
-            for event in events {
-                state.known.take(event.event, event.recorded)
-                arePricesNew = state.prices.take(event.event, event.recorded) || arePricesNew
-                switch event.event {
-                case .upstreamSet, .upstreamRemoved, .keyIssued, .keyRotated: needsSecrets = true
-                default: break
-                }
-            }
+            needsSecrets = take(rest, &state) || needsSecrets
             state.known.skip(to: position)
-            if arePricesNew { usePrices(&state) }
-            if needsSecrets { openDoors(&state) }
             return state.known.keys.enforcements(at: now())
         }
         if needsSecrets { secretsChanged() }
@@ -75,6 +86,22 @@ final class Admission: GatewaySink {
             let cause = events.first { $0.recorded.position.value == fact.decision }?.recorded.event.id
             return KeyEnforcement(fact: fact, cause: cause ?? EventID.none)
         }
+    }
+
+    /// - Returns: whether the vault may have something new.
+    private func take(_ events: ArraySlice<GatewayEvent>, _ state: inout State) -> Bool {
+        var (arePricesNew, needsSecrets) = (false, false)
+        for event in events {
+            state.known.take(event.event, event.recorded)
+            arePricesNew = state.prices.take(event.event, event.recorded) || arePricesNew
+            switch event.event {
+            case .upstreamSet, .upstreamRemoved, .keyIssued, .keyRotated: needsSecrets = true
+            default: break
+            }
+        }
+        if arePricesNew { usePrices(&state) }
+        if needsSecrets { openDoors(&state) }
+        return needsSecrets
     }
 
     private func usePrices(_ state: inout State) {

@@ -32,6 +32,7 @@ final class CallDesk: CallHandling {
     private let now: @Sendable () -> Timestamp
     private let keyHash = Mutex<Secret?>(nil)
     private let isVaultClosed = Atomic(false)
+    private let random = Mutex(RandomWords())
     let tally = CallTally()
 
     init(
@@ -53,18 +54,34 @@ final class CallDesk: CallHandling {
     /// Whether the vault said why there is none.
     func cannotOpenKeyHash(_ isSo: Bool) { isVaultClosed.store(isSo, ordering: .relaxed) }
     var hasKeyHash: Bool { keyHash.withLock { $0 != nil } }
+    /// Every call is refused, whoever asks.
+    var isWithoutKeys: Bool { isVaultClosed.load(ordering: .relaxed) && !hasKeyHash }
 
     func begin(_ request: ProxyRequest, then: @escaping @Sendable (ProxyDecision) -> Void) {
         let started = now()
-        let id = EventID.v7(at: started)
+        let id = random.withLock { EventID.v7(at: started, using: &$0) }
         let speaksAnthropic = request.head.headers.contains(name: "anthropic-version")
         let dialect = Self.dialect(of: request.head.uri, speaksAnthropic: speaksAnthropic)
         do throws(Refused) {
             let call = try read(request, id, started, speaksAnthropic)
-            admit(call, then)
+            admit(call, request, then)
         } catch {
             tally.refused()
             then(.answer(ProxyAnswer(error.refusal.answer(in: dialect, request: "call-\(id)"))))
+        }
+    }
+
+    func answer(beforeBodyOf head: HTTPRequestHead) -> ProxyAnswer? {
+        let speaksAnthropic = head.headers.contains(name: "anthropic-version")
+        do throws(Refused) {
+            let (_, hash) = try caller(head, speaksAnthropic)
+            try check(hash)
+            return nil
+        } catch {
+            tally.refused()
+            let id = "call-\(EventID.v7(at: now()))"
+            return ProxyAnswer(
+                error.refusal.answer(in: Self.dialect(of: head.uri, speaksAnthropic: speaksAnthropic), request: id))
         }
     }
 
@@ -72,9 +89,30 @@ final class CallDesk: CallHandling {
         _ request: ProxyRequest, _ id: EventID, _ started: Timestamp, _ speaksAnthropic: Bool
     ) throws(Refused) -> IncomingCall {
         let headers = request.head.headers
+        let (match, hash) = try caller(request.head, speaksAnthropic)
+        let facts: RequestFacts
+        switch Self.facts(match.route, headers.first(name: "content-type"), request.body) {
+        case .success(let read): facts = read
+        case .failure(let malformed):
+            // Whoever may not call at all is told that and no more. Of all others admission asks it.
+            try check(hash)
+            throw Refused(.malformed(malformed))
+        }
+        return IncomingCall(request, id, match, facts, hash, started)
+    }
+
+    private func check(_ hash: KeyHash) throws(Refused) {
+        if let refusal = admission.refusal(hash) { throw Refused(refusal) }
+    }
+
+    /// What is asked for, and by whom. Who shows nothing that can be a key gets nothing read.
+    private func caller(
+        _ head: HTTPRequestHead, _ speaksAnthropic: Bool
+    ) throws(Refused) -> (match: RouteMatch, hash: KeyHash) {
+        let headers = head.headers
         guard
             let match = RouteMatch(
-                method: request.head.method.rawValue, target: request.head.uri, speaksAnthropic: speaksAnthropic)
+                method: head.method.rawValue, target: head.uri, speaksAnthropic: speaksAnthropic)
         else { throw Refused(.unknownRoute) }
         var keys = IncomingCall.keys(headers)
         defer { for place in keys.indices { keys[place].cleanse() } }
@@ -87,16 +125,7 @@ final class CallDesk: CallHandling {
             throw Refused(isVaultClosed.load(ordering: .relaxed) ? .vaultClosed(retryAfter: 5) : .unknownKey)
         }
         let hash = secret.withUTF8 { KeyHash(of: keys[0], under: $0) }
-        // Who shows no key that counts gets nothing read.
-        if let refusal = admission.refusal(hash) { throw Refused(refusal) }
-        let facts: RequestFacts
-        switch Self.facts(match.route, headers.first(name: "content-type"), request.body) {
-        case .success(let read): facts = read
-        case .failure(let malformed): throw Refused(.malformed(malformed))
-        }
-        return IncomingCall(
-            request: request, id: id, attempt: IncomingCall.attempt(headers, id, hash), match: match, facts: facts,
-            hash: hash, started: started)
+        return (match, hash)
     }
 
     private static func facts(
@@ -109,23 +138,22 @@ final class CallDesk: CallHandling {
         }
     }
 
-    private func admit(_ call: IncomingCall, _ then: @escaping @Sendable (ProxyDecision) -> Void) {
-        if let refusal = unready { return refuse(call, refusal, then) }
-        let request = Admission.Request(
-            attempt: call.attempt, hash: call.hash, route: call.match.route, facts: call.facts, context: context(call),
-            started: call.started)
-        switch admission.admit(request) {
+    private func admit(
+        _ call: IncomingCall, _ request: ProxyRequest, _ then: @escaping @Sendable (ProxyDecision) -> Void
+    ) {
+        if let refusal = unready { return refuse(call, admission.refusal(call.hash) ?? refusal, then) }
+        switch admission.admit(call, context(call, request.head.headers)) {
         case .admitted(let ticket):
             tally.admitted()
-            then(.forward(call.upstreamRequest(ticket.door), CallWatch(call.withoutBody, ticket, desk: self)))
+            then(.forward(call.upstreamRequest(request, ticket.door), CallWatch(call, ticket, desk: self)))
         case .refused(let refusal): refuse(call, refusal, then)
         case .wait(let requests):
             // What was to be asked for is asked for all the same: the next call needs it, too.
-            guard NIODeadline.now() < call.request.started + Self.leasePatience else {
+            guard NIODeadline.now() < call.begun + Self.leasePatience else {
                 leases.wait(for: requests) {}
                 return refuse(call, .busy(retryAfter: 1), then)
             }
-            leases.wait(for: requests) { self.admit(call, then) }
+            leases.wait(for: requests) { self.admit(call, request, then) }
         }
     }
 
@@ -139,11 +167,14 @@ final class CallDesk: CallHandling {
     /// Whether keys and limits may have changed without a word for longer than is borne.
     var isOutOfDate: Bool { contact.age() > settings.grace }
 
-    private func context(_ call: IncomingCall) -> CallContext {
-        guard let secret = keyHash.withLock({ $0 }) else { return CallContext() }
+    private func context(_ call: IncomingCall, _ headers: HTTPHeaders) -> CallContext {
         // Most calls have none of ours, and each look into the headers is one at all of them.
-        let own = call.request.head.headers.filter { IncomingCall.isOwn($0.name) }
-            .map { (name: $0.name.lowercased(), value: $0.value) }
+        var own: [(name: String, value: String)] = []
+        for (name, value) in headers where IncomingCall.isOwn(name) {
+            own.append((name.lowercased(), value))
+        }
+        if own.isEmpty, call.facts.metadata.isEmpty, call.facts.user == nil { return CallContext() }
+        guard let secret = keyHash.withLock({ $0 }) else { return CallContext() }
         return secret.withUTF8 { key in
             CallContext(header: { name in own.last { $0.name == name }?.value }, facts: call.facts, key: key)
         }
@@ -166,8 +197,9 @@ final class CallDesk: CallHandling {
     ) {
         admission.complete(&event, call.match.route, reading)
         let stream = StreamName.calls(account: event.account, day: Day(utc: call.started))
-        keeper.keep(
-            FinOpsEvent.callRecorded(event).newEvent(id: call.id, occurred: call.started), in: stream)
+        let new = FinOpsEvent.callRecorded(event).newEvent(id: call.id, occurred: call.started)
+        admission.remember(event, as: new)
+        keeper.keep(new, in: stream)
         admission.settle(event, ticket)
         tally.ended(event)
     }
@@ -177,7 +209,7 @@ final class CallDesk: CallHandling {
     func answer(to problem: ProxyProblem, target: String?) -> ProxyAnswer {
         tally.refused()
         let dialect = Self.dialect(of: target ?? "", speaksAnthropic: false)
-        let id = "call-\(EventID.v7(at: now()))"
+        let id = "call-\(random.withLock { EventID.v7(at: now(), using: &$0) })"
         switch problem {
         case .bodyTooLarge:
             return ProxyAnswer(Refusal.tooLarge(limit: settings.bodyLimit).answer(in: dialect, request: id))

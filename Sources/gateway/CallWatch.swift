@@ -33,7 +33,7 @@ final class CallWatch: CallObserving {
         if isChanged { headers.remove(name: "content-length") }
         // Clients follow with the key that they have for us: where to, no upstream may choose.
         if (300..<400).contains(status.code) { headers.remove(name: "location") }
-        headers.add(name: "x-finops-call", value: call.attempt.call)
+        headers.replaceOrAdd(name: "x-finops-call", value: call.attempt.call)
         seen.withLock { seen in
             seen.status = status
             seen.firstByte = max(1, call.microsecondsSoFar)
@@ -56,7 +56,7 @@ final class CallWatch: CallObserving {
 
     func ended(_ end: CallEnd) -> ByteBuffer {
         let (status, firstByte, upstreamRequest, rest, reading) = seen.withLock { seen in
-            let answerEnd = AnswerEnd(rawValue: end.rawValue) ?? .upstreamCut
+            let answerEnd = AnswerEnd(end)
             var rest: [UInt8] = []
             let reading: MeterReading
             if seen.meter != nil, let finished = seen.meter?.finish(answerEnd) {
@@ -70,7 +70,9 @@ final class CallWatch: CallObserving {
         var event = WireCallRecorded()
         fill(&event)
         event.status = UInt32(status?.code ?? 0)
-        event.ended = end.rawValue
+        // Official clients leave at a stream's last event and do not wait for the end of its transfer.
+        let isWhole = end == .clientGone && reading.isLastWordHeard
+        event.ended = (isWhole ? .complete : AnswerEnd(end)).rawValue
         event.firstByte = firstByte
         event.duration = call.microsecondsSoFar
         event.upstreamRequest = upstreamRequest

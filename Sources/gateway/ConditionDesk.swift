@@ -4,20 +4,30 @@ import Logging
 import Spool
 import Synchronization
 
-/// Tells the log when what calls use cannot be kept, and when it can again: alerts are made of that. Past the spool, which
-/// takes nothing just then; while the log is away, too, it is told afterwards.
+/// Tells the log when what calls use cannot be kept, and when it can again, and of records that a spool has lost: alerts are
+/// made of that. Past the spool, which takes nothing just then; while the log is away, too, it is told afterwards.
 final class ConditionDesk: Sendable {
-    static let kind = "usage-not-kept"
+    static let notKept = "usage-not-kept"
+    static let lost = "usage-lost"
+
+    /// What is to be told.
+    private struct Saying: Sendable {
+        let kind: String
+        let event: FinOpsEvent
+    }
 
     private let gateway: String
+    /// What was found when the spool was opened.
+    private let recovery: SpoolRecovery
     private let logger: Logger
     private let now: @Sendable () -> Timestamp
     /// Since when it lasts; nil while all is well.
     private let since = Mutex<Timestamp?>(nil)
-    private let (said, say) = AsyncStream.makeStream(of: FinOpsEvent.self, bufferingPolicy: .bufferingOldest(256))
+    private let (said, say) = AsyncStream.makeStream(of: Saying.self, bufferingPolicy: .bufferingOldest(256))
 
-    init(gateway: String, logger: Logger, now: @escaping @Sendable () -> Timestamp) {
+    init(gateway: String, recovery: SpoolRecovery, logger: Logger, now: @escaping @Sendable () -> Timestamp) {
         self.gateway = gateway
+        self.recovery = recovery
         self.logger = logger
         self.now = now
     }
@@ -27,31 +37,32 @@ final class ConditionDesk: Sendable {
     ///   - policy: what happens to calls meanwhile, as configured.
     ///   - lost: records for which there was no room even in memory.
     func look(_ failure: SpoolFailure?, policy: String, lost: Int) {
-        let event = since.withLock { since -> FinOpsEvent? in
+        let saying = since.withLock { since -> Saying? in
             switch (since, failure) {
             case (nil, let failure?):
                 let now = now()
                 since = now
-                return raised(now, "\(failure); \(policy)")
+                return raised(Self.notKept, now, "\(failure); \(policy)")
             case (let began?, nil):
                 since = nil
-                return ended(began, lost == 0 ? "nothing was lost" : "\(lost) records were lost since the start")
+                return ended(
+                    Self.notKept, began, lost == 0 ? "nothing was lost" : "\(lost) records were lost since the start")
             default: return nil
             }
         }
-        if let event { say.yield(event) }
+        if let saying { say.yield(saying) }
     }
 
-    private func raised(_ since: Timestamp, _ detail: String) -> FinOpsEvent {
+    private func raised(_ kind: String, _ since: Timestamp, _ detail: String) -> Saying {
         var event = WireConditionRaised()
-        (event.kind, event.subject, event.since, event.detail) = (Self.kind, gateway, since.seconds, detail)
-        return .conditionRaised(event)
+        (event.kind, event.subject, event.since, event.detail) = (kind, gateway, since.seconds, detail)
+        return Saying(kind: kind, event: .conditionRaised(event))
     }
 
-    private func ended(_ since: Timestamp, _ detail: String) -> FinOpsEvent {
+    private func ended(_ kind: String, _ since: Timestamp, _ detail: String) -> Saying {
         var event = WireConditionEnded()
-        (event.kind, event.subject, event.since, event.detail) = (Self.kind, gateway, since.seconds, detail)
-        return .conditionEnded(event)
+        (event.kind, event.subject, event.since, event.detail) = (kind, gateway, since.seconds, detail)
+        return Saying(kind: kind, event: .conditionEnded(event))
     }
 
     // MARK: To the log
@@ -59,15 +70,33 @@ final class ConditionDesk: Sendable {
     /// Until its task is cancelled.
     func run(_ store: any EventStore) async {
         do {
-            try await patiently { () async throws(StoreError) in try await endWhatWasLeft(store) }
-            for await event in said { try await tell(event, store) }
+            try await patiently { () async throws(StoreError) in try await settleWhatWasLeft(store) }
+            for await saying in said { try await tell(saying, store) }
         } catch { return }  // It was cancelled.
     }
 
-    /// What an earlier run has raised is over if this one can keep what calls use.
-    private func endWhatWasLeft(_ store: any EventStore) async throws(StoreError) {
+    /// What an earlier run has raised is over if this one can keep what calls use, and if its spool has no hole. A hole is
+    /// told once, however often the spool is opened with it.
+    private func settleWhatWasLeft(_ store: any EventStore) async throws(StoreError) {
+        let notKept = try await left(Self.notKept, store)
+        let lost = try await left(Self.lost, store)
+        let isWell = since.withLock { $0 == nil }
+        if let notKept, isWell {
+            let detail = "the gateway was started again: what had waited in its memory is lost"
+            say.yield(ended(Self.notKept, notKept, detail))
+        }
+        switch (lost, recovery.loss) {
+        case (nil, let loss?): say.yield(raised(Self.lost, now(), loss))
+        case (let began?, nil):
+            say.yield(ended(Self.lost, began, "the spool has no hole any more; what was lost stays so"))
+        default: break
+        }
+    }
+
+    /// - Returns: since when this gateway's condition stands; nil if it does not.
+    private func left(_ kind: String, _ store: any EventStore) async throws(StoreError) -> Timestamp? {
         var left: Int64?
-        for recorded in try await store.readAll(stream: .conditions(Self.kind)) {
+        for recorded in try await store.readAll(stream: .conditions(kind)) {
             do {
                 switch try EventCatalogue.decode(recorded.event) {
                 case .conditionRaised(let event)? where event.subject == gateway: left = event.since
@@ -78,13 +107,12 @@ final class ConditionDesk: Sendable {
                 logger.warning("a condition cannot be read", metadata: ["error": "\(error)"])
             }
         }
-        let isWell = since.withLock { $0 == nil }
-        if let left, isWell { say.yield(ended(Timestamp(seconds: left), "the gateway was started again")) }
+        return left.map { Timestamp(seconds: $0) }
     }
 
-    private func tell(_ event: FinOpsEvent, _ store: any EventStore) async throws {
-        let stream = StreamName.conditions(Self.kind)
-        let new = event.newEvent(in: stream, occurred: now())
+    private func tell(_ saying: Saying, _ store: any EventStore) async throws {
+        let stream = StreamName.conditions(saying.kind)
+        let new = saying.event.newEvent(in: stream, occurred: now())
         let producer = ProducerName("gateway-\(gateway)-conditions")
         // An answer that was lost is asked for in the same words: the log knows a repeat.
         var sequence: UInt64?

@@ -39,6 +39,11 @@ struct GatewayService: Service {
         for damage in recovery.damage {
             context.logger.error("a place of the spool cannot be read", metadata: ["place": "\(damage)"])
         }
+        if recovery.missing > 0 {
+            context.logger.error(
+                "records of the spool are not there: what their calls used is lost to the log",
+                metadata: ["missing": "\(recovery.missing)", "spool": "\(context.directory.gateway(name))"])
+        }
         guard recovery.records > 0 || recovery.tornBytes > 0 else { return }
         context.logger.info(
             "spool opened", metadata: ["records": "\(recovery.records)", "torn": "\(recovery.tornBytes)"])
@@ -52,10 +57,14 @@ struct GatewayService: Service {
         metrics.declare("finops_spool_refused_records_total", .counter, help: "Records that the log refused for good.")
         metrics.declare("finops_spool_oldest_seconds", .gauge, help: "Age of the oldest record that waits.")
         metrics.declare("finops_spool_lost_records_total", .counter, help: "Records that could not be kept anywhere.")
+        metrics.declare(
+            "finops_spool_missing_records", .gauge,
+            help: "Records between the first and the last that were not there when the spool was opened.")
     }
 
     private func run(_ spool: Spool, _ snapshots: SnapshotFile) async throws {
         declareMetrics()
+        context.health.metrics.set("finops_spool_missing_records", Double(spool.recovery.missing))
         let (clock, configuration, logger) = (context.clock, context.configuration, context.logger)
         let now: @Sendable () -> Timestamp = { clock.now() }
         let keeper = UsageKeeper(spool, closesWhenFull: configuration.gatewayClosesWhenFull, logger: logger)
@@ -64,7 +73,7 @@ struct GatewayService: Service {
             gateway: name, terms: terms, contact: configuration.gatewayContact,
             authorities: configuration.gatewayAuthorities, now: now, secretsChanged: { vault.change.yield() })
         let leases = LeaseDesk(admission, logger: logger, now: now)
-        let conditions = ConditionDesk(gateway: name, logger: logger, now: now)
+        let conditions = ConditionDesk(gateway: name, recovery: spool.recovery, logger: logger, now: now)
 
         let file = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
         let store = RemoteEventStore(context.link.options, reader: context.link.isElsewhere ? nil : file)
@@ -145,7 +154,7 @@ struct GatewayService: Service {
         while true {
             try await Task.sleep(for: .seconds(1))
             work.leases.tick()
-            work.keeper.tryAgain()
+            await work.keeper.tryAgain()
             if !work.admission.lackingCredentials.isEmpty, await work.vault.isDue { work.vault.change.yield() }
             work.conditions.look(work.keeper.failure, policy: work.keeper.policy, lost: work.keeper.lost)
             work.desk.tally.show(in: metrics)
@@ -155,6 +164,8 @@ struct GatewayService: Service {
                 context.health.notReady("what calls use cannot be kept (\(work.keeper.policy)): \(failure)")
             } else if work.desk.isOutOfDate {
                 context.health.notReady("the log has not been heard of for longer than gateway_log_grace")
+            } else if work.desk.isWithoutKeys {
+                context.health.notReady("the vault does not open, so that no key is known; finops doctor says why")
             } else {
                 context.health.ready()
             }
@@ -179,6 +190,13 @@ struct GatewayService: Service {
         await untilStopped()
         context.health.notReady("stopping")
         try await server.stop(within: .seconds(6))
+        await work.keeper.tryAgain()
+        let unkept = work.keeper.waiting
+        if unkept > 0 {
+            context.logger.error(
+                "what calls used is lost: it waited in memory, and the disk takes nothing",
+                metadata: ["records": "\(unkept)"])
+        }
         // What the log does not take in this moment it is given at the next start.
         let deadline = ContinuousClock.now + .seconds(1)
         while work.spool.status.waiting > 0, ContinuousClock.now < deadline {
@@ -198,9 +216,10 @@ struct GatewayService: Service {
         }
     }
 
-    /// What an earlier run has kept and the log may not have counts against the limits from the first call on.
+    /// What an earlier run has kept and the log may not have counts against the limits from the first call on. What was taken
+    /// in from the log is still in the spool's files for a while, and would count twice for ever.
     private func settleUnlogged(_ work: Work) async throws {
-        var last: UInt64 = 0
+        var last = try work.spool.number(ofSequence: work.admission.takenSequence)
         while true {
             let records = try await work.spool.read(after: last, limit: 1_000)
             guard let end = records.last?.number else { return }

@@ -6,17 +6,32 @@ import NIOCore
 import NIOHTTP1
 import Proxy
 
-/// A request that is a call: its route has a meter, it shows a key, and its body could be read.
-struct IncomingCall: Sendable {
-    private(set) var request: ProxyRequest
+/// A request that is a call: its route has a meter, it shows a key, and its body could be read. A reference, because it is
+/// handed on and on; the request itself is not remembered with it, so that its body can go.
+final class IncomingCall: Sendable {
     let id: EventID
     let attempt: CallAttempt
     let match: RouteMatch
     let facts: RequestFacts
     let hash: KeyHash
     let started: Timestamp
+    /// When its head was whole.
+    let begun: NIODeadline
 
-    var microsecondsSoFar: Int64 { (NIODeadline.now() - request.started).nanoseconds / 1_000 }
+    init(
+        _ request: ProxyRequest, _ id: EventID, _ match: RouteMatch, _ facts: RequestFacts, _ hash: KeyHash,
+        _ started: Timestamp
+    ) {
+        self.id = id
+        attempt = Self.attempt(request.head.headers, id, hash, started)
+        self.match = match
+        self.facts = facts
+        self.hash = hash
+        self.started = started
+        begun = request.started
+    }
+
+    var microsecondsSoFar: Int64 { (NIODeadline.now() - begun).nanoseconds / 1_000 }
 
     /// The key that a request shows, however it is called there: more than one where it shows different ones.
     static func keys(_ headers: HTTPHeaders) -> [[UInt8]] {
@@ -55,35 +70,31 @@ struct IncomingCall: Sendable {
     }
 
     /// Attempts that a client says belong together, by one idempotency key, are attempts at one call.
-    static func attempt(_ headers: HTTPHeaders, _ id: EventID, _ hash: KeyHash) -> CallAttempt {
+    private static func attempt(
+        _ headers: HTTPHeaders, _ id: EventID, _ hash: KeyHash, _ started: Timestamp
+    ) -> CallAttempt {
         guard let said = headers.first(name: "idempotency-key"), (1...256).contains(said.utf8.count) else {
-            return CallAttempt(call: "call-\(id)", attempt: 1)
+            return CallAttempt(call: "call-\(id)", attempt: 1, started: started)
         }
         let retries = headers.first(name: "x-stainless-retry-count").flatMap { UInt32($0) } ?? 0
         // With the key's hash in it, nobody can name another project's call.
         let digest = SHA256.hash(hash.bytes + Array(said.utf8))
-        return CallAttempt(call: "call-" + hexText(digest.prefix(16)), attempt: min(retries, 1_000) + 1)
-    }
-
-    /// As it is remembered while it runs: its body is with the upstream's connection, and may be another one there.
-    var withoutBody: IncomingCall {
-        var call = self
-        call.request = ProxyRequest(head: request.head, body: ByteBuffer(), started: request.started)
-        return call
+        return CallAttempt(
+            call: "call-" + hexText(digest.prefix(16)), attempt: min(retries, 1_000) + 1, started: started)
     }
 
     /// What goes to the upstream.
-    func upstreamRequest(_ door: UpstreamDoor) -> UpstreamRequest {
+    func upstreamRequest(_ request: ProxyRequest, _ door: UpstreamDoor) -> UpstreamRequest {
         var fields = ForwardedFields.of(request.head.headers)
         // What is compressed cannot be metered.
         fields.replaceOrAdd(name: "accept-encoding", value: "identity")
         if let credential = door.credential { fields.replaceOrAdd(name: credential.name, value: credential.value) }
         return UpstreamRequest(
             upstream: door.address, method: request.head.method, target: door.target(match, model: facts.model),
-            headers: fields, body: body)
+            headers: fields, body: body(of: request))
     }
 
-    private var body: ByteBuffer {
+    private func body(of request: ProxyRequest) -> ByteBuffer {
         guard let splice = facts.splice else { return request.body }
         let bytes = request.body.readableBytesView
         var changed = ByteBuffer()

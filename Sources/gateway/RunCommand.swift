@@ -30,6 +30,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        limitHeaps(2)
         hideMemory()
         raiseFileLimit()
         try await StageProgram.run(name, options: global, service: service) { context in

@@ -64,8 +64,20 @@ final class UsageKeeper: Sendable {
         if state.unkept.count < unkeptLimit { state.unkept.append((event, stream)) } else { state.lost += 1 }
     }
 
+    /// How many records wait in memory, and are lost when the program ends now.
+    var waiting: Int { state.withLock { $0.unkept.count } }
+
     /// Once a second: what could not be kept then, perhaps can now.
-    func tryAgain() {
+    func tryAgain() async {
+        if spool.status.failure?.kind == .readOnly {
+            do throws(SpoolFailure) { try await spool.mend() } catch {
+                logger.debug("the spool cannot be mended yet", metadata: ["error": "\(error)"])
+            }
+        }
+        keepWhatWaits()
+    }
+
+    private func keepWhatWaits() {
         state.withLock { state in
             guard state.failure != nil else { return }
             var kept = 0

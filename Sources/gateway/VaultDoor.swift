@@ -17,7 +17,7 @@ actor VaultDoor {
     private let now: @Sendable () -> Timestamp
     /// How a key service is reached.
     private let transfer = TransferSettings.keyService(ProcessInfo.processInfo.environment)
-    private var told: Set<SecretEntry> = []
+    private var told: Set<SecretVersion> = []
     private var complaints: Set<String> = []
     /// Whether an attempt has ended, with whatever outcome.
     private(set) var hasTried = false
@@ -103,17 +103,12 @@ actor VaultDoor {
 
     /// Once in the program's life for each version; by way of the spool, so that the log may be away.
     private func tell(_ entry: SecretEntry, for subject: String) {
-        guard told.insert(entry).inserted else { return }
-        var used = WireSecretUsed()
-        used.secretID = entry.id
-        used.purpose = entry.purpose
-        used.version = UInt32(clamping: entry.version)
-        used.stage = gateway
-        used.subject = subject
+        let version = SecretVersion(entry)
+        guard told.insert(version).inserted else { return }
         var random = SystemRandomNumberGenerator()
         let now = now()
         keeper.keep(
-            FinOpsEvent.secretUsed(used).newEvent(id: .v7(at: now, using: &random), occurred: now),
+            version.used(by: gateway, for: subject).newEvent(id: .v7(at: now, using: &random), occurred: now),
             in: .secret(entry.id))
     }
 }

@@ -59,7 +59,7 @@ struct ConnectionOpener: Sendable {
             throw SourceFailure(.misconfigured, error.message, isRetriable: error.isRetriable)
         }
         do throws(StoreError) {
-            try await uses.record(.init(entry), for: "\(connection.provider)/\(connection.account)", in: log)
+            try await uses.record(SecretVersion(entry), for: "\(connection.provider)/\(connection.account)", in: log)
         } catch {
             throw SourceFailure(.unavailable, "the use of secret \"\(entry.id)\" cannot be recorded: \(error)")
         }
@@ -70,12 +70,6 @@ struct ConnectionOpener: Sendable {
         do throws(TransferFailure) { return try CurlTransport(settings) } catch {
             throw SourceFailure(.misconfigured, error.message)
         }
-    }
-}
-
-extension SecretUse.Version {
-    init(_ entry: SecretEntry) {
-        self.init(id: entry.id, purpose: entry.purpose, number: entry.version, created: entry.created)
     }
 }
 

@@ -56,9 +56,9 @@ struct ChannelOpener: Sendable {
         } catch {
             throw .misconfigured(error.message)
         }
-        let used = SecretUse.Version(
-            id: entry.id, purpose: entry.purpose, number: entry.version, created: entry.created)
-        do throws(StoreError) { try await uses.record(used, for: "channel/\(channel.channel)", in: log) } catch {
+        do throws(StoreError) {
+            try await uses.record(SecretVersion(entry), for: "channel/\(channel.channel)", in: log)
+        } catch {
             throw DeliveryRefusal(
                 DeliveryFailure(
                     code: "unavailable", message: "the use of secret \"\(entry.id)\" cannot be recorded: \(error)",

@@ -27,30 +27,23 @@ struct RunCommand: AsyncParsableCommand {
     }
 }
 
-/// The notifier over the bus, reading the log's file beside it.
+/// The notifier over the bus.
 private struct NotifierService: Service {
     let context: StageContext
     let settings: Notifier.Settings
 
     func run() async throws {
-        let link = context.link
-        let file = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
-        let store = RemoteEventStore(link.options, reader: link.isElsewhere ? nil : file)
-        let reader: any EventReader = link.isElsewhere ? store : file
-        defer { store.close() }
         let (health, metrics) = (context.health, NotifierMetrics(context.health, context.clock))
-        var surroundings = Notifier.Surroundings(
-            context.directory, context.configuration, context.clock, logger: context.logger, store: store)
-        surroundings.onProgress = { progress in
-            metrics.show(progress)
-            if progress.handled >= progress.head { health.ready() }
-        }
-        let notifier = Notifier(store: store, reader: reader, settings: settings, surroundings)
-        let subscriptions = LiveSubscription(link.options, reader: reader)
-        try await cancelWhenGracefulShutdown {
-            do { try await notifier.run(subscriptions) } catch  where Task.isCancelled {
-                return  // Asked to stop: what was under way is in the log or will be done again.
+        let file = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
+        try await context.react(reading: file) { log in
+            var surroundings = Notifier.Surroundings(
+                context.directory, context.configuration, context.clock, logger: context.logger, store: log.store)
+            surroundings.onProgress = { progress in
+                metrics.show(progress)
+                if progress.handled >= progress.head { health.ready() }
             }
+            let notifier = Notifier(store: log.store, reader: log.reader, settings: settings, surroundings)
+            try await notifier.run(log.subscriptions)
         }
     }
 }

@@ -11,7 +11,7 @@ enum HaltRecord {
     /// What the log says of the event; nil if it was never put aside.
     /// - Throws: `StoreError`; `UndecodableEvent`.
     static func letter(of halt: ProjectionHalt, in log: some EventReader) async throws -> DeadLetterBox.Letter? {
-        try await box(in: log).state[halt.position]
+        try await log.fold(.failures(stage: stage), with: DeadLetterBox.self).state[halt.position]
     }
 
     /// Whether an administrator has let it pass or be tried again.
@@ -21,29 +21,15 @@ enum HaltRecord {
         return letter.state != .parked
     }
 
-    private static func box(
-        in log: some EventReader
-    ) async throws -> (state: DeadLetterBox.State, version: StreamVersion) {
-        let recorded = try await log.readAll(stream: .failures(stage: stage))
-        let state = DeadLetterBox.fold(try recorded.compactMap { try EventCatalogue.decode($0.event) })
-        return (state, recorded.last?.version ?? .none)
-    }
-
     /// Says it once, and once more after each retry that failed.
     /// - Parameter now: business time.
     /// - Throws: `StoreError`; `UndecodableEvent`.
     static func write(_ halt: ProjectionHalt, to store: any EventStore, at now: Timestamp) async throws {
-        let (box, version) = try await box(in: store)
+        let (box, version) = try await store.fold(.failures(stage: stage), with: DeadLetterBox.self)
         if let letter = box[halt.position], letter.state != .retried { return }
         let page = try await store.read(after: Position(halt.position - 1), limit: 1, types: nil)
         guard let event = page.events.first, event.position.value == halt.position else { return }
-        var failed = WireProcessingFailed()
-        failed.stage = stage
-        failed.position = halt.position
-        failed.stream = event.stream.text
-        failed.type = halt.type
-        failed.attempts = 1
-        failed.error = halt.reason
+        let failed = WireProcessingFailed(event, stage: stage, attempts: 1, error: halt.reason)
         var random = SystemRandomNumberGenerator()
         let id = EventID.v7(at: now, using: &random)
         let session = try await store.openSession(ProducerName("\(stage)-\(id)"))

@@ -19,7 +19,9 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await StageProgram.run("projector", options: options, service: service) { context in
-            [ProjectorService(context: context), ReconcileGauge(context: context)]
+            [
+                ProjectorService(context: context), ReconcileGauge(context: context), UnpricedWatch(context: context),
+            ]
         }
     }
 }

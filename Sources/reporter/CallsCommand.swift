@@ -18,6 +18,7 @@ struct CallsCommand: AsyncParsableCommand {
             the event and "corrected_from" what it was recorded with.
             "usage_estimated" says why tokens were counted by the gateway; null: the provider told them. "ended" is
             complete, client-gone, upstream-cut, timed-out, gateway-stopped or unreachable. "team" is the project's in that hour.
+            JSON's "caller_supplied" names the fields that are the caller's word, which nobody has checked.
             Example: reporter calls --last 1h --json
             Example: reporter calls --from 2026-11-20 --to 2026-11-20 --project chat --limit 100
             """)
@@ -47,6 +48,7 @@ struct CallsCommand: AsyncParsableCommand {
         case .json:
             let members: [JSONValue.Member] = [
                 .init("calls", .array(Self.table(calls).objects)), .init("next", JSONValue(next?.text)),
+                .init("caller_supplied", .array(Self.callerSupplied.map { .string($0) })),
             ]
             try Output.line(JSONValue.object(try answering.envelope() + members + (try answering.freshness())).text)
         case let format:
@@ -77,17 +79,20 @@ struct CallsCommand: AsyncParsableCommand {
         ("image_input", .imageInput), ("cached_image_input", .cachedImageInput), ("image_output", .imageOutput),
     ]
 
-    private static let context = [
-        "call", "attempt", "gateway", "key", "project", "team", "task_type", "intent", "feature", "user", "provider",
-        "account", "upstream", "provider_key", "route", "service", "model_asked", "model", "service_tier", "batch",
-    ]
+    private static let callerSupplied = ["task_type", "intent", "feature", "user", "metadata"]
+    private static let context =
+        ["call", "attempt", "gateway", "key", "project", "team"] + callerSupplied + [
+            "provider", "account", "upstream", "provider_key", "route", "service", "model_asked", "model",
+            "service_tier", "batch",
+        ]
 
     private static func contextValues(_ call: CallEntry) -> [JSONValue] {
         [
             .string(call.call), .integer(call.attempt), .string(call.gateway), JSONValue(call.key),
             JSONValue(call.project), JSONValue(call.team), JSONValue(call.taskType), JSONValue(call.intent),
-            JSONValue(call.feature), JSONValue(call.user), .string(call.provider), .string(call.account),
-            JSONValue(call.upstream), JSONValue(call.providerKey), JSONValue(call.route), JSONValue(call.service),
+            JSONValue(call.feature), JSONValue(call.user), call.metadata ?? .null, .string(call.provider),
+            .string(call.account), JSONValue(call.upstream), JSONValue(call.providerKey), JSONValue(call.route),
+            JSONValue(call.service),
             JSONValue(call.modelAsked), JSONValue(call.model), JSONValue(call.serviceTier), .bool(call.batch),
         ]
     }

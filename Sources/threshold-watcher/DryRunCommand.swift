@@ -110,12 +110,8 @@ struct DryRunCommand: CancellableCommand {
 
     /// - Throws: `CommandFailure` for a limit that is not watched, of which a replay would find nothing.
     private func check(_ statement: WireThresholdSet, _ configuration: Configuration) throws {
-        let stated = (statement.hasDaily ? statement.daily : statement.weekly).currency
-        let watched = try configuration.watchedCurrency.code
-        guard stated != watched else { return }
-        throw CommandFailure(
-            .failure, "the limit is in \(stated), and config.yaml has currency: \(watched), so it is not watched",
-            hint: "set it again in \(watched) with finops threshold set, or give --daily and --weekly here")
+        guard let limit = UnwatchedLimit(statement, watched: try configuration.watchedCurrency) else { return }
+        throw CommandFailure(.failure, limit.problem, hint: "\(limit.remedy); or give --daily and --weekly here")
     }
 
     private func events(of stream: StreamName, _ log: SQLiteEventReader) async throws -> [FinOpsEvent] {

@@ -27,31 +27,24 @@ struct RunCommand: AsyncParsableCommand {
     }
 }
 
-/// The watcher over the bus, reading the log's file beside it.
+/// The watcher over the bus.
 private struct ThresholdWatcherService: Service {
     let context: StageContext
     let currency: Currency
 
     func run() async throws {
-        let link = context.link
+        let (health, clock) = (context.health, context.clock)
         let file = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
-        let store = RemoteEventStore(link.options, reader: link.isElsewhere ? nil : file)
-        let reader: any EventReader = link.isElsewhere ? store : file
-        defer { store.close() }
-        let health = context.health
-        let clock = context.clock
-        let watcher = ThresholdWatcher(
-            store: store, reader: reader, currency: currency, logger: context.logger, now: { clock.now() },
-            onProgress: { progress in
-                health.consumed(ThresholdWatcher.stage, through: progress.checkpoint, head: progress.head)
-                health.parked(ThresholdWatcher.stage, count: progress.parked, oldest: nil)
-                health.ready()
-            })
-        let subscriptions = LiveSubscription(link.options, reader: reader)
-        try await cancelWhenGracefulShutdown {
-            do { try await watcher.run(subscriptions) } catch  where Task.isCancelled {
-                return  // Asked to stop: what was under way is in the log or will be done again.
-            }
+        try await context.react(reading: file) { log in
+            let watcher = ThresholdWatcher(
+                store: log.store, reader: log.reader, currency: currency, logger: context.logger,
+                now: { clock.now() },
+                onProgress: { progress in
+                    health.consumed(ThresholdWatcher.stage, through: progress.checkpoint, head: progress.head)
+                    health.parked(ThresholdWatcher.stage, count: progress.parked, oldest: nil)
+                    health.ready()
+                })
+            try await watcher.run(log.subscriptions)
         }
     }
 }
@@ -61,18 +54,16 @@ private struct PolicyEnforcerService: Service {
     let context: StageContext
 
     func run() async throws {
-        let link = context.link
+        let (health, clock) = (context.health, context.clock)
         let file = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
-        let store = RemoteEventStore(link.options, reader: link.isElsewhere ? nil : file)
-        let reader: any EventReader = link.isElsewhere ? store : file
-        defer { store.close() }
-        let clock = context.clock
-        let enforcer = PolicyEnforcer(store: store, reader: reader, logger: context.logger, now: { clock.now() })
-        let subscriptions = LiveSubscription(link.options, reader: reader)
-        try await cancelWhenGracefulShutdown {
-            do { try await enforcer.run(subscriptions) } catch  where Task.isCancelled {
-                return  // Asked to stop: what was under way is in the log or will be done again.
-            }
+        try await context.react(reading: file) { log in
+            let enforcer = PolicyEnforcer(
+                store: log.store, reader: log.reader, logger: context.logger, now: { clock.now() },
+                onProgress: { progress in
+                    health.consumed(PolicyEnforcer.stage, through: progress.checkpoint, head: progress.head)
+                    health.parked(PolicyEnforcer.stage, count: progress.parked, oldest: nil)
+                })
+            try await enforcer.run(log.subscriptions)
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FinOps
 import Runtime
 
 @main
@@ -16,4 +17,9 @@ struct ThresholdWatcherCommand: AsyncParsableCommand {
         subcommands: [RunCommand.self, CatchUpCommand.self, DryRunCommand.self])
 
     static func main() async { await runProgram() }
+}
+
+extension ThresholdRejection: ExitStatusProviding {
+    /// As `finops threshold set` has it: a limit that cannot be is bad usage.
+    var exitStatus: ExitStatus { isMalformed ? .usage : .failure }
 }

@@ -1,4 +1,5 @@
 import EventLog
+import FinOps
 import JSON
 import Notices
 import TestSupport

@@ -1,3 +1,4 @@
+import FinOps
 import JSON
 import Notices
 import TestSupport

@@ -3,6 +3,7 @@ import FinOps
 import Foundation
 import JSON
 import Runtime
+import Storage
 import SwiftProtobuf
 import Testing
 
@@ -46,6 +47,7 @@ import Testing
                 $0.duration = 900_000
                 $0.context.taskType = task
                 $0.context.user = "u-42"
+                if call == "call-2" { $0.context.metadata = ["tenant": "acme", "build": "=7"] }
             })
     }
 
@@ -84,6 +86,12 @@ import Testing
             ] { #expect(call[name]?.integer == Int64(count), "\(name)") }
             #expect(call["first_byte_ms"]?.text == "250.125" && call["duration_ms"]?.text == "900.000")
             #expect(call["usage_estimated"] == .null && call["intent"] == .null)
+            #expect(call["metadata"] == ["build": "=7", "tenant": "acme"] && calls[1]["metadata"] == .null)
+            // Whoever reads the answer is told which fields nobody has checked, and each of them is one of a row.
+            let said = answer["caller_supplied"]?.array?.compactMap(\.string) ?? []
+            #expect(said == ["task_type", "intent", "feature", "user", "metadata"])
+            let names = call.members?.map(\.name) ?? []
+            #expect(Set(said).isSubset(of: names))
             #expect(calls[0]["cost"] == .null && calls[0]["unpriced_reason"]?.string == "no price")
             #expect(calls[1]["team"] == .null && calls[1]["task_type"] == .null)
             let page = try await log.answer("calls --from 2026-11-22 --limit 3")
@@ -184,6 +192,49 @@ import Testing
             #expect(try refused.json()["totals"]?["unexplained_percent"] == answer["totals"]?["unexplained_percent"])
             for more in ["--check much", "--check -1%"] { try await log.reporter("\(line) \(more)").expecting(64) }
             try await log.reporter("reconcile --from 2026-11-01 --to 2026-11-02 --check 0%").expecting()
+        }
+    }
+
+    /// Of two days that have been over for a day, nearly all of the 19th is unexplained and three fifths of the 20th.
+    @Test(arguments: [("1%", ["2026-11-19", "2026-11-20"]), ("70%", ["2026-11-19"])])
+    func aDayOfWhichMoreIsUnexplainedThanMayBeIsACondition(_ allowed: String, _ days: [String]) async throws {
+        let dayMinutes: Int64 = 1_440
+        // A day of which the provider has told nothing at all is not compared.
+        let unseen = ReportedEvents.row("2026-11-20T05", key: "key-x", nanos: 1_000)
+        let little = ReportedEvents.row("2026-11-19T05", key: "key-x", nanos: 100)
+        let events = [
+            Self.called("early", minutesAgo: 2 * dayMinutes), Self.called("earlier", minutesAgo: 3 * dayMinutes),
+            ReportedEvents.recorded(unseen), ReportedEvents.recorded(little),
+        ]
+        try await withCalls(events) { log in
+            try Data("reconcile_alert_above: \(allowed)\n".utf8).write(
+                to: URL(filePath: log.directory.configuration))
+            let server = try log.start("event-log", ["serve"])
+            defer { server.send(SIGKILL) }
+            try await eventually("the log serves: \(server.standardErrorSoFar)") {
+                server.standardErrorSoFar.contains("msg=ready")
+            }
+            let projector = try log.start("projector", ["run"])
+            defer { projector.send(SIGKILL) }
+            var told: [WireConditionRaised] = []
+            // All that is found is told in one append.
+            try await eventually("the condition is told: \(projector.standardErrorSoFar)") {
+                let reader = SQLiteEventReader(files: LogFiles(database: log.directory.logDatabase))
+                told = try await reader.readAll(stream: .conditions("costs-unexplained")).compactMap {
+                    if case .conditionRaised(let event)? = try EventCatalogue.decode($0.event) { event } else { nil }
+                }
+                return !told.isEmpty
+            }
+            #expect(told.map(\.subject) == days.map { "openai/\($0)" })
+            let details = [
+                "2026-11-19": "unexplained are 0.000001500 of 0.000001600 USD (93.75 %)",
+                "2026-11-20": "unexplained are 0.000001500 of 0.000002500 USD (60.00 %)",
+            ]
+            #expect(told.map(\.detail) == days.map { details[$0] })
+            for program in [projector, server] {
+                program.send(SIGTERM)
+                _ = await program.wait()
+            }
         }
     }
 

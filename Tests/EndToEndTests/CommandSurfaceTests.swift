@@ -212,6 +212,34 @@ import Testing
 
         """
 
+    @Test func aLimitThatAnotherCurrencyDisarmsIsToldOfByTheDoctorAndTheWatcher() async throws {
+        try await Installation.with { installation in
+            try await installation.connect()
+            _ = try await text(installation, "finops team add search")
+            _ = try await text(installation, "finops project add chat --team search")
+            _ = try await text(installation, "finops threshold set --project chat --daily 10.00 --zone Asia/Seoul")
+            func finding() async throws -> JSONValue? {
+                let checks = try await installation.run("finops", "doctor", "--json").json()["checks"]?.array ?? []
+                return checks.first { $0["check"]?.string == "currency of limits" }
+            }
+            #expect(try await finding()?["ok"] == true)
+            let path = installation.directory + "/config.yaml"
+            try "currency: EUR\n".write(toFile: path, atomically: true, encoding: .utf8)
+            let found = try await finding()
+            #expect(
+                found?["problem"]?.string
+                    == "the limit of project \"chat\" is in USD, and config.yaml has currency: EUR, so it is not watched"
+            )
+            #expect(
+                found?["remedy"]?.string
+                    == "set it again in EUR with finops threshold set --project chat, or put currency: USD back into "
+                    + "config.yaml")
+            let watcher = try await installation.run("threshold-watcher", "catch-up").expecting(0)
+            #expect(watcher.standardError.contains("limit not watched"))
+            #expect(watcher.standardError.contains("project/chat"))
+        }
+    }
+
     @Test func theDoctorFindsWhatIsThereButDamaged() async throws {
         try await Installation.with { installation in
             try await installation.connect()
@@ -253,6 +281,12 @@ import Testing
                 let told = try await remedy("projections")
                 #expect(told == "projector rebuild --dir \(state.path)")
             }
+            // Calls may lie there that nobody has counted: that nobody can look is not the same as that there are none.
+            try FileManager.default.removeItem(atPath: state.spool)
+            try Data().write(to: URL(filePath: state.spool))
+            chmod(state.spool, 0o600)
+            #expect(try await remedy("spool")?.contains(state.spool) == true)
+            unlink(state.spool)
             // What cannot be read is told of once.
             try "zone: [".write(toFile: state.configuration, atomically: true, encoding: .utf8)
             #expect(try await remedy("configuration")?.hasPrefix("edit") == true)

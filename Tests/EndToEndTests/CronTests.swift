@@ -63,7 +63,7 @@ import Testing
             installation.environment = [
                 "FINOPS_CRON_LISTEN": "127.0.0.1:0", "FINOPS_DAILY_TIME": "23:59", "FINOPS_POLL_INTERVAL": "1d",
             ]
-            let log = try installation.start("event-log", ["serve", "--lifeline"], lifeline: true)
+            let log = try await installation.serveLog()
             let collector = try installation.start("ingest-openai", ["run", "--lifeline"], lifeline: true)
             let file = installation.directory + "/run/cron.address"
             try await eventually("it listens: \(collector.standardErrorSoFar)") {

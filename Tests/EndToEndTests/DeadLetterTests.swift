@@ -118,6 +118,9 @@ import Testing
             let unclear = try await installation.run("finops", "dead-letters", "retry", "slack/0f").expecting(1)
             #expect(unclear.standardError.contains("slack/0f7c-1, slack/0f7c-2"))
             let unknown = try await installation.run("finops", "dead-letters", "retry", "mail-ko/").expecting(1)
+            let steering = ["dead-letters", "retry", "a\u{1B}[31m\u{202E}b"]
+            let shown = try await installation.run("finops", arguments: steering).expecting(1).standardError
+            #expect(shown.contains("called a\u{FFFD}[31m\u{FFFD}b:"), "\(shown)")
             #expect(unknown.standardError.contains("finops dead-letters list"))
 
             let retry = ["dead-letters", "retry", "slack/9", "--reason", "the webhook is back", "--json"]

@@ -15,7 +15,7 @@ import Testing
         let upstream = MeteredUpstream()
         try await Installation.with { installation in
             let client = try await installation.prepareGateway(upstream)
-            let log = try installation.start("event-log", ["serve"], lifeline: true)
+            let log = try await installation.serveLog()
             defer { log.send(SIGKILL) }
             let gateway = try installation.start("gateway", ["run"])
             defer { gateway.send(SIGKILL) }
@@ -42,7 +42,7 @@ import Testing
         var random = SeededGenerator(seed: 50)
         try await Installation.with { installation in
             let client = try await installation.prepareGateway(upstream)
-            var log = try installation.start("event-log", ["serve"], lifeline: true)
+            var log = try await installation.serveLog()
             defer { log.send(SIGKILL) }
             let first = try installation.start("gateway", ["run"])
             _ = try await client.firstAnswer(first)
@@ -54,7 +54,7 @@ import Testing
                     log.send(SIGKILL)
                     _ = await log.wait()
                 }
-                if round == 30 { log = try installation.start("event-log", ["serve"], lifeline: true) }
+                if round == 30 { log = try await installation.serveLog() }
                 let gateway = try installation.start("gateway", ["run"])
                 defer { gateway.send(SIGKILL) }
                 let wanted = load.delivered.count + Int.random(in: 1...150, using: &random)

@@ -5,7 +5,7 @@ import Testing
 @Suite struct HelpTests {
     @Test(arguments: [
         "event-log", "projector", "ingest-openai", "attributor", "threshold-watcher", "notifier", "reporter", "finops",
-        "sandbox",
+        "gateway", "sandbox",
     ])
     func everyCommandShowsAnExampleOfItself(_ program: String) async throws {
         let scratch = FileManager.default.temporaryDirectory.appending(path: "help-\(UUID().uuidString)")

@@ -66,7 +66,13 @@ struct Installation: Sendable {
     /// Ends whatever still works in this directory, the sandbox apart, and names it.
     @discardableResult
     func endStragglers() async -> [String] {
-        let found = processes().filter { $0.pid != sandbox.pid }
+        // What was killed a moment ago may not be gone yet.
+        let deadline = ContinuousClock.now + .seconds(5)
+        var found = processes().filter { $0.pid != sandbox.pid }
+        while !found.isEmpty, ContinuousClock.now < deadline {
+            try? await Task.sleep(for: .milliseconds(20))
+            found = processes().filter { $0.pid != sandbox.pid }
+        }
         for process in found { kill(process.pid, SIGKILL) }
         return found.map { "\($0.pid) \($0.commandLine)" }
     }
@@ -94,6 +100,22 @@ struct Installation: Sendable {
     func start(_ program: String, _ arguments: [String], lifeline: Bool = false) throws -> RunningProgram {
         try RunningProgram(
             program, arguments + ["--dir", directory], scratch: scratch, environment: environment, lifeline: lifeline)
+    }
+
+    /// Starts the log, and waits until it serves: a command that came earlier would start one of its own, to which this one
+    /// gives way, and from then on each command would let the other programs catch up.
+    func serveLog() async throws -> RunningProgram {
+        let log = try start("event-log", ["serve", "--lifeline"], lifeline: true)
+        do {
+            try await eventually("the log serves: \(log.standardErrorSoFar)") {
+                if log.hasEnded { throw Unexpected("the log has ended: \(log.standardErrorSoFar)") }
+                return log.standardErrorSoFar.contains("msg=ready")
+            }
+        } catch {
+            log.send(SIGKILL)
+            throw error
+        }
+        return log
     }
 
     @discardableResult

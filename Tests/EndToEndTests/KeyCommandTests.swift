@@ -60,6 +60,10 @@ import Testing
             try "sk-proj-CANARY-another-key-0000wxyz".write(toFile: file, atomically: true, encoding: .utf8)
             #expect(try await json(installation, set)["changed"] == true)
             #expect(try await json(installation, "upstream list").array?.map { $0["name"] } == ["eu", "main"])
+            // The gateway alone is enough: its keys have projects.
+            let checks = try await installation.run("finops", "doctor", "--json").json()["checks"]?.array ?? []
+            let sources = checks.filter { ["connections", "mappings"].contains($0["check"]?.string) }
+            #expect(sources.count == 2 && sources.allSatisfy { $0["ok"] == true })
             #expect(try await json(installation, "upstream rm eu")["changed"] == true)
             #expect(try await json(installation, "upstream list").array?.count == 1)
             let vault = try await json(installation, "vault list").array ?? []
@@ -135,6 +139,45 @@ import Testing
         }
     }
 
+    @Test func theAuditLogHasWhoDidWhatWithKeysAndUpstreamsAndWhy() async throws {
+        try await Installation.with { installation in
+            let file = try await prepared(installation)
+            let person = try await person(installation, "Kim", "--administrator")
+            func act(_ line: String, _ reason: String) async throws -> JSONValue {
+                let words = line.split(separator: " ").map(String.init)
+                let acting = ["--as", person.id, "--token-file", person.file, "--reason", reason, "--json"]
+                return try await installation.run("finops", arguments: words + acting).expecting().json()
+            }
+            let upstream = "upstream set openai --name main --base-url http://127.0.0.1:9999 --key-file \(file)"
+            _ = try await act(upstream, "the contract of May")
+            let id = try #require(try await act("key issue --project chat", "for the door")["id"]?.string)
+            let rotated = try #require(
+                try await act("key rotate \(id) --grace 0s", "a laptop is lost")["prefix"]?.string)
+            _ = try await act("key disable \(id)", "runaway loop")
+            _ = try await act("key reactivate request \(id)", "the loop is mended")
+            _ = try await act("upstream rm main", "the contract has ended")
+
+            let answer = try await installation.run("reporter", "audit", "--json").expecting().json()
+            let rows = (answer["audit"]?.array ?? []).filter { $0["actor"]?.string == person.id }
+            let told = rows.reversed().filter { $0["action"]?.string?.hasPrefix("secret.") == false }.map { row in
+                ["action", "subject", "reason"].map { row[$0]?.string ?? "" }
+            }
+            #expect(
+                told == [
+                    ["upstream.set", "main", "the contract of May"], ["key.issued", id, "for the door"],
+                    ["key.rotated", id, "a laptop is lost"], ["key.disabled", id, "runaway loop"],
+                    ["key.reactivation-requested", id, "the loop is mended"],
+                    ["upstream.removed", "main", "the contract has ended"],
+                ])
+            func detail(_ action: String) -> String {
+                rows.first { $0["action"]?.string == action }?["detail"]?.string ?? ""
+            }
+            #expect(detail("key.rotated").hasPrefix("\(rotated)…, the value before it until "))
+            #expect(detail("upstream.set") == "openai http://127.0.0.1:9999/v1 sk-proj-…5e60, account main")
+            #expect(detail("key.issued").hasSuffix("… for project chat"))
+        }
+    }
+
     /// - Returns: the id of a new person, and a file with the token.
     private func person(
         _ installation: Installation, _ name: String, _ role: String
@@ -148,7 +191,7 @@ import Testing
     @Test func theGatewaysAnswersAreShownAsSoonAsTheyAreThere() async throws {
         try await Installation.with { installation in
             _ = try await prepared(installation)
-            let log = try installation.start("event-log", ["serve"])
+            let log = try await installation.serveLog()
             let id = try #require(try await json(installation, "key issue --project chat")["id"]?.string)
             let disabling = try installation.start(
                 "finops", ["key", "disable", id, "--reason", "runaway", "--json"])
@@ -189,10 +232,12 @@ import Testing
                     "this looks like a key itself"
                 ),
                 ("upstream rm nothing", 1, "finops upstream list"),
+                ("key issue", 64, "--project"),
                 ("key issue --project nothing", 1, "finops project add"),
-                ("key issue --project chat --expires 2001-01-01", 1, "--expires: that day is over"),
+                ("key issue --project chat --expires 2001-01-01", 64, "--expires: that day is over"),
                 ("key issue --project chat --models a,,b", 64, "--models"),
-                ("key issue --project chat --routes chat", 64, "--routes"),
+                ("key issue --project chat --routes chat", 64, "--routes: \"chat\" is no route"),
+                ("key issue --project chat --routes /v1/audio/*,/v1/chat", 64, "/v1/chat/completions"),
                 ("key rotate nothing", 1, "finops key list"),
                 ("key rotate \(id) --grace soon", 64, "--grace"),
                 ("key disable \(id)", 64, "--reason is missing"),

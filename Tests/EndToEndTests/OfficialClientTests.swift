@@ -15,13 +15,30 @@ import Testing
             #expect($0.contains { $0["task_type"]?.string == "greeting" && $0["feature"]?.string == "door" })
             // Somebody's address is no one's business here.
             #expect(!$0.contains { ($0["user"]?.string ?? "").contains("kim@") })
+            expectCutOff($0, ["upstream-cut": 2, "client-gone": 1])
+            // The attempts that the client gave one name; without a name each is a call.
+            let calls = Dictionary(grouping: $0) { $0["call"]?.string ?? "" }
+            #expect(calls.values.filter { $0.count > 1 }.map { $0.compactMap { $0["attempt"]?.integer } } == [[2, 1]])
         }
     }
 
     @Test func everyCallOfTheAnthropicClientIsRecordedOnce() async throws {
         try await compare("anthropic_client.py", provider: "anthropic", upstreamKey: "sk-ant-CANARY-91b7", path: "") {
             #expect($0.contains { ($0["cached_input_tokens"]?.integer ?? 0) > 0 })
+            expectCutOff($0, ["upstream-cut": 1])
         }
+    }
+
+    /// What passed of an answer that was cut off is counted: what was asked, and of streams what was said.
+    private func expectCutOff(_ rows: [JSONValue], _ expected: [String: Int]) {
+        let cut = rows.filter { $0["ended"]?.string != "complete" }
+        #expect(Self.tally(cut.map { $0["ended"]?.string ?? "" }) == expected)
+        for row in cut {
+            let reason = row["usage_estimated"]?.string ?? ""
+            #expect(reason.contains("the answer was cut off (\(row["ended"]?.string ?? ""))"), "\(reason)")
+            #expect((row["uncached_input_tokens"]?.integer ?? 0) > 0 && (row["cost_nano"]?.integer ?? 0) > 0)
+        }
+        #expect(cut.contains { ($0["output_tokens"]?.integer ?? 0) > 0 })
     }
 
     private func compare(
@@ -30,19 +47,28 @@ import Testing
         try await Installation.with { installation in
             let gateway = try await installation.openGateway(provider: provider, upstreamKey: upstreamKey)
             let key = try await installation.issueKey(project: "chatbot")
+            let narrow = try await installation.issueKey(project: "chatbot", "--models", "o3")
+            try await installation.run("finops", "project", "add", "spent", "--team", "apps").expecting()
+            try await installation.run(
+                "finops", "threshold", "set", "--project", "spent", "--daily", "0.000001", "--policy", "block"
+            ).expecting()
+            let spent = try await installation.issueKey(project: "spent")
             let said = try await installation.said(
                 by: Self.python,
-                [Self.scripts.appending(path: script).path, gateway.address + path, key.text, installation.address])
+                [
+                    Self.scripts.appending(path: script).path, gateway.address + path, key.text, installation.address,
+                    narrow.text, spent.text,
+                ])
             let expected = try said.split(separator: "\n").map { try JSONValue.parse(Array($0.utf8)) }
             #expect(expected.count > 3)
 
             var rows: [JSONValue] = []
             try await eventually("\(expected.count) calls are on record, not \(rows.count)") {
-                rows = try await installation.calls()
+                rows = try await installation.calls().filter { $0["project"]?.string == "chatbot" }
                 return rows.count >= expected.count
             }
             #expect(Self.tally(rows.map(Self.line(ofRow:))) == Self.tally(expected.map(Self.line(ofExpected:))))
-            #expect(rows.allSatisfy { $0["key"]?.string == key.id && $0["project"]?.string == "chatbot" })
+            #expect(rows.allSatisfy { $0["key"]?.string == key.id })
             check(rows)
             try await gateway.stop()
             // The applications' key is nowhere but where its command printed it, the provider's nowhere but in the vault, encrypted.
@@ -56,15 +82,21 @@ import Testing
     }
 
     private static func line(ofExpected attempt: JSONValue) -> String {
-        let figures = ["input", "output"].map { attempt[$0]?.integer ?? 0 }
-        return "\(attempt["route"]?.string ?? "") \(attempt["model"]?.string ?? "") \(figures)"
+        let isEstimated = attempt["estimated"]?.bool == true
+        return line(attempt, isEstimated ? nil : ["input", "output"].map { attempt[$0]?.integer ?? 0 })
     }
 
     private static func line(ofRow row: JSONValue) -> String {
         func tokens(_ classes: String...) -> Int64 { classes.reduce(0) { $0 + (row["\($1)_tokens"]?.integer ?? 0) } }
         let input = tokens("uncached_input", "cached_input", "cache_write", "audio_input", "image_input")
         let output = tokens("output", "audio_output", "image_output")
-        return "\(row["route"]?.string ?? "") \(row["model"]?.string ?? "") \([input, output])"
+        return line(row, row["usage_estimated"]?.string == nil ? [input, output] : nil)
+    }
+
+    /// - Parameter figures: nil: the gateway counted for itself.
+    private static func line(_ attempt: JSONValue, _ figures: [Int64]?) -> String {
+        let words = ["route", "model", "ended"].map { attempt[$0]?.string ?? "" }.joined(separator: " ")
+        return words + " " + (figures.map { "\($0)" } ?? "estimated")
     }
 }
 

@@ -1,6 +1,8 @@
+import EventLog
 import FinOps
 import Foundation
 import Runtime
+import Stages
 import Testing
 
 /// Every file in `Pipelines/` says only what can be: known keys, known events, one owner of a database, bound endpoints.
@@ -14,6 +16,22 @@ import Testing
         for file in files {
             let topology = try Topology.load(Self.folder.appending(path: file).path, knownTypes: Self.known)
             #expect(topology.levels.flatMap { $0 }.count == topology.processes.count)
+        }
+    }
+
+    /// What is not declared is not in the picture that `finops pipeline graph` draws, and a check of what nothing produces
+    /// does not look for it.
+    @Test(arguments: ["default.yaml", "demo.yaml"]) func aProgramConsumesWhatItReactsTo(_ file: String) throws {
+        let topology = try Topology.load(Self.folder.appending(path: file).path, knownTypes: Self.known)
+        let reactions: [String: Set<EventType>] = [
+            "attributor": Attributor.types,
+            "threshold-watcher": ThresholdWatcher.types.union(PolicyEnforcer.types),
+            "notifier": Notifier.types,
+            "gateway": GatewayState.types.union(["price.changed", "price.defaults-changed"]),
+        ]
+        for (name, types) in reactions {
+            let process = try #require(topology.processes.first { $0.name == name })
+            #expect(Set(process.consumes) == Set(types.map { "\($0)" }), "\(name)")
         }
     }
 

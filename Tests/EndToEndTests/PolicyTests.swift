@@ -1,6 +1,9 @@
+import EventLog
 import Foundation
 import Glibc
 import JSON
+import Runtime
+import Storage
 import TestSupport
 import Testing
 
@@ -14,7 +17,7 @@ import Testing
             try await installation.run(
                 "finops", "threshold", "set", "--project", "chatbot", "--daily", "0.01", "--policy", "disable-keys"
             ).expecting()
-            let log = try installation.start("event-log", ["serve"], lifeline: true)
+            let log = try await installation.serveLog()
             defer { log.send(SIGKILL) }
             let gateway = try installation.start("gateway", ["run"])
             defer { gateway.send(SIGKILL) }
@@ -27,6 +30,13 @@ import Testing
                 return last?.status == 403
             }
             #expect(last?.body.contains("permission_denied") == true)
+            // The gateway refuses first, then writes down that it does, then says so.
+            try await eventually("the gateway has acknowledged: \(gateway.standardErrorSoFar)") {
+                let reader = SQLiteEventReader(
+                    files: LogFiles(database: StateDirectory(path: installation.directory).logDatabase))
+                return try await !reader.read(after: .start, limit: 1, types: ["key.disablement-enforced"]).events
+                    .isEmpty
+            }
             for program in [gateway, watcher, log] {
                 program.send(SIGTERM)
                 _ = await program.wait()

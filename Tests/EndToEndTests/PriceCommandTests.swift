@@ -113,8 +113,11 @@ import Testing
             #expect(corrected["repriced_rows"] == 1 && corrected["repriced_calls"] == 2)
             #expect(corrected["difference_nano"] == 6_000_000)
             let id = try #require(corrected["correction"]?.string)
+            let corrections = try await reader(log).head()
             let again = try await finops(log, correct)
-            #expect(again["changed"] == false && again["repriced_calls"] == 0)
+            #expect(again["changed"] == false && again["repriced_calls"] == 0 && again["correction"]?.isNull == true)
+            #expect(try await said(log, correct).expecting().standardError.contains("nothing was written"))
+            #expect(try await reader(log).head() == corrections)
 
             #expect(try await costs(log) == 6_000_000)
             #expect(try await costs(log, "--as-of \(head.value)") == 2_000_000)

@@ -213,7 +213,7 @@ private struct ProviderBench {
         let path = StateDirectory(path: installation.directory).configuration
         let before = try String(contentsOfFile: path, encoding: .utf8)
         try (before + "\ngateway_listen: 127.0.0.1:\(port)\n").write(toFile: path, atomically: true, encoding: .utf8)
-        log = try installation.start("event-log", ["serve"], lifeline: true)
+        log = try await installation.serveLog()
     }
 
     func json(_ line: String) async throws -> JSONValue {

@@ -113,13 +113,13 @@ import Testing
             let refused: [(words: [String], status: Int32, says: String)] = [
                 (["--project", "chart", "--daily", "10"], 1, "there are: chat"),
                 (["--team", "serch", "--daily", "10"], 1, "there are: search"),
-                (["--project", "chat"], 1, "--daily, --weekly or both"),
+                (["--project", "chat"], 64, "--daily, --weekly or both"),
                 (["--project", "chat", "--daily", "ten"], 64, "no amount"),
                 (["--project", "chat", "--daily", "0.0000000001"], 64, "more than 9 decimals"),
-                (["--project", "chat", "--daily", "0"], 1, "greater than 0"),
+                (["--project", "chat", "--daily", "0"], 64, "greater than 0"),
                 (["--project", "chat", "--daily", "1", "--levels", "80,x"], 64, "no per cent"),
-                (["--project", "chat", "--daily", "1", "--levels", "80,80"], 1, "different per cents"),
-                (["--project", "chat", "--daily", "1", "--zone", "Seoul"], 1, "no time zone"),
+                (["--project", "chat", "--daily", "1", "--levels", "80,80"], 64, "different per cents"),
+                (["--project", "chat", "--daily", "1", "--zone", "Seoul"], 64, "no time zone"),
                 (["--project", "chat", "--organisation", "--daily", "1"], 64, "one of --project"),
             ]
             for (words, status, says) in refused {

@@ -34,6 +34,27 @@ import Testing
     }
 
     @Test(arguments: StoreUnderTest.allCases)
+    func manyStreamsAreReadAsOneByOne(_ kind: StoreUnderTest) async throws {
+        try await kind.withStore { store in
+            let session = try await store.openSession("writer")
+            try await store.append(
+                AppendRequest(
+                    session: session, sequence: 1,
+                    (0..<40).map { StreamAppend(StreamName("sample-\($0)"), sampleEvents($0..<$0 + 1 + $0 % 5)) }))
+            let streams = try await store.allStreams(prefix: "sample-")
+            var expected: [RecordedEvent] = []
+            for summary in streams { expected += try await store.readAll(stream: summary.stream) }
+            #expect(expected.count == 120)
+            #expect(try await store.readAll(streams: streams) == expected)
+            let names: [StreamName] = ["sample-none", "sample-4", "sample-9"]
+            let first = try await store.read(streams: names[1...], limit: 3)
+            #expect(first.first?.map(\.version.value) == [1, 2, 3])
+            #expect(try await store.read(streams: names[..<1], limit: 3) == [[]])
+            #expect(try await store.readAll(streams: []).isEmpty)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.allCases)
     func anEventIsReadAsItWasAppended(_ kind: StoreUnderTest) async throws {
         try await kind.withStore { store in
             let session = try await store.openSession("writer")

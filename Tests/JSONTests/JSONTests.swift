@@ -98,7 +98,11 @@ import Testing
         #expect(value.prettyText == "{\n  \"b\": 1,\n  \"a\": 2\n}")
     }
 
-    @Test func controlCharactersAreEscaped() {
+    @Test func whatIsHiddenIsEscaped() throws {
+        #expect(JSONValue.string("a\u{202E}b\u{9B}\u{2066}").text == #""a\u202eb\u009b\u2066""#)
+        let tag = JSONValue.string("\u{E0041}비용👩‍👧")
+        #expect(tag.text.unicodeScalars.allSatisfy { !$0.isHidden } && tag.text.contains(#"\udb40\udc41비용"#))
+        #expect(try JSONValue.parse(tag.text) == tag)
         #expect(JSONValue.string("\u{0}\u{1F}\u{7F}\u{2028}").text == #""\u0000\u001f\u007f\u2028""#)
     }
 }

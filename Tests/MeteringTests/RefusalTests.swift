@@ -7,7 +7,10 @@ import Testing
         (.malformed(MalformedRequestSample.sample), 400, "", "invalid_request_error"),
         (.noKey, 401, "invalid_api_key", "authentication_error"),
         (.unknownKey, 401, "invalid_api_key", "authentication_error"),
-        (.expiredKey(prefix: "fo-Ab3d", day: "2026-11-20"), 401, "invalid_api_key", "authentication_error"),
+        (
+            .expiredKey(prefix: "fo-Ab3d", project: "search", day: "2026-11-20", contact: "Anna"), 401,
+            "invalid_api_key", "authentication_error"
+        ),
         (
             .disabledKey(prefix: "fo-Ab3d", project: "search", reason: "leaked", contact: "Anna"), 403,
             "permission_denied", "permission_error"
@@ -17,14 +20,17 @@ import Testing
             .routeNotAllowed(route: "/v1/models", project: "search", contact: "Anna"), 403, "permission_denied",
             "permission_error"
         ),
-        (.modelNotServed(model: "m"), 404, "model_not_found", "not_found_error"),
+        (
+            .modelNotServed(model: "m", project: "search", contact: "Anna"), 404, "model_not_found", "not_found_error"
+        ),
         (.unknownRoute, 404, "unknown_route", "not_found_error"),
         (
             .limitReached(project: "search", limit: "5.00 USD a day", resets: "2026-11-23T00:00:00Z", contact: "Anna"),
             429, "insufficient_quota", "rate_limit_error"
         ),
         (
-            .rateLimited(.tokens, limit: 10, project: "search", retryAfter: 7), 429, "rate_limit_exceeded",
+            .rateLimited(.tokens, limit: 10, project: "search", retryAfter: 7, contact: "Anna"), 429,
+            "rate_limit_exceeded",
             "rate_limit_error"
         ),
         (.tooLarge(limit: 5), 413, "request_too_large", "request_too_large"),
@@ -57,6 +63,25 @@ import Testing
         for word in ["search", "5.00 USD a day", "2026-11-23T00:00:00Z", "Anna"] { #expect(text.contains(word)) }
         #expect(answer.headers.contains { $0.name == "x-should-retry" && $0.value == "false" })
         #expect(!answer.headers.contains { $0.name == "retry-after" })
+    }
+
+    /// Whoever knows whose key it is, says so: the project, and whom to ask.
+    @Test(arguments: Dialect.allCases) func whoeverHasAKeyIsToldWhomToAsk(_ dialect: Dialect) {
+        let known = Self.all.map(\.0).filter { refusal in
+            switch refusal {
+            case .expiredKey, .disabledKey, .modelNotAllowed, .routeNotAllowed, .modelNotServed, .limitReached,
+                .rateLimited:
+                true
+            case .malformed, .noKey, .unknownKey, .severalKeys, .unknownRoute, .tooLarge, .unreachable, .timedOut,
+                .busy, .notRecordable, .outOfDate, .vaultClosed:
+                false
+            }
+        }
+        #expect(known.count == 7)
+        for refusal in known {
+            let text = String(decoding: refusal.answer(in: dialect, request: "r").body, as: UTF8.self)
+            #expect(text.contains("search") && text.contains("Anna"), "\(text)")
+        }
     }
 
     @Test func aRateLimitSaysWhenToComeBack() {

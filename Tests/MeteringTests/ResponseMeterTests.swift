@@ -145,6 +145,18 @@ import Testing
         #expect(outcome.call.unpricedReason.isEmpty == (golden.nanos != nil))
     }
 
+    /// Reasoning is a part of the output, not beside it.
+    @Test(arguments: [
+        ("openai/chat-completion-cached-reasoning.json", Int64(1_520), Int64(1_280)),
+        ("openai/response.json", 1_520, 1_280),
+        ("openai/response-incomplete.json", 64, 64), ("openai/chat-completion-cache-write.json", 300, 64),
+        ("openai/chat-completion.json", 10, 0),
+    ]) func reasoningIsRecordedAsItWasTold(_ file: String, _ output: Int64, _ reasoning: Int64) throws {
+        let golden = try #require(Self.documents.first { $0.file == file })
+        let quantities = try run(golden, Metered.fixture(file)).call.quantities
+        #expect(quantities.outputTokens == output && quantities.reasoningTokens == reasoning)
+    }
+
     /// Wherever the pieces end, inside characters, line ends and names.
     @Test(arguments: documents + streams) func piecesOfAnySizeGiveTheSame(_ golden: Golden) throws {
         let answer = try Metered.fixture(golden.file)
@@ -234,12 +246,27 @@ import Testing
         let document = Self.documents[0]
         let whole = try run(document, Metered.fixture(document.file), end: .clientGone)
         #expect(whole.nanos == document.nanos && whole.reading.usageEstimated.isEmpty)
+        #expect(whole.reading.isLastWordHeard && !outcome.reading.isLastWordHeard)
         // One that broke off inside its usage has none.
         let text = String(decoding: try Metered.fixture(document.file), as: UTF8.self)
         let cut = try #require(text.range(of: "\"total_tokens\""))
         let broken = try run(document, Array(text[..<cut.lowerBound].utf8), end: .upstreamCut)
         #expect(broken.call.usageEstimated.contains("upstream-cut"))
         #expect(broken.call.quantities.outputTokens == 6)  // 22 bytes of text
+        #expect(!broken.reading.isLastWordHeard)
+    }
+
+    /// What a stream ends with is said when its usage was, whether or not the rest is waited for; a count in between is not it.
+    @Test func theLastWordOfAStreamIsItsUsage() throws {
+        for golden in Self.streams where !golden.estimated {
+            #expect(try run(golden, Metered.fixture(golden.file), end: .clientGone).reading.isLastWordHeard)
+        }
+        let counting =
+            #"data: {"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":5,"completion_tokens":1}}"#
+        let outcome = try Metered.run(
+            "/v1/chat/completions", body: Self.streaming, answer: Array((counting + "\n\n").utf8),
+            type: "text/event-stream", end: .clientGone)
+        #expect(outcome.call.quantities.outputTokens == 1 && !outcome.reading.isLastWordHeard)
     }
 
     @Test func errorsCostNothing() throws {
@@ -266,6 +293,15 @@ import Testing
         }
     }
 
+    /// It has no price; towards a limit it counts with what it looks like.
+    @Test func inputThatIsToldAndNotUnderstoodIsEstimated() throws {
+        let answer = #"{"model":"gpt-4o-mini","usage":{"prompt_tokens":"1000","completion_tokens":7}}"#
+        let outcome = try Metered.run("/v1/chat/completions", answer: Array(answer.utf8))
+        #expect(outcome.nanos == nil && !outcome.call.unpricedReason.isEmpty)
+        #expect(outcome.call.quantities.inputTokens > 0 && outcome.call.quantities.outputTokens == 7)
+        #expect(outcome.reading.usageEstimated.hasPrefix("the usage cannot be read"))
+    }
+
     @Test func anAnswerMadeInTheBackgroundCountsOnceWhenItIsFetched() throws {
         let body = #"{"model":"gpt-6-sol","background":true,"input":"a"}"#
         let queued = try Metered.run(
@@ -289,6 +325,39 @@ import Testing
             "/v1/audio/speech", body: #"{"model":"tts-1","input":"H\u00e9llo"}"#, answer: [1, 2, 3], type: "audio/mpeg")
         #expect(outcome.nanos == 75_000)
         #expect(outcome.client == [1, 2, 3])
+    }
+
+    /// Captions and plain text have no place for usage, and a transcript costs something all the same.
+    @Test func soundWhoseUseIsNotToldCountsByItsSize() throws {
+        let form =
+            "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n"
+            + "--b\r\nContent-Disposition: form-data; name=\"response_format\"\r\n\r\ntext\r\n"
+            + "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.mp3\"\r\n\r\n"
+            + String(repeating: "x", count: 80_000) + "\r\n--b--\r\n"
+        let outcome = try Metered.run(
+            "/v1/audio/transcriptions", body: form, bodyType: "multipart/form-data; boundary=b",
+            answer: Array("hello".utf8), type: "text/plain; charset=utf-8")
+        #expect(outcome.reading.quantities.seconds == 10)
+        // 10 s of 0.36 an hour
+        #expect(outcome.nanos == 1_000_000)
+        #expect(outcome.reading.usageEstimated.hasSuffix("guessed from its size"))
+    }
+
+    @Test(arguments: ["{}", #"{"prompt_tokens":null,"completion_tokens":null}"#, #"{"x":1}"#])
+    func aUsageThatTellsNothingIsNone(_ usage: String) throws {
+        let answer = #"{"model":"gpt-4o-mini","choices":[{"message":{"content":"hello there"}}],"usage":\#(usage)}"#
+        let outcome = try Metered.run("/v1/chat/completions", answer: Array(answer.utf8))
+        #expect(outcome.reading.usageEstimated.hasPrefix("the answer names no usage"))
+        #expect(outcome.call.quantities.outputTokens == 3 && outcome.call.quantities.inputTokens > 0)
+    }
+
+    @Test(arguments: ["", "text/plain", "application/octet-stream"])
+    func anAnswerOfAnotherTypeIsReadAsWhatTheRouteAnswers(_ type: String) throws {
+        let answer = #"{"model":"gpt-4o-mini","usage":{"prompt_tokens":1000,"completion_tokens":100}}"#
+        let outcome = try Metered.run("/v1/chat/completions", answer: Array(answer.utf8), type: type)
+        // 1,000 × 0.15 + 100 × 0.60
+        #expect(outcome.nanos == 210_000 && outcome.reading.usageEstimated.isEmpty)
+        #expect(outcome.text == answer)
     }
 
     @Test func longContextPricesCountForTheWholeCall() throws {

@@ -33,6 +33,8 @@ enum Samples {
         sample(
             "evaluation-stalled", .conditionRaised, .conditionRaised(raised("evaluation-stalled", "threshold-watcher"))),
         sample("projection-lagging", .conditionRaised, .conditionRaised(raised("projection-lagging", "projector"))),
+        sample("usage-not-kept", .conditionRaised, .conditionRaised(notKept)),
+        sample("usage-lost", .conditionRaised, .conditionRaised(lost)),
         sample("condition-ended", .conditionEnded, .conditionEnded(ended)),
         sample("test", .test, nil),
         sample("canary", .canary, nil),
@@ -188,6 +190,16 @@ enum Samples {
             $0.since = 1_794_286_800
             $0.detail = "last seen 2026-11-10T14:00:00+09:00"
         }
+    }
+
+    static let notKept = WireConditionRaised.with {
+        $0 = raised("usage-not-kept", "gateway")
+        $0.detail = "cannot write /finops/spool/gateway: No space left on device; fail-open"
+    }
+
+    static let lost = WireConditionRaised.with {
+        $0 = raised("usage-lost", "gateway")
+        $0.detail = "412 records between the first and the last are not there"
     }
 
     static let ended = WireConditionEnded.with {

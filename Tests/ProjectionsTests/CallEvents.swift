@@ -7,7 +7,8 @@ func called(
     project: String = "ranking", providerKey: String? = "key-a", providerProject: String? = "proj-1",
     model: String = "gpt-4o", tier: String = "default", input: Int64 = 100, cached: Int64 = 0, output: Int64 = 10,
     nanos: Int64? = 1_000, currency: String = "USD", task: String = "", intent: String = "", feature: String = "",
-    gateway: String = "gateway", version: String = "2026-11-01", account: String = "acme"
+    gateway: String = "gateway", version: String = "2026-11-01", account: String = "acme",
+    metadata: [String: String] = [:]
 ) -> FinOpsEvent {
     .callRecorded(
         .with {
@@ -46,6 +47,7 @@ func called(
             $0.context.intent = intent
             $0.context.feature = feature
             $0.context.user = "u-1"
+            $0.context.metadata = metadata
         })
 }
 

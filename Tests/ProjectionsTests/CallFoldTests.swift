@@ -1,5 +1,6 @@
 import EventLog
 import FinOps
+import JSON
 import SwiftProtobuf
 import Testing
 
@@ -36,9 +37,10 @@ import Testing
             projectAdded("ranking", team: "search"),
             called(
                 "call-1", at: "2026-11-19T05", input: 100, cached: 40, output: 10, nanos: 1_234, task: "summary",
-                intent: "help", feature: "inbox"),
+                intent: "help", feature: "inbox", metadata: ["tenant": "\"acme\"", "build": "7"]),
         ])
         let call = try #require(try calls(log).first)
+        #expect(call.metadata == ["build": "7", "tenant": "\"acme\""])
         #expect(call.call == "call-1" && call.attempt == 1 && call.gateway == "gateway" && call.key == "key-1")
         #expect(call.project == "ranking" && call.team == "search" && call.user == "u-1")
         #expect(call.taskType == "summary" && call.intent == "help" && call.feature == "inbox")

@@ -79,6 +79,44 @@ import Testing
         #expect(try await log.rebuild() == log.catchUp())
     }
 
+    /// A model whose calls have no price is named until the log has been told of it, or all of them have a price.
+    @Test func aModelWithoutAPriceIsNamedUntilItIsToldOrPriced() async throws {
+        let log = ScenarioLog()
+        func untold() throws -> [String] {
+            try reader(log).untoldUnpricedModels(limit: 9).map { "\($0.provider)/\($0.model) \($0.account) \($0.day)" }
+        }
+        let first = called("1", at: "2026-11-19T05", model: "house", nanos: nil)
+        let second = called("2", at: "2026-11-20T05", model: "house", nanos: nil)
+        var azure = try call(called("3", at: "2026-11-19T05", model: "old", nanos: nil))
+        azure.provider = "azure"
+        var hopeless = try call(called("4", at: "2026-11-19T05", model: "muddle", nanos: nil))
+        hopeless.unpriceable = true
+        var nameless = try call(called("5", at: "2026-11-19T05", nanos: nil))
+        nameless.model = ""
+        try await log.append([
+            first, first, second, .callRecorded(azure), .callRecorded(hopeless), .callRecorded(nameless),
+            called("6", at: "2026-11-19T05", nanos: 5),
+        ])
+        try await log.catchUp()
+        let named = try reader(log).untoldUnpricedModels(limit: 1)
+        #expect(named.map(\.provider) == ["azure_openai"] && named.map(\.reason) == ["no price"])
+        #expect(try untold() == ["azure_openai/old acme 2026-11-19", "openai/house acme 2026-11-19"])
+        try await log.append([.callRepriced(repriced(try call(first), nanos: 9, correction: ""))])
+        try await log.catchUp()
+        #expect(try untold() == ["azure_openai/old acme 2026-11-19", "openai/house acme 2026-11-19"])
+        let once = repriced(try call(second), nanos: 9, correction: "")
+        try await log.append([.callRepriced(once), .callRepriced(repriced(once.call, nanos: 8))])
+        try await log.catchUp()
+        #expect(try untold() == ["azure_openai/old acme 2026-11-19"])
+        try await log.append([
+            called("7", at: "2026-11-21T05", model: "house", nanos: nil),
+            .modelUnpriced(.with { ($0.provider, $0.model, $0.account) = ("azure_openai", "old", "other") }),
+        ])
+        try await log.catchUp()
+        #expect(try untold() == ["openai/house acme 2026-11-21"])
+        #expect(try await log.rebuild() == log.catchUp())
+    }
+
     @Test func anEstimateThatYieldedYieldsWithItsNewCostToo() async throws {
         let log = ScenarioLog()
         let unpriced = called("1", at: "2026-11-19T05", nanos: nil)

@@ -56,6 +56,22 @@ import Testing
         try await upstream.stop()
     }
 
+    @Test func chunksThatComeTogetherPassTogether() async throws {
+        let upstream = try await StandIn.start { _, wire in
+            wire.send(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n9\r\ndata: 2\n\n\r\n"
+                    + "9\r\ndata: 3\n\n\r\n0\r\n\r\n")
+        }
+        try await TestProxy.with(Passing(to: upstream.address)) { proxy in
+            let client = try await proxy.connect()
+            client.send(TestProxy.post("{}"))
+            let answer = await client.text(containing: "\r\n0\r\n\r\n")
+            #expect(answer.hasSuffix("\r\n\r\n1b\r\ndata: 1\n\ndata: 2\n\ndata: 3\n\n\r\n0\r\n\r\n"))
+            #expect(await proxy.handler.ends(1) == [.complete])
+        }
+        try await upstream.stop()
+    }
+
     @Test func anAnswerPassesChunkByChunk() async throws {
         let upstream = try await StandIn.start { _, wire in
             wire.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")

@@ -64,6 +64,32 @@ import Testing
         try await upstream.stop()
     }
 
+    /// Else three strangers could take the memory of everybody.
+    @Test(arguments: ["Content-Length: 1000000\r\n", "Content-Length: 1000000\r\nExpect: 100-continue\r\n"])
+    func aLargeBodyOfWhomNobodyKnowsIsNotWaitedFor(_ fields: String) async throws {
+        let upstream = try await StandIn.answering(StandIn.hello)
+        try await TestProxy.with(Passing(to: upstream.address)) { proxy in
+            let client = try await proxy.connect()
+            client.send("POST / HTTP/1.1\r\nHost: g\r\nX-Unknown: yes\r\n\(fields)\r\n")
+            #expect(await client.text(containing: "unknown").hasPrefix("HTTP/1.1 401 "))
+            #expect(upstream.requests.isEmpty && proxy.handler.calls.isEmpty)
+        }
+        try await upstream.stop()
+    }
+
+    @Test func aBodyWithoutALengthIsNotHeldForThemEither() async throws {
+        let upstream = try await StandIn.answering(StandIn.hello)
+        try await TestProxy.with(Passing(to: upstream.address)) { proxy in
+            let client = try await proxy.connect()
+            let piece = "10000\r\n" + String(repeating: "a", count: 65_536) + "\r\n"
+            client.send("POST / HTTP/1.1\r\nHost: g\r\nX-Unknown: yes\r\nTransfer-Encoding: chunked\r\n\r\n" + piece)
+            client.send(piece)
+            #expect(await client.text(containing: "unknown").hasPrefix("HTTP/1.1 401 "))
+            #expect(upstream.requests.isEmpty && proxy.handler.calls.isEmpty)
+        }
+        try await upstream.stop()
+    }
+
     @Test(arguments: [
         "GET / HTTP/1.1\r\nHost: g\r\nX-A: " + String(repeating: "a", count: 40_000) + "\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: g\r\n"

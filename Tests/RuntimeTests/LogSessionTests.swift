@@ -72,6 +72,19 @@ import Testing
         }
     }
 
+    /// A running pipeline's log may be away for a moment, or too slow to answer: its reactors are there all the same, and would
+    /// be fenced.
+    @Test(.enabled(if: python3IsThere, "needs python3"))
+    func besideARunningPipelineNobodyCatchesUp() async throws {
+        try await withPrograms { directory, programs in
+            let lock = try #require(try FileLock(path: directory.supervisorLock))
+            _ = try await LogSession.withLog(directory, programs: programs, connector: memory) { try await $0.head() }
+            #expect(text(directory.run + "/started") == "x\n")
+            #expect(text(directory.run + "/caught-up").isEmpty)
+            withExtendedLifetime(lock) {}
+        }
+    }
+
     @Test(.enabled(if: python3IsThere, "needs python3"))
     func whatACommandThrowsIsItsAnswerAfterTheLogWasStopped() async throws {
         try await withPrograms { directory, programs in

@@ -65,7 +65,7 @@ import Testing
             let hit = place < 8 ? nil : UInt64((place - 8) / size + 1)
             try await read(path) { spool, records in
                 let damage = try #require(spool.recovery.damage.first, "seed \(seed)")
-                #expect(spool.recovery.damage.count == 1)
+                #expect(spool.recovery.damage.count == 1 && spool.recovery.loss?.contains(file) == true)
                 #expect(records.map(\.number) == (1...20).filter { $0 != hit }, "seed \(seed)")
                 #expect(damage.path == file && damage.offset == (hit.map { 8 + Int($0 - 1) * size } ?? 0))
                 let kept = Array(try Data(contentsOf: URL(filePath: damage.keptAt)))
@@ -75,6 +75,31 @@ import Testing
             try await read(path) { spool, records in
                 #expect(spool.recovery.damage.isEmpty && records.count == (hit == nil ? 20 : 19))
             }
+        }
+    }
+
+    @Test func aFileThatIsGoneIsAHoleThatIsCountedAndSaid() async throws {
+        try await withTemporaryDirectory { path in
+            // Each opening begins a file.
+            for first in [1, 11, 21] {
+                let spool = try Spool(path)
+                #expect(spool.recovery.missing == 0 && spool.recovery.loss == nil)
+                for number in first..<first + 10 { try spool.append(sampleEvent(number), to: "calls-1") }
+                await spool.close()
+            }
+            try FileManager.default.removeItem(atPath: path + "/00000000000000000011.spool")
+            // However often it is opened, as long as what lies around the hole is not delivered.
+            for _ in 1...2 {
+                try await read(path) { spool, records in
+                    #expect(records.map(\.number) == Array(1...10) + Array(21...30))
+                    #expect(spool.recovery.missing == 10 && spool.recovery.damage.isEmpty && spool.recovery.last == 30)
+                    #expect(spool.recovery.loss == "10 records between the first and the last are not there")
+                }
+            }
+            let spool = try Spool(path)
+            try spool.release(through: 30)
+            await spool.close()
+            try await read(path) { spool, records in #expect(records.isEmpty && spool.recovery.loss == nil) }
         }
     }
 

@@ -1,4 +1,5 @@
 import EventLog
+import Glibc
 import Spool
 import TestSupport
 import Testing
@@ -81,7 +82,7 @@ import Testing
         }
     }
 
-    @Test func aFailedSyncIsFinal() async throws {
+    @Test func afterAFailedSyncNothingIsKept() async throws {
         try await withTemporaryDirectory { path in
             let gate = SyncGate(failing: true)
             let spool = try Spool(path, SpoolSettings(sync: { gate.sync($0) }))
@@ -92,6 +93,42 @@ import Testing
             #expect(spool.status.durable == 0)
             gate.heal()
             #expect(throws: SpoolFailure.self) { try spool.append(sampleEvent(2), to: "calls-1") }
+            await spool.close()
+        }
+    }
+
+    /// A disk that failed for a moment must not take all records of the hours until somebody starts the gateway again.
+    @Test func aSpoolWhoseSyncFailedIsMendedOnceTheDiskIsWell() async throws {
+        try await withTemporaryDirectory { path in
+            let gate = SyncGate(failing: true)
+            let spool = try Spool(path, SpoolSettings(segmentBytes: 2_000, sync: { gate.sync($0) }))
+            try fill(spool, 1..<40)
+            try await eventually { spool.status.failure != nil }
+            let written = spool.status.written
+            #expect(written > 0 && spool.status.durable == 0)
+            gate.heal()
+            try await spool.mend()
+            #expect(spool.status.failure == nil && spool.status.durable == written)
+            try fill(spool, Int(written) + 1..<60)
+            try await spool.settled()
+            #expect(try await all(spool).map(\.number) == Array(1...59))
+            await spool.close()
+            let again = try Spool(path)
+            #expect(again.recovery.records == 59 && again.recovery.damage.isEmpty && again.recovery.missing == 0)
+            await again.close()
+        }
+    }
+
+    @Test func aSpoolWhoseRecordsCannotBeReadAnyMoreIsNotMended() async throws {
+        try await withTemporaryDirectory { path in
+            let gate = SyncGate(failing: true)
+            let spool = try Spool(path, SpoolSettings(sync: { gate.sync($0) }))
+            try fill(spool, 1..<4)
+            try await eventually { spool.status.failure != nil }
+            try #require(truncate(path + "/00000000000000000001.spool", 100) == 0)
+            let failure = await #expect(throws: SpoolFailure.self) { try await spool.mend() }
+            #expect(failure?.reason.contains("a restart of the gateway") == true)
+            #expect(spool.status.failure?.kind == .readOnly)
             await spool.close()
         }
     }
@@ -193,6 +230,9 @@ import Testing
             #expect(try spool.anchor(lastSequence: 500).base == 500)
             await spool.close()
             spool = try Spool(path + "/a")
+            // As long as the log is not asked, what it said last counts: 502 is the second of the three records.
+            #expect(try spool.number(ofSequence: 502) == 2)
+            #expect(try spool.number(ofSequence: 510) == 0 && spool.number(ofSequence: 7) == 0)
             let anchored = try spool.anchor(lastSequence: 502)
             #expect(anchored.base == 500 && !anchored.isBehind)
             await spool.close()

@@ -140,6 +140,36 @@ import Testing
         }
     }
 
+    @Test func aReaderAnswersForManyStreamsAtOnceAndAsFarAsAnAnswerMayReach() async throws {
+        try await withLog { log in
+            let opened = try log.open()
+            let session = try opened.openSession("writer")
+            for number in 1...4 {
+                let events = sampleEvents(0..<6, payloadBytes: EventLimits.payloadBytes)
+                let request = AppendRequest(
+                    session: session, sequence: UInt64(number), [StreamAppend(StreamName("sample-\(number)"), events)])
+                for result in opened.append(group: [request]).results { _ = try result.get() }
+            }
+            // As a port: in asynchronous code the call would else be the port's own, which covers one stream.
+            let reader: any EventReader = SQLiteEventReader(files: log.files)
+            let streams = try await reader.allStreams(prefix: "sample-")
+            // Two streams are more than eight megabytes.
+            let names = streams.map(\.stream)
+            #expect(try await reader.read(streams: names[...], limit: 6).map(\.count) == [6, 6])
+            #expect(try await reader.read(streams: names[...], limit: 1).map(\.count) == [1, 1, 1, 1])
+            #expect(try await reader.readAll(streams: streams).map(\.position.value) == Array(1...24))
+            // The same again, though it keeps its last answers for a while.
+            for _ in 0..<3 {
+                var position = Position.start
+                for _ in 0..<24 {
+                    let page = try await reader.read(after: position, limit: 1, types: nil)
+                    #expect(page.events.map(\.position) == [position.next])
+                    position = page.scannedThrough
+                }
+            }
+        }
+    }
+
     @Test func aBoundOnTheFileRefusesAppendsAndLeavesReads() async throws {
         try await withLog { log in
             let opened = try log.open(maximumPages: 60)

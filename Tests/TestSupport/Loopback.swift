@@ -49,6 +49,21 @@ package enum Loopback {
         return (descriptor, port)
     }
 
+    /// A socket that takes connections of a certain port and answers none.
+    /// - Returns: nil if somebody has the port.
+    package static func listener(port: UInt16) -> Int32? {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return nil }
+        var again: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &again, socklen_t(MemoryLayout<Int32>.size))
+        var address = address(port)
+        if withAddress(&address, { bind(descriptor, $0, size) }) == 0, Glibc.listen(descriptor, 16) == 0 {
+            return descriptor
+        }
+        close(descriptor)
+        return nil
+    }
+
     /// A connection that may not be there yet: it can be written to when it is.
     /// - Returns: nil if it is refused at once.
     package static func connecting(to port: UInt16) -> Int32? {

@@ -49,9 +49,11 @@ struct limit_http_load {
     double first_byte_ms;
 };
 
-/// Sends the same request over and over on each of the connections, the next one when the answer is whole.
+/// Sends the same request over and over on each of the connections, the next one when the answer is whole; with a `rate`
+/// (a second in all; 0: none) not before it is due, and the time that an answer took counts from when it was due.
 int limit_http_load(
-    int port, int connections, double seconds, const char *request, int streams, struct limit_http_load *result);
+    int port, int connections, int rate, double seconds, const char *request, int streams,
+    struct limit_http_load *result);
 
 /// What a watched load saw.
 struct limit_http_watch {

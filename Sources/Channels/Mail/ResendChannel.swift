@@ -1,5 +1,6 @@
 import Digest
 import EventLog
+import FinOps
 import JSON
 package import Notices
 package import Transfer

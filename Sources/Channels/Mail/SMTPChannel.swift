@@ -1,3 +1,4 @@
+import FinOps
 package import Notices
 package import Transfer
 

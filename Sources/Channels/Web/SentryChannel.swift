@@ -1,5 +1,6 @@
 import Digest
 import EventLog
+import FinOps
 package import JSON
 package import Notices
 package import Transfer

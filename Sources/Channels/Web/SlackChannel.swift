@@ -1,4 +1,5 @@
 import EventLog
+import FinOps
 package import JSON
 package import Notices
 package import Transfer

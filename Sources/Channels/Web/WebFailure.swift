@@ -1,3 +1,4 @@
+import FinOps
 import Notices
 import Transfer
 

@@ -1,4 +1,4 @@
-import EventLog
+package import EventLog
 import SwiftProtobuf
 
 /// Events that a stage put aside because it failed on them. The stream is `failures-<stage>`.
@@ -70,5 +70,19 @@ package enum DeadLetterBox: Decider {
                     })
             ]
         }
+    }
+}
+
+extension WireProcessingFailed {
+    /// What a stage says of an event that it puts aside.
+    /// - Parameter attempts: how often it tried; 0 for one that waits behind another of its stream.
+    package init(_ event: RecordedEvent, stage: String, attempts: UInt32, error: String) {
+        self.init()
+        self.stage = stage
+        position = event.position.value
+        stream = event.stream.text
+        type = event.type.text
+        self.attempts = attempts
+        self.error = error
     }
 }

@@ -92,6 +92,11 @@ extension StreamName {
     }
 }
 
+extension ProducerName {
+    /// What takes a gateway's spool into the log: its sequences stand for the spool's records.
+    package static func gateway(_ name: String) -> ProducerName { ProducerName("gateway-\(name)") }
+}
+
 /// One account's UTC day: the unit of collection, billing and allocation.
 package struct AccountDay: Hashable, Sendable {
     /// The provider's name is not in it: the streams of a day are named by account alone.

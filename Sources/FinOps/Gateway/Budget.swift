@@ -40,6 +40,7 @@ package struct Budget: Sendable {
 
     private struct Reservation: Sendable {
         let charge: Charge
+        /// By the clock that nobody sets.
         let expires: Timestamp
     }
 
@@ -49,6 +50,7 @@ package struct Budget: Sendable {
     }
 
     package let gateway: String
+    private let ownProducer: ProducerName
     let terms: BudgetTerms
     let currency: Currency
     /// Of the last event taken in.
@@ -66,12 +68,18 @@ package struct Budget: Sendable {
     /// In the order of their expiry.
     private var expiring = ExpiryQueue()
     private var forgottenBefore: Int64 = 0
+    /// The last sequence of this gateway's own producer of which anything was taken in, and how far all was: a commit may
+    /// come in pieces.
+    private var newestSequence: UInt64 = 0
+    /// Up to this sequence of `gateway-<name>` all calls have been taken in.
+    package internal(set) var takenSequence: UInt64 = 0
 
     /// - Parameters:
     ///   - gateway: this one's name; no two may have the same.
     ///   - currency: of prices; limits in another one cannot be held.
     package init(gateway: String, currency: Currency = .usd, terms: BudgetTerms) {
         self.gateway = gateway
+        ownProducer = .gateway(gateway)
         self.currency = currency
         self.terms = terms
     }
@@ -79,11 +87,15 @@ package struct Budget: Sendable {
     // MARK: Calls
 
     /// Asks for a call to begin.
-    /// - Parameter bound: the most that it can cost, in nano-units.
+    /// - Parameters:
+    ///   - bound: the most that it can cost, in nano-units.
+    ///   - running: by a clock that nobody sets, which says how long a call has been under way: one that is set ahead must
+    ///     not take calls for ended that still run. `now` if left out.
     package mutating func reserve(
-        _ attempt: CallAttempt, project: String, bound: Int64, at now: Timestamp
+        _ attempt: CallAttempt, project: String, bound: Int64, at now: Timestamp, running: Timestamp? = nil
     ) -> BudgetAnswer {
-        expire(at: now)
+        let running = running ?? now
+        expire(at: running)
         let charge = Charge(project: project, hour: HourlySpending.hour(of: now), nanos: max(0, bound))
         let windows = windows(of: charge)
         var requests: [LeaseRequest] = []
@@ -102,7 +114,7 @@ package struct Budget: Sendable {
             return requests.isEmpty ? .waiting : .needsLease(requests)
         }
         guard !windows.isEmpty else { return .admitted }
-        let expires = now.advanced(bySeconds: terms.reservationSeconds)
+        let expires = running.advanced(bySeconds: terms.reservationSeconds)
         release(attempt)
         reservations[attempt] = Reservation(charge: charge, expires: expires)
         expiring.add(attempt, at: expires)
@@ -127,7 +139,7 @@ package struct Budget: Sendable {
 
     /// A call ended: said before its record can reach the log, and at a start for each record that the log may not have.
     package mutating func settle(_ event: WireCallRecorded) {
-        let attempt = CallAttempt(call: event.call, attempt: event.attempt)
+        let attempt = CallAttempt(event)
         release(attempt)
         guard unlogged[attempt] == nil, !recent.contains(attempt) else { return }
         let charge = charge(of: event)
@@ -139,7 +151,21 @@ package struct Budget: Sendable {
     /// Nano-units that a call counts with: its cost, and without one what its tokens cost at the terms' price.
     package func cost(of event: WireCallRecorded) -> Int64 {
         if event.hasCost, event.cost.currency == currency.code { return max(0, event.cost.nanos) }
-        return unpriced(tokens: Int128(event.quantities.inputTokens) + Int128(event.quantities.outputTokens))
+        return unpriced(tokens: Self.tokens(standingFor: event.quantities))
+    }
+
+    /// The largest picture that is charged by tokens, and the most tokens in which a second of sound is heard and written.
+    /// A character that is spoken is less than one.
+    private static let tokensPerImage: Int128 = 6_240
+    private static let tokensPerSecond: Int128 = 20
+
+    /// What is charged by other units has no tokens to count, and must not count as nothing for that.
+    private static func tokens(standingFor quantities: WireQuantities) -> Int128 {
+        let tokens = Int128(max(0, quantities.inputTokens)) + Int128(max(0, quantities.outputTokens))
+        // Pictures that were told in tokens are among them.
+        let images = quantities.imageOutputTokens > 0 ? 0 : Int128(max(0, quantities.images)) * tokensPerImage
+        return tokens + images + Int128(max(0, quantities.seconds)) * tokensPerSecond
+            + Int128(max(0, quantities.characters))
     }
 
     /// What tokens of a model without a price count with, rounded up.
@@ -156,9 +182,9 @@ package struct Budget: Sendable {
             nanos: cost(of: event))
     }
 
-    private mutating func expire(at now: Timestamp) {
-        while let attempt = expiring.next(at: now) {
-            if let known = reservations[attempt], known.expires <= now { release(attempt) }
+    private mutating func expire(at running: Timestamp) {
+        while let attempt = expiring.next(at: running) {
+            if let known = reservations[attempt], known.expires <= running { release(attempt) }
         }
     }
 
@@ -169,7 +195,9 @@ package struct Budget: Sendable {
         guard recorded.position > position else { return }
         position = recorded.position
         switch event {
-        case .callRecorded(let event): take(event)
+        case .callRecorded(let event):
+            take(event)
+            if recorded.producer == ownProducer { note(recorded.producerSequence) }
         case .callRepriced(let event): take(event)
         case .budgetLeased(let event): take(event, recorded)
         case .thresholdSet(let event):
@@ -202,7 +230,7 @@ package struct Budget: Sendable {
         let charge = charge(of: event)
         let ids = windows(of: charge)
         if event.gateway == gateway {
-            let attempt = CallAttempt(call: event.call, attempt: event.attempt)
+            let attempt = CallAttempt(event)
             release(attempt)
             recent.insert(attempt)
             if let known = unlogged[attempt] {
@@ -213,6 +241,12 @@ package struct Budget: Sendable {
         }
         spending.add(charge, by: event.gateway)
         for id in ids { accounts[id]?.spent[event.gateway, default: 0] += Int128(charge.nanos) }
+    }
+
+    private mutating func note(_ sequence: UInt64) {
+        guard sequence > newestSequence else { return }
+        takenSequence = max(takenSequence, newestSequence)
+        newestSequence = sequence
     }
 
     /// A call that is counted already, with the cost that it had, counts with another one.
@@ -303,12 +337,16 @@ package struct Budget: Sendable {
 
 /// The last of something that must not count twice: the oldest are forgotten.
 package struct Recent<Element: Hashable & Sendable>: Sendable {
-    private(set) var order: [Element] = []
+    /// In a ring, once it is full.
+    private var kept: [Element] = []
     private var next = 0
     private var known: Set<Element> = []
-    private static var kept: Int { 8_192 }
+    private static var most: Int { 8_192 }
 
     package init() {}
+
+    /// The oldest first: put in again in this order, they are forgotten in this order.
+    var inOrder: [Element] { Array(kept[next...] + kept[..<next]) }
 
     package func contains(_ element: Element) -> Bool { known.contains(element) }
 
@@ -316,12 +354,12 @@ package struct Recent<Element: Hashable & Sendable>: Sendable {
     @discardableResult
     package mutating func insert(_ element: Element) -> Bool {
         guard known.insert(element).inserted else { return false }
-        if order.count < Self.kept {
-            order.append(element)
+        if kept.count < Self.most {
+            kept.append(element)
         } else {
-            known.remove(order[next])
-            order[next] = element
-            next = (next + 1) % Self.kept
+            known.remove(kept[next])
+            kept[next] = element
+            next = (next + 1) % Self.most
         }
         return true
     }

@@ -1,14 +1,33 @@
 package import EventLog
 
-/// One attempt at one call.
+/// One attempt at one call. Its start belongs to it: callers choose what groups attempts, and may say the same again, which
+/// must not make two attempts one where money is counted.
 package struct CallAttempt: Hashable, Codable, Sendable {
     package let call: String
     /// From 1.
     package let attempt: UInt32
+    /// Unix microseconds.
+    package let started: Int64
 
-    package init(call: String, attempt: UInt32) {
+    package init(call: String, attempt: UInt32, started: Timestamp) {
         self.call = call
         self.attempt = attempt
+        self.started = started.microseconds
+    }
+
+    init(_ event: WireCallRecorded) {
+        self.init(call: event.call, attempt: event.attempt, started: Timestamp(microseconds: event.started))
+    }
+
+    /// Attempts hardly ever start in the same microsecond, and a number costs less than a text.
+    package func hash(into hasher: inout Hasher) { hasher.combine(started) }
+
+    package init(from decoder: any Decoder) throws {
+        let box = try decoder.container(keyedBy: CodingKeys.self)
+        call = try box.decode(String.self, forKey: .call)
+        attempt = try box.decode(UInt32.self, forKey: .attempt)
+        // Absent in what an earlier version wrote.
+        started = try box.decodeIfPresent(Int64.self, forKey: .started) ?? 0
     }
 }
 

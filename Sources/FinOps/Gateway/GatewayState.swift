@@ -50,7 +50,7 @@ package struct GatewayState: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         let content = Array(
-            try encoder.encode(StateDocument(keys: .init(keys), budget: .init(budget), answers: answers.order)))
+            try encoder.encode(StateDocument(keys: .init(keys), budget: .init(budget), answers: answers.inOrder)))
         return SHA256.hash(content) + content
     }
 
@@ -187,6 +187,8 @@ private struct BudgetDocument: Codable {
     let spent: [Spent]
     let books: [Book]
     let recent: [CallAttempt]
+    /// Absent in what an earlier version wrote.
+    let takenSequence: UInt64?
 
     init(_ budget: Budget) throws {
         position = budget.position.value
@@ -204,7 +206,8 @@ private struct BudgetDocument: Codable {
         books = budget.books.filter { $0.value.version != .none }.map {
             Book(window: $0.key, version: $0.value.version.value, parts: $0.value.parts)
         }.sorted { $0.window.stream.text < $1.window.stream.text }
-        recent = budget.recent.order
+        recent = budget.recent.inOrder
+        takenSequence = budget.takenSequence
     }
 
     func fill(_ budget: inout Budget) throws {
@@ -224,5 +227,6 @@ private struct BudgetDocument: Codable {
             budget.books[book.window] = LeaseBook(version: StreamVersion(book.version), parts: book.parts)
         }
         for attempt in recent { budget.recent.insert(attempt) }
+        budget.takenSequence = takenSequence ?? 0
     }
 }

@@ -30,6 +30,7 @@ package enum EmergencyOutcome: Hashable, Sendable {
         }
     }
 
+    /// What it says, for people.
     package var detail: String {
         switch self {
         case .done(let text), .refused(let text), .skipped(let text), .rehearsed(let text): text
@@ -40,6 +41,7 @@ package enum EmergencyOutcome: Hashable, Sendable {
 /// A route for one of the upstreams that a key's calls may go to.
 package struct EmergencyStep: Hashable, Sendable {
     package let route: EmergencyRoute
+    /// Its name.
     package let upstream: String
 
     package init(_ route: EmergencyRoute, upstream: String) {

@@ -39,6 +39,9 @@ package struct KeyFacts: Hashable, Sendable {
     package func allows(route: String) -> Bool {
         routes.isEmpty || routes.contains { $0.matches(route) }
     }
+
+    /// Whether one entry of a key's lists, a name or a pattern of names, means a name.
+    package static func entry(_ entry: String, means name: String) -> Bool { NameRule(entry).matches(name) }
 }
 
 /// A name, or a pattern of names.

@@ -3,12 +3,14 @@ package import EventLog
 /// How often and for how many tokens each key was used of late: its limits per minute. A key that has rested a minute may
 /// spend a whole minute's allowance at once; from then on it flows back evenly. Each gateway counts for itself.
 package struct KeyRates: Sendable {
+    /// Whether a call may begin.
     package enum Answer: Hashable, Sendable {
         case admitted
         /// - Parameter retryAfter: whole seconds, at least 1.
         case limited(Measure, limit: UInt32, retryAfter: Int64)
     }
 
+    /// What a limit counts in a minute.
     package enum Measure: String, Hashable, Sendable {
         case requests, tokens
     }
@@ -32,7 +34,9 @@ package struct KeyRates: Sendable {
 
     package init() {}
 
-    /// - Parameter tokens: the most that the call may need; what it did not need comes back by `settle`.
+    /// - Parameters:
+    ///   - tokens: the most that the call may need; what it did not need comes back by `settle`.
+    ///   - now: by a clock that nobody sets: after one that was set back, a key would wait until it has caught up.
     package mutating func admit(_ key: KeyFacts, tokens: Int64, at now: Timestamp) -> Answer {
         if let answer = lack(of: 1, key, .requests, limit: key.requestsPerMinute, now) { return answer }
         if let answer = lack(of: tokens, key, .tokens, limit: key.tokensPerMinute, now) { return answer }
@@ -43,7 +47,10 @@ package struct KeyRates: Sendable {
 
     /// Gives back what was set aside beyond what the call needed, or takes what it needed beyond that.
     package mutating func settle(_ key: KeyFacts, setAside: Int64, used: Int64, at now: Timestamp) {
-        take(used - setAside, key, .tokens, limit: key.tokensPerMinute, now)
+        guard key.tokensPerMinute > 0 else { return }
+        // Debts end at a minute's allowance: of a call that needed more, two are all that was set aside.
+        let taken = min(setAside, 2 * Int64(key.tokensPerMinute))
+        take(used - taken, key, .tokens, limit: key.tokensPerMinute, now)
     }
 
     private func lack(

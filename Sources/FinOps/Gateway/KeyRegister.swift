@@ -6,14 +6,18 @@ import SwiftProtobuf
 package enum KeyRegister: Decider {
     /// A key as its events tell it.
     package struct Key: Equatable, Sendable {
+        /// As it was issued; the value's prefix and hash may be others by now.
         package var issued: WireKeyIssued
         package var issuedAt: Timestamp
         /// Of the value that applications should use.
         package var prefix: String
         /// The value before it, as long as it is accepted.
         package var replaced: ReplacedValue?
+        /// The last time; nil: never.
         package var rotated: Timestamp?
+        /// nil while it may be used.
         package var disabled: Disablement?
+        /// nil where nobody has asked since it was disabled.
         package var request: ReactivationRequest?
         /// Of the emergency behind this disablement.
         package var steps: [EmergencyStep: StepStanding] = [:]
@@ -26,6 +30,7 @@ package enum KeyRegister: Decider {
         package var validUntil: Int64
     }
 
+    /// Why a key is refused, and since when.
     package struct Disablement: Equatable, Sendable {
         /// person or policy.
         package var cause: String
@@ -33,7 +38,9 @@ package enum KeyRegister: Decider {
         package var at: Timestamp
     }
 
+    /// Who wants a disabled key back; another person has to approve it.
     package struct ReactivationRequest: Equatable, Sendable {
+        /// Opaque id of the person.
         package var by: String
         package var reason: String
         package var at: Timestamp
@@ -56,8 +63,10 @@ package enum KeyRegister: Decider {
             case endStep(WireKeyEmergencyStepEnded)
         }
 
+        /// Of the key.
         package var id: String
         package var change: Change
+        /// Opaque id of the person.
         package var actor: String
         package var now: Timestamp
 

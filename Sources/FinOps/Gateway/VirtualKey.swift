@@ -53,8 +53,10 @@ package enum VirtualKey {
     }
 }
 
-/// A key's HMAC under the vault's secret: what is stored of it, and what it is found by. Who does not know that secret
-/// cannot choose a hash, so the time of a search tells nothing.
+/// A key's HMAC under the vault's secret: what is stored of it, and what it is found by.
+///
+/// A search takes the same time for every guess: who does not know that secret cannot choose a hash, so a key that is nearly
+/// right has one that is no nearer, and how far a dictionary or a comparison looks tells nothing about the key (decision 14).
 package struct KeyHash: Hashable, Sendable {
     private let words: (UInt64, UInt64, UInt64, UInt64)
 

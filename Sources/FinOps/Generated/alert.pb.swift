@@ -388,7 +388,7 @@ package nonisolated struct WireConditionRaised: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// source-silent, evaluation-stalled, projection-lagging, costs-unexplained
+  /// source-silent, evaluation-stalled, projection-lagging, costs-unexplained, usage-not-kept, usage-lost
   package var kind: String = String()
 
   /// openai/acme, threshold-watcher, projector, openai/2026-11-20

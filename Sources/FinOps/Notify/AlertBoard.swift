@@ -16,7 +16,7 @@ package struct AlertBoard: Sendable {
         fileprivate(set) var position: Position
         /// When it was taken back; nil while it stands.
         package fileprivate(set) var cleared: Timestamp?
-        /// cost, limit or removed.
+        /// cost, limit, zone or removed.
         package fileprivate(set) var clearing: String?
     }
 

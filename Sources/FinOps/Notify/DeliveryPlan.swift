@@ -46,7 +46,7 @@ package struct DeliveryPlan: Hashable, Sendable {
     }
 
     /// It did not work. A next attempt waits as long as the other side asked for, else twice as long as the one before.
-    package func failed(_ failure: AttemptFailure, at now: Timestamp) -> FinOpsEvent {
+    package func failed(_ failure: DeliveryFailure, at now: Timestamp) -> FinOpsEvent {
         .notificationFailed(
             .with {
                 $0.destination = destination
@@ -61,7 +61,7 @@ package struct DeliveryPlan: Hashable, Sendable {
     }
 
     /// In microseconds.
-    private func wait(_ failure: AttemptFailure) -> Int64 {
+    private func wait(_ failure: DeliveryFailure) -> Int64 {
         if let asked = failure.retryAfterSeconds { return min(max(asked, 1), Self.longestAskedSeconds) * 1_000_000 }
         let seconds = min(1 << Int64(min(attempt, 10) - 1), Self.longestPauseSeconds)
         // ± 20 %, so that many do not come back together; by the message, so that it can be told beforehand.
@@ -81,30 +81,5 @@ package struct DeliveryPlan: Hashable, Sendable {
     static func name(destination: String, firstItem: String, number: UInt64) -> String {
         let (high, low) = nameBasedUUID(namespace: namespace, name: "\(destination)\n\(firstItem)\n\(number)")
         return EventID(high: high, low: low).description
-    }
-}
-
-/// What is known of an attempt that did not succeed.
-package struct AttemptFailure: Hashable, Sendable {
-    /// The code by which the other side says that it was asked too often.
-    static let throttled = "throttled"
-
-    package let code: String
-    package let message: String
-    /// It may have been delivered all the same.
-    package let isUncertain: Bool
-    /// Whether the same again may succeed.
-    package let isRetriable: Bool
-    /// What the other side asked for.
-    package let retryAfterSeconds: Int64?
-
-    package init(
-        code: String, message: String, isUncertain: Bool = false, isRetriable: Bool, retryAfterSeconds: Int64? = nil
-    ) {
-        self.code = code
-        self.message = message
-        self.isUncertain = isUncertain
-        self.isRetriable = isRetriable
-        self.retryAfterSeconds = retryAfterSeconds
     }
 }

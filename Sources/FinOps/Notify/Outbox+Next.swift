@@ -16,6 +16,8 @@ extension Outbox {
     /// One message is about no more, those that are only counted included; the next one tells the rest. What it has no line
     /// for it counts, so that a thousand crossings at once are two messages where the first of them had left already.
     private static let mostItems = 2_000
+    /// Of the pace, after messages about many things.
+    private static let mostDoublings = 3
 
     /// Decides. Asked only while no attempt is under way: one without an outcome is taken for uncertain.
     package func next(at now: Timestamp) -> Step {
@@ -73,7 +75,7 @@ extension Outbox {
         let retry = Timestamp(microseconds: Self.microseconds(ofMilliseconds: failure.retryAt))
         // A clock that was set back must not make it wait any longer.
         let isDue = now >= retry || now < failed
-        let isHurried = message.isHurried && failure.code != AttemptFailure.throttled
+        let isHurried = message.isHurried && failure.code != DeliveryFailure.throttled
         return isDue || isHurried ? send(message, at: now) : .wait(until: retry)
     }
 
@@ -104,9 +106,10 @@ extension Outbox {
     }
 
     /// Until when the last message keeps the next one waiting.
-    private func paced(at now: Timestamp) -> Step? {
+    /// - Parameter pauses: of how many times the pace.
+    private func paced(at now: Timestamp, pauses: Int64 = 1) -> Step? {
         guard let lastAttempt, lastAttempt <= now else { return nil }
-        let free = Timestamp(microseconds: lastAttempt.microseconds + settings.paceMicroseconds)
+        let free = Timestamp(microseconds: lastAttempt.microseconds + pauses * settings.paceMicroseconds)
         return now < free ? .wait(until: free) : nil
     }
 
@@ -128,7 +131,8 @@ extension Outbox {
         }
         guard let first = chosen.told.first else { return .wait(until: earliest) }
         chosen.count(held, upTo: Self.mostItems)
-        return paced(at: now)
+        // Where many things come one by one, ever more of them are gathered; after a quiet while the first leaves at once.
+        return paced(at: now, pauses: 1 << Int64(min(crowds, Self.mostDoublings)))
             ?? .send(
                 DeliveryPlan(
                     destination: destination,

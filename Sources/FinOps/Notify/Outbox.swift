@@ -8,7 +8,7 @@ package struct Outbox: Sendable {
     package struct Settings: Sendable {
         /// A message that fails for longer becomes a dead letter.
         package var giveUpAfterSeconds: Int64
-        /// Between two messages, by the pipeline's clock.
+        /// Between two messages, by the pipeline's clock; after messages about many things, up to eight times as long.
         package var paceMicroseconds: Int64
 
         package init(giveUpAfterSeconds: Int64 = 86_400, paceMicroseconds: Int64 = 1_000_000) {
@@ -51,6 +51,8 @@ package struct Outbox: Sendable {
     /// When a subject was told about, by the level of what was told, within the last hour.
     private(set) var lastTold: [String: [UInt32: Timestamp]] = [:]
     private(set) var lastAttempt: Timestamp?
+    /// How many of the last messages, one after another, were about many things.
+    private(set) var crowds = 0
     /// How many messages there have been.
     private(set) var messages: UInt64 = 0
     private var lastCanary = ""
@@ -60,6 +62,8 @@ package struct Outbox: Sendable {
     private(set) var snoozes: [String: Timestamp] = [:]
 
     static let throttleSeconds: Int64 = 3_600
+    /// So many things in one message are many: what one cost brings about are fewer.
+    static let crowd = 10
 
     package init(destination: String, settings: Settings = Settings()) {
         self.destination = destination
@@ -126,6 +130,7 @@ package struct Outbox: Sendable {
                 let ids = Set(event.items)
                 waiting.removeAll { ids.contains($0.id) }
                 messages += 1
+                crowds = event.items.count < Self.crowd ? 0 : crowds + 1
             }
         }
         current?.attempts = event.attempt

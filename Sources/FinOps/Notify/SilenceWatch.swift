@@ -104,9 +104,6 @@ package struct SilenceWatch: Sendable {
     /// Connected accounts.
     package var accounts: [String] { connections.values.map(\.account).sorted() }
 
-    /// The stages it watches.
-    package var stageNames: [String] { kinds.keys.sorted() }
-
     /// The accounts that would be called silent now: whoever asks may look for usage that came without a collection.
     package func silentAccounts(at now: Timestamp) -> [String] {
         connections.values.filter { isSilent($0, at: now) }.map(\.account).sorted()

@@ -31,6 +31,7 @@ package protocol ProviderAdministration: Sendable {
     /// - Returns: false if the provider has no such limit, or no such project.
     func setSpendLimit(cents: Int64, of project: String) async throws(SourceFailure) -> Bool
 
+    /// One for each model that has any.
     func rateLimits(of project: String) async throws(SourceFailure) -> [ProviderRateLimit]
     /// Sets requests and tokens a minute to the least there is.
     func setLeast(_ limit: ProviderRateLimit, of project: String) async throws(SourceFailure)
@@ -66,6 +67,7 @@ package struct ProviderServiceAccount: Hashable, Sendable {
 /// A service account that was just made, with the key that its provider shows this once.
 package struct NewServiceAccount: Sendable {
     package let id: String
+    /// Of its key, by which the key can be deleted.
     package let keyID: String
     package let key: Secret
 
@@ -92,8 +94,10 @@ package struct ProviderKey: Hashable, Sendable {
 
 /// What a provider's project may ask of one model in a minute.
 package struct ProviderRateLimit: Hashable, Sendable {
+    /// The provider's, by which it is set.
     package let id: String
     package let model: String
+    /// A minute; so are the tokens.
     package let requests: Int64
     package let tokens: Int64
 

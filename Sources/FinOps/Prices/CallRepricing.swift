@@ -9,14 +9,12 @@ extension PriceCatalogue {
 extension UsagePricing {
     /// What a call costs by what was counted in it.
     package mutating func price(_ call: WireCallRecorded) -> PricedUsage {
-        var row = WireUsageRow()
-        row.provider = PriceCatalogue.listed(call.provider)
-        row.kind = call.kind
-        row.model = call.model
-        row.serviceTier = call.serviceTier
-        row.batch = call.batch
-        row.bucketStart = call.started / 1_000_000
-        row.quantities = call.quantities
+        let provider = PriceCatalogue.listed(call.provider)
+        let (tier, isAssumed) =
+            call.batch ? (.batch, false) : PriceTier.named(call.serviceTier, provider: provider)
+        var row = Item(
+            provider: provider, kind: call.kind, model: call.model, tier: tier, isTierAssumed: isAssumed,
+            day: Day(utc: Timestamp(seconds: call.started / 1_000_000)), quantities: call.quantities)
         let whole = price(call: row)
         guard case .priced(var price) = whole, let factor = catalogue.regionFactor(row.provider, call.region) else {
             return whole

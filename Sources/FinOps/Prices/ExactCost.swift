@@ -32,8 +32,12 @@ struct ExactCost {
     var nanos: Int64? {
         if isOutOfRange { return nil }
         if terms.isEmpty { return 0 }
-        let divisor = terms.map(\.unit.divisor).max() ?? 1
-        let scale = terms.map(\.amount.exponent).min() ?? 0
+        var divisor: Int128 = 1
+        var scale = Int.max
+        for term in terms {
+            divisor = max(divisor, term.unit.divisor)
+            scale = min(scale, term.amount.exponent)
+        }
         var sum: Int128 = 0
         for term in terms {
             // Every amount over one denominator: 10^-scale × divisor.

@@ -12,9 +12,10 @@ package struct PriceEffect {
         package var count: Int64 = 0
         /// Of these, those whose cost would be another one.
         package var affected: Int64 = 0
+        /// Rows or calls that have no price now, and those that would have none then.
         package var unpricedNow: Int64 = 0
         package var unpricedThen: Int64 = 0
-        /// Nano-dollars.
+        /// Nano-dollars, in both.
         package var now: Int128 = 0
         package var then: Int128 = 0
 

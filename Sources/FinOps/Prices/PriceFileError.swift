@@ -26,7 +26,7 @@ struct PricePlace {
 
     func name(_ field: String, in value: JSONValue) throws(PriceFileError) -> String {
         guard let text = value[field]?.string, !text.isEmpty, text.utf8.count <= 200,
-            text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
+            text.unicodeScalars.allSatisfy({ !$0.isHidden })
         else { throw error(field, "is missing or not a name", "write up to 200 bytes in quotes") }
         return text
     }

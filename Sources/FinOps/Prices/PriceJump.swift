@@ -10,9 +10,11 @@ package struct PriceJump: Hashable, Sendable {
     package var name: String
     /// The first UTC day of it; nil: always.
     package var from: Day?
+    /// US dollars for the price's unit, in both.
     package var before: DecimalText
     package var after: DecimalText
 
+    /// A price may become so many times another one, or that part of it, without a second person.
     package static let factor: Int128 = 5
 
     /// Whether two prices are so far apart. Nothing and something are, in either direction.

@@ -3,14 +3,17 @@ import SwiftProtobuf
 
 /// Changes of prices that wait for a second person. The stream is `proposal-prices`.
 package enum PriceProposals: Decider {
+    /// A change, who wants it, and what became of it.
     package struct Proposal: Equatable, Sendable {
         package var event: WirePriceChangeProposed
         /// Opaque id of the person.
         package var by: String
         package var at: Timestamp
+        /// nil while it waits.
         package var outcome: Outcome?
     }
 
+    /// The second person's answer.
     package enum Outcome: String, Sendable {
         case approved, rejected
     }
@@ -18,6 +21,7 @@ package enum PriceProposals: Decider {
     /// In the order of their coming.
     package typealias State = [Proposal]
 
+    /// What is asked for, by whom and when.
     package struct Command: Sendable {
         package enum Change: Sendable {
             case propose(WirePriceChangeProposed)
@@ -29,6 +33,7 @@ package enum PriceProposals: Decider {
         }
 
         package var change: Change
+        /// Opaque id of the person.
         package var actor: String
         package var now: Timestamp
 

@@ -4,8 +4,8 @@
 /// holds its audio and image shares, the written count what is kept for an hour; the audio and image input counts are
 /// parts of what was neither cached nor written; `output` holds its audio and image shares.
 package struct TokenClasses: Hashable, Sendable {
-    /// By place. A table rather than a dictionary: it is made for every call and every row.
-    private var table = [Int64?](repeating: nil, count: TokenClass.count)
+    /// By place; -1 for what was not counted. It is made for every call and every row, so it stands in no heap.
+    private var table = SIMD16<Int64>(repeating: -1)
     /// Cached audio or image tokens had to be inferred: older answers count them in the audio share without saying how many.
     private(set) var isInferred = false
 
@@ -22,11 +22,19 @@ package struct TokenClasses: Hashable, Sendable {
 
     /// nil for a class that was not counted.
     private(set) subscript(token: TokenClass) -> Int64? {
-        get { table[token.place] }
-        set { table[token.place] = newValue }
+        get {
+            let count = table[token.place]
+            return count < 0 ? nil : count
+        }
+        set { table[token.place] = newValue ?? -1 }
     }
 
-    /// - Parameter inputOnly: whether the kind of usage has no other tokens: embeddings and moderations.
+    /// Whether a kind of usage counts input tokens and no others, whatever its row says: embeddings and moderations.
+    package static func isInputOnly(kind: String) -> Bool {
+        kind.hasSuffix("embeddings") || kind.hasSuffix("moderations")
+    }
+
+    /// - Parameter inputOnly: of the kind of usage: `isInputOnly`.
     package init(_ quantities: WireQuantities, inputOnly: Bool) throws(Inconsistent) {
         if inputOnly {
             self[.input] = try Self.whole(quantities.inputTokens, "input tokens")

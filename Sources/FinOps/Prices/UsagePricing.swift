@@ -36,8 +36,8 @@ package struct UsagePricing {
         let isLongContext: Bool
     }
 
-    /// All that a row of one model, day and tier needs.
-    private struct Quote {
+    /// All that a row of one model, day and tier needs. A reference: it is handed out for every row.
+    private final class Quote: Sendable {
         let entry: ModelPrice
         let period: PricePeriod?
         /// By place of the class.
@@ -45,30 +45,55 @@ package struct UsagePricing {
         let dearest: DearestRates
         let version: String
         let isEstimated: Bool
+
+        init(
+            entry: ModelPrice, period: PricePeriod?, rates: [TokenRate?], dearest: DearestRates, version: String,
+            isEstimated: Bool
+        ) {
+            self.entry = entry
+            self.period = period
+            self.rates = rates
+            self.dearest = dearest
+            self.version = version
+            self.isEstimated = isEstimated
+        }
     }
 
-    /// The day of a price is the UTC day in which the row's bucket begins.
-    package mutating func price(_ row: WireUsageRow) -> PricedUsage { price(row, isSingleCall: false) }
+    /// What prices depend on, of a row or a call: making one into the other would cost more than pricing it.
+    struct Item {
+        let provider: String
+        let kind: String
+        /// Empty: none is named.
+        let model: String
+        let tier: PriceTier
+        let isTierAssumed: Bool
+        /// The UTC day in which the row's bucket, or the call, begins.
+        let day: Day
+        var quantities: WireQuantities
+    }
+
+    package mutating func price(_ row: WireUsageRow) -> PricedUsage { price(Item(row), isSingleCall: false) }
 
     /// The same for a row that is one call: what it read is known, so that long-context prices count where they apply.
-    package mutating func price(call row: WireUsageRow) -> PricedUsage { price(row, isSingleCall: true) }
+    package mutating func price(call row: WireUsageRow) -> PricedUsage { price(call: Item(row)) }
 
-    private mutating func price(_ row: WireUsageRow, isSingleCall: Bool) -> PricedUsage {
+    mutating func price(call item: Item) -> PricedUsage { price(item, isSingleCall: true) }
+
+    private mutating func price(_ row: Item, isSingleCall: Bool) -> PricedUsage {
         let quantities = row.quantities
         if quantities == WireQuantities() {
             return .priced(
                 .init(cost: .zero(in: .usd), version: "", isEstimated: false, longContextPossible: false))
         }
-        guard row.hasModel, !row.model.isEmpty else { return .unpriced(reason: "no model named") }
-        let (tier, isAssumed) = PriceTier.of(row)
-        guard var quote = quote(row, tier: tier) else {
+        guard !row.model.isEmpty else { return .unpriced(reason: "no model named") }
+        guard var quote = quote(row) else {
             return .unpriced(reason: "no price for model \(row.model)")
         }
         let above = quote.period?.longContextAbove ?? 0
         let isLong = above > 0 && quantities.inputTokens > above
-        if isSingleCall, isLong, let long = self.quote(row, tier: tier, isLongContext: true) { quote = long }
+        if isSingleCall, isLong, let long = self.quote(row, isLongContext: true) { quote = long }
         var cost = ExactCost()
-        var isEstimated = quote.isEstimated || isAssumed
+        var isEstimated = quote.isEstimated || row.isTierAssumed
         do throws(Unpriceable) {
             isEstimated = try addTokens(of: row, quote, to: &cost) || isEstimated
             try addOther(of: row, quote, to: &cost)
@@ -87,10 +112,10 @@ package struct UsagePricing {
     /// Callers of a gateway choose the models' names, so that what is remembered has to be bounded.
     private static let quoteLimit = 4_096
 
-    private mutating func quote(_ row: WireUsageRow, tier: PriceTier, isLongContext: Bool = false) -> Quote? {
-        let day = Day(utc: .init(seconds: row.bucketStart))
-        return quote(
-            QuoteKey(provider: row.provider, model: row.model, day: day, tier: tier, isLongContext: isLongContext))
+    private mutating func quote(_ row: Item, isLongContext: Bool = false) -> Quote? {
+        quote(
+            QuoteKey(
+                provider: row.provider, model: row.model, day: row.day, tier: row.tier, isLongContext: isLongContext))
     }
 
     private mutating func quote(_ key: QuoteKey) -> Quote? {
@@ -115,8 +140,8 @@ package struct UsagePricing {
     }
 
     /// - Returns: whether a rate that was used, or a share, is only derived.
-    private func addTokens(of row: WireUsageRow, _ quote: Quote, to cost: inout ExactCost) throws(Unpriceable) -> Bool {
-        let inputOnly = row.kind.hasSuffix("embeddings") || row.kind.hasSuffix("moderations")
+    private func addTokens(of row: Item, _ quote: Quote, to cost: inout ExactCost) throws(Unpriceable) -> Bool {
+        let inputOnly = TokenClasses.isInputOnly(kind: row.kind)
         let classes: TokenClasses
         do { classes = try TokenClasses(row.quantities, inputOnly: inputOnly) } catch {
             throw Unpriceable(reason: "inconsistent counts: \(error.reason)")
@@ -138,7 +163,7 @@ package struct UsagePricing {
     }
 
     /// What is not counted in tokens. A quantity that the entry does not price makes the whole row unpriced.
-    private func addOther(of row: WireUsageRow, _ quote: Quote, to cost: inout ExactCost) throws(Unpriceable) {
+    private func addOther(of row: Item, _ quote: Quote, to cost: inout ExactCost) throws(Unpriceable) {
         let quantities = row.quantities
         let others =
             quantities.calls | quantities.seconds | quantities.characters | quantities.images | quantities.sessions
@@ -162,6 +187,15 @@ package struct UsagePricing {
             }
             cost.add(charge.count, at: price, per: charge.unit)
         }
+    }
+}
+
+extension UsagePricing.Item {
+    init(_ row: WireUsageRow) {
+        let (tier, isAssumed) = PriceTier.of(row)
+        self.init(
+            provider: row.provider, kind: row.kind, model: row.model, tier: tier, isTierAssumed: isAssumed,
+            day: Day(utc: Timestamp(seconds: row.bucketStart)), quantities: row.quantities)
     }
 }
 

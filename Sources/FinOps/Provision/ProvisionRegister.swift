@@ -13,8 +13,10 @@ package enum ProvisionRegister: Decider {
         package var account: WireProvisionAccountMade?
         /// Its key was deleted in an emergency: nothing is made in its place.
         package var isStopped = false
+        /// It is being taken back; what was not deleted yet is deleted by the same command.
         package var isWithdrawing = false
 
+        /// Of everything that is made there.
         package var name: String { started.providerName }
     }
 

@@ -19,7 +19,7 @@ extension CostPage {
     /// Notes that something was said about an hour in which calls and the provider may have met.
     mutating func contest(_ series: Int, at second: Int64, _ table: SeriesTable) {
         let peers = table.peers[series]
-        guard !table.groups[peers].calls.isEmpty else { return }
+        guard table.groups[peers].hasCalls else { return }
         contested.insert(ContestedHour(peers: peers, hour: stated.hour(of: second)))
     }
 

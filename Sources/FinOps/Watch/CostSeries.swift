@@ -104,6 +104,8 @@ struct SeriesTable: Sendable {
     /// The series of one account and model: among them calls yield to usage, and lend it their projects.
     struct Peers: Sendable {
         fileprivate(set) var calls: [Int] = []
+        /// Asked for every event: `calls` need not be fetched for it.
+        fileprivate(set) var hasCalls = false
         /// Usage and bills, by the provider's key.
         fileprivate var told: [String?: [Int]] = [:]
 
@@ -140,6 +142,7 @@ struct SeriesTable: Sendable {
         peers.append(group)
         if series.basis == .estimated {
             groups[group].calls.append(number)
+            groups[group].hasCalls = true
         } else if series.project == nil {
             groups[group].told[series.key, default: []].append(number)
         }

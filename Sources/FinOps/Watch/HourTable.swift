@@ -16,7 +16,8 @@ struct CostChange: Hashable, Sendable {
 struct HourTable: Sendable {
     static let hours = 24
     private let dayStart: Int64
-    private var places: [Int: Int] = [:]
+    /// By the number of the series, its place and one more; 0 for one that is not here.
+    private var places: [Int32] = []
     /// The numbers of those that are here.
     private(set) var series: [Int] = []
     private var nanos: [Int64] = []
@@ -52,27 +53,33 @@ struct HourTable: Sendable {
     }
 
     private mutating func place(of number: Int) -> Int {
-        if let known = places[number] { return known }
+        if let known = known(number) { return known }
+        if number >= places.count { places += repeatElement(0, count: number + 1 - places.count) }
         let place = series.count
-        places[number] = place
         series.append(number)
+        places[number] = Int32(series.count)
         nanos.append(contentsOf: repeatElement(0, count: Self.hours))
         marks.append(0)
         return place
     }
 
-    func amount(of number: Int, hour: Int) -> Int64 { places[number].map { nanos[$0 * Self.hours + hour] } ?? 0 }
-
-    func isMarked(_ number: Int, hour: Int) -> Bool {
-        places[number].map { marks[$0] & (1 << UInt32(hour)) != 0 } ?? false
+    private func known(_ number: Int) -> Int? {
+        guard number < places.count, places[number] > 0 else { return nil }
+        return Int(places[number]) - 1
     }
 
-    func contains(_ number: Int) -> Bool { places[number] != nil }
+    func amount(of number: Int, hour: Int) -> Int64 { known(number).map { nanos[$0 * Self.hours + hour] } ?? 0 }
+
+    func isMarked(_ number: Int, hour: Int) -> Bool {
+        known(number).map { marks[$0] & (1 << UInt32(hour)) != 0 } ?? false
+    }
+
+    func contains(_ number: Int) -> Bool { known(number) != nil }
 
     /// By the hour of the day.
     /// - Precondition: it is here.
     func amounts(of number: Int) -> ArraySlice<Int64> {
-        guard let place = places[number] else { preconditionFailure("it was asked for first") }
+        guard let place = known(number) else { preconditionFailure("it was asked for first") }
         return nanos[place * Self.hours..<(place + 1) * Self.hours]
     }
 }

@@ -15,11 +15,7 @@ package struct ThresholdWatch: Sendable {
     /// Kept between commits: the days around two touched ones, and some.
     private static let pagesKept = 64
 
-    /// The types of its history, costs aside.
-    package static let directoryTypes: Set<EventType> = [
-        "threshold.set", "threshold.removed", "threshold.crossed", "threshold.cleared", "attribution.assigned",
-        "project.added", "project.moved",
-    ]
+    /// The types of its history that carry cost.
     package static let costTypes: Set<EventType> = [
         "usage.recorded", "usage.restated", "usage.repriced", "bill.allocated", "bill.took-force", "bill.left-force",
         "call.recorded", "call.repriced",

@@ -21,9 +21,8 @@ package struct SlackText: Sendable {
 
     // MARK: Limits
 
-    /// Slack's own, in characters and blocks.
+    /// Slack's own, in characters.
     static let sectionLimit = 3_000
-    static let blocksLimit = 50
     /// Of all texts together. Slack says nothing of it and refuses somewhere between 9,600 and 11,300
     /// (slackapi/bolt-js issues 2509 and 2867).
     static let totalLimit = 9_000

@@ -102,6 +102,8 @@ extension Teller {
         case "evaluation-stalled": .evaluationStalled
         case "projection-lagging": .projectionLagging
         case "costs-unexplained": .costsUnexplained
+        case "usage-not-kept": .usageNotKept
+        case "usage-lost": .usageLost
         default: .otherCondition
         }
     }

@@ -17,6 +17,8 @@ struct EnglishWords: Words {
         case .evaluationStalled: "Evaluation stalled"
         case .projectionLagging: "Answers lag"
         case .costsUnexplained: "Costs unexplained"
+        case .usageNotKept: "Calls not recorded"
+        case .usageLost: "Call records lost"
         case .otherCondition: "Condition"
         case .recovered: "Recovered"
         case .test: "Test"
@@ -200,6 +202,8 @@ struct EnglishWords: Words {
         case .evaluationStalled: "\(subject) has not answered or not moved on since \(since)."
         case .projectionLagging: "\(subject) has been behind since \(since)."
         case .costsUnexplained: "More of the costs of \(subject) is unexplained than may be."
+        case .usageNotKept: "The gateway \(subject) has not been able to record calls since \(since)."
+        case .usageLost: "Records of calls that the gateway \(subject) had kept are not on its disk any more."
         default: "Something has been wrong with \(subject) since \(since)."
         }
     }
@@ -210,6 +214,9 @@ struct EnglishWords: Words {
         case .evaluationStalled: "Meanwhile no alert goes out when a threshold is crossed."
         case .projectionLagging: "Answers and reports may be out of date."
         case .costsUnexplained: "Calls, usage and bill of that day differ, and their quantities do not tell why."
+        case .usageNotKept:
+            "As configured, calls are let through with their records in memory, which a crash would lose, or are refused."
+        case .usageLost: "What these calls cost is in no total until the provider tells their usage."
         default: "Look for the cause."
         }
     }

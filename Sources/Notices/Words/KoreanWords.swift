@@ -17,6 +17,8 @@ struct KoreanWords: Words {
         case .evaluationStalled: "평가 멈춤"
         case .projectionLagging: "조회 지연"
         case .costsUnexplained: "비용 차이"
+        case .usageNotKept: "호출 기록 불가"
+        case .usageLost: "호출 기록 유실"
         case .otherCondition: "이상 상태"
         case .recovered: "복구"
         case .test: "테스트"
@@ -196,6 +198,8 @@ struct KoreanWords: Words {
             "\(subject)\(KoreanParticle.subject.after(subject)) \(since)부터 응답하지 않거나 앞으로 나아가지 않습니다."
         case .projectionLagging: "\(subject)\(KoreanParticle.subject.after(subject)) \(since)부터 밀려 있습니다."
         case .costsUnexplained: "\(subject): 비용 차이 가운데 설명되지 않는 부분이 허용 한도보다 큽니다."
+        case .usageNotKept: "게이트웨이 \(subject): \(since)부터 호출 기록을 디스크에 남기지 못하고 있습니다."
+        case .usageLost: "게이트웨이 \(subject): 디스크에 남겼던 호출 기록 가운데 일부가 사라졌습니다."
         default: "\(subject): \(since)부터 이상이 있습니다."
         }
     }
@@ -206,6 +210,8 @@ struct KoreanWords: Words {
         case .evaluationStalled: "그동안 임계값을 넘어도 알림이 나가지 않습니다."
         case .projectionLagging: "조회 결과와 보고서가 최신이 아닐 수 있습니다."
         case .costsUnexplained: "그날의 호출 추정, 사용량, 청구가 서로 다르며 수량만으로는 이유를 알 수 없습니다."
+        case .usageNotKept: "설정에 따라 호출은 기록을 메모리에만 둔 채 통과하거나 거절됩니다. 프로그램이 중단되면 메모리의 기록은 사라집니다."
+        case .usageLost: "이 호출들의 비용은 공급자가 사용량을 알려 줄 때까지 어떤 합계에도 들어 있지 않습니다."
         default: "원인을 확인하십시오."
         }
     }

@@ -83,6 +83,8 @@ enum Label: Hashable, Sendable, CaseIterable {
     case evaluationStalled
     case projectionLagging
     case costsUnexplained
+    case usageNotKept
+    case usageLost
     case otherCondition
     case recovered
     case test

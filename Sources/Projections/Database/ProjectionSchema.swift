@@ -4,7 +4,7 @@
 /// 64-bit sums hold any total: `units` reaches its end at 9 × 10¹⁸ units, `nanos` after 9 × 10⁹ cells. Both are linear in
 /// the cells, so they come out the same whatever the order and batching. `STRICT` refuses a sum that left the integers.
 enum ProjectionSchema {
-    static let version: Int64 = 5
+    static let version: Int64 = 6
 
     static let tables = """
         CREATE TABLE checkpoint(
@@ -116,7 +116,8 @@ enum ProjectionSchema {
         """
 
     /// Attempts at calls through gateways, and what came of them among the cells: which hours of estimates metered usage
-    /// has replaced, and how cells of the provider's keys are shared among the projects that called with them.
+    /// has replaced, how cells of the provider's keys are shared among the projects that called with them, and how many
+    /// calls of a model wait for its price, with where and why the first of them was met.
     private static let callTables = """
         CREATE TABLE calls(
             started INTEGER NOT NULL, call TEXT NOT NULL, attempt INTEGER NOT NULL, series INTEGER NOT NULL,
@@ -124,8 +125,11 @@ enum ProjectionSchema {
             route INTEGER NOT NULL, upstream INTEGER NOT NULL, ended INTEGER NOT NULL, usage_estimated INTEGER NOT NULL,
             user TEXT, status INTEGER NOT NULL, first_byte INTEGER NOT NULL, duration INTEGER NOT NULL,
             \(CallTable.quantityColumns.map { "\($0) INTEGER NOT NULL" }.joined(separator: ", ")),
-            position INTEGER NOT NULL, first_cost INTEGER, repriced INTEGER, PRIMARY KEY (started, call, attempt))
-            STRICT, WITHOUT ROWID;
+            position INTEGER NOT NULL, first_cost INTEGER, repriced INTEGER, metadata TEXT,
+            PRIMARY KEY (started, call, attempt)) STRICT, WITHOUT ROWID;
+        CREATE TABLE unpriced_calls(
+            provider TEXT NOT NULL, model TEXT NOT NULL, account TEXT NOT NULL, day TEXT NOT NULL,
+            reason TEXT NOT NULL, calls INTEGER NOT NULL, PRIMARY KEY (provider, model)) STRICT, WITHOUT ROWID;
         CREATE TABLE corrections(
             position INTEGER PRIMARY KEY, time INTEGER NOT NULL, subject TEXT NOT NULL, correction TEXT,
             actor TEXT NOT NULL, provider TEXT NOT NULL, account TEXT NOT NULL, service TEXT NOT NULL, project TEXT,
@@ -243,7 +247,7 @@ enum ProjectionSchema {
         ("checkpoint", "one"), ("label", "id"), ("account", "id"), ("scope", "id"), ("owner", "id"), ("series", "id"),
         ("attribution", "series, begins"), ("terms", "id"), ("cell", "id"), ("cell_detail", "id"),
         ("daily", "series, day, utc_day, owner, currency, yields"), ("calls", "started, call, attempt"),
-        ("corrections", "position"),
+        ("corrections", "position"), ("unpriced_calls", "provider, model"),
         ("yielding", "id"), ("share", "id, owner"), ("project_teams", "position"),
         ("gateway_keys", "key"), ("kills", "position"), ("enforcements", "decision, gateway"),
         ("kill_steps", "decision, step, upstream"), ("gateways", "gateway"),

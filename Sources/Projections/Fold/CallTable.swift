@@ -1,4 +1,5 @@
 import FinOps
+import JSON
 
 /// The table `calls` on a prepared statement: one row an attempt, by time. Its texts are labels, but for those that nearly
 /// every row has of its own.
@@ -29,7 +30,7 @@ final class CallTable {
 
     init(_ connection: OpaquePointer) throws(ProjectionFailure) {
         let marks = Array(repeating: "?", count: 17 + Self.quantityColumns.count).joined(separator: ",")
-        insert = try Statement(connection, "INSERT INTO calls VALUES (\(marks),NULL,NULL) ON CONFLICT DO NOTHING")
+        insert = try Statement(connection, "INSERT INTO calls VALUES (\(marks),NULL,NULL,?) ON CONFLICT DO NOTHING")
         select = try Statement(
             connection,
             "SELECT series, terms, cost, position FROM calls WHERE started = ? AND call = ? AND attempt = ?")
@@ -99,6 +100,14 @@ final class CallTable {
             column += 1
         }
         insert.bind(column, numbers.position)
+        insert.bind(column + 1, Self.text(call.context.metadata))
         return try insert.insertIfNew()
+    }
+
+    /// By name, so that a rebuild writes the same bytes.
+    private static func text(_ metadata: [String: String]) -> String? {
+        guard !metadata.isEmpty else { return nil }
+        let pairs = metadata.sorted { $0.key < $1.key }.map { JSONValue.Member($0.key, .string($0.value)) }
+        return JSONValue.object(pairs).text
     }
 }

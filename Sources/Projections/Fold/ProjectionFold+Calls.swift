@@ -9,6 +9,7 @@ extension ProjectionFold {
         let numbers = try numbers(of: call, context)
         hear(call.gateway, at: call.started)
         guard try calls.insert(call, quantities, numbers) else { return }
+        try noteUnpriced(call)
         let cost = call.hasCost ? call.cost.nanos : call.unpricedReason.isEmpty ? 0 : nil
         try estimates.add(
             Estimates.Addition(
@@ -25,6 +26,7 @@ extension ProjectionFold {
         }
         let numbers = try numbers(of: call, context)
         try calls.reprice(call, numbers)
+        if known.cost == nil, call.hasCost { try forgetUnpriced(call) }
         try storeCorrection(of: event, context)
         let cost = call.hasCost ? call.cost.nanos : nil
         if known.series == numbers.series {
@@ -46,6 +48,21 @@ extension ProjectionFold {
             Estimates.Addition(
                 quantities, cost: cost, terms: numbers.terms, position: known.position, observed: call.observed),
             to: call.cell(of: numbers.series), terms)
+    }
+
+    /// Of what no price list can price, and of what names no model, nobody is told: no price would end it.
+    private func noteUnpriced(_ call: WireCallRecorded) throws {
+        guard !call.hasCost, !call.unpricedReason.isEmpty, !call.unpriceable, !call.model.isEmpty else { return }
+        try run(
+            "INSERT INTO unpriced_calls VALUES (?,?,?,?,?,1) ON CONFLICT DO UPDATE SET calls = calls + 1",
+            .text(PriceCatalogue.listed(call.provider)), .text(call.model), .text(call.account),
+            .text(Day(utc: Timestamp(microseconds: call.started)).description), .text(call.unpricedReason))
+    }
+
+    private func forgetUnpriced(_ call: WireCallRecorded) throws {
+        let (provider, model) = (SQLValue.text(PriceCatalogue.listed(call.provider)), SQLValue.text(call.model))
+        try run("UPDATE unpriced_calls SET calls = calls - 1 WHERE provider = ? AND model = ?", provider, model)
+        try run("DELETE FROM unpriced_calls WHERE provider = ? AND model = ? AND calls <= 0", provider, model)
     }
 
     private func check(_ call: WireCallRecorded) throws {

@@ -66,10 +66,14 @@ package struct AlertEntry: Hashable, Sendable {
     package struct Cause: Hashable, Sendable {
         package var provider: String
         package var account: String?
+        /// The provider's id.
         package var providerProject: String?
+        /// The provider's id; the gateway's for a call.
         package var key: String?
         package var model: String?
+        /// In the window.
         package var cost: Int64
+        /// What that is more than in the window before.
         package var growth: Int64
     }
 
@@ -77,7 +81,7 @@ package struct AlertEntry: Hashable, Sendable {
     package struct Clearing: Hashable, Sendable {
         package var position: Int64
         package var time: Timestamp
-        /// cost, limit or removed.
+        /// cost, limit, zone or removed.
         package var reason: String
         /// The window's cost at that time.
         package var cost: Int64
@@ -93,11 +97,13 @@ package struct AlertEntry: Hashable, Sendable {
 
 /// Something that should have happened and did not: a row of `conditions`.
 package struct ConditionEntry: Hashable, Sendable {
-    /// source-silent, evaluation-stalled or projection-lagging.
+    /// source-silent, evaluation-stalled, projection-lagging, costs-unexplained, usage-not-kept or usage-lost.
     package var kind: String
     /// Such as `openai/acme` or `projector`.
     package var subject: String
+    /// Since when it lasted, as its event says.
     package var since: Timestamp
+    /// For people.
     package var detail: String
     /// When the log took it.
     package var raised: Timestamp?

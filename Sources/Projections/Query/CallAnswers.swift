@@ -1,7 +1,8 @@
 package import EventLog
 package import FinOps
+package import JSON
 
-/// One attempt at a call through a gateway. What the caller said about it (`taskType` to `user`) nobody has checked.
+/// One attempt at a call through a gateway. What the caller said about it (`taskType` to `metadata`) nobody has checked.
 package struct CallEntry: Hashable, Sendable {
     /// The same for all attempts at it.
     package var call: String
@@ -20,6 +21,9 @@ package struct CallEntry: Hashable, Sendable {
     package var feature: String?
     /// A keyed pseudonym of what the caller said.
     package var user: String?
+    /// An object of texts by name; nil: the caller gave none.
+    package var metadata: JSONValue?
+    /// As the request names it.
     package var modelAsked: String?
     /// The one that was served.
     package var model: String?
@@ -40,7 +44,9 @@ package struct CallEntry: Hashable, Sendable {
     package var tokens: TokenClasses?
     /// Part of the output.
     package var reasoningTokens: Int64
+    /// That were made.
     package var images: Int64
+    /// That were spoken.
     package var characters: Int64
     /// Of audio.
     package var seconds: Int64
@@ -48,7 +54,9 @@ package struct CallEntry: Hashable, Sendable {
     package var cost: Int64?
     /// Of `cost`; nil where there was nothing to price.
     package var currency: String?
+    /// Which price list's which entry gave the cost.
     package var priceVersion: String?
+    /// A rate, or a share of the tokens, was derived and not listed.
     package var isPriceEstimated: Bool
     package var unpricedReason: String?
     /// Why the quantities are counted by the gateway rather than told by the provider; nil: told.
@@ -165,24 +173,25 @@ extension CallEntry {
     static let columns =
         """
         started, call, attempt, series, terms, cost, gateway, model_asked, route, upstream, ended, usage_estimated, user,
-        status, first_byte, duration, position, \(CallTable.quantityColumns.joined(separator: ", ")), first_cost, repriced
+        status, first_byte, duration, position, \(CallTable.quantityColumns.joined(separator: ", ")), first_cost, repriced,
+        metadata
         """
 
     init(row: Statement, _ series: DimensionLookup.Series, team: String?, _ lookup: DimensionLookup) throws {
         let terms = try lookup.terms(row.integer(4))
         let quantities = WireQuantities(callRow: row, from: 17)
-        let kind = series.key.kind ?? ""
+        let behind = 17 + Int32(CallTable.quantityColumns.count)
         self.init(
             call: row.text(1), attempt: row.integer(2), gateway: try lookup.label(row.integer(6)) ?? "",
             key: series.key.apiKey, project: series.key.project, team: team, taskType: series.key.taskType,
             intent: series.key.intent, feature: series.key.feature, user: row.optionalText(12),
+            metadata: try Self.metadata(row.optionalText(behind + 2)),
             modelAsked: try lookup.label(row.integer(7)), model: series.key.model, service: series.key.kind,
             serviceTier: series.key.serviceTier, batch: series.key.batch ?? false,
             route: try lookup.label(row.integer(8)), provider: series.account.provider, account: series.account.name,
             upstream: try lookup.label(row.integer(9)), providerKey: series.key.providerKey,
             // Contradictory counts were told so and are no reason to hide the call.
-            tokens: try? TokenClasses(
-                quantities, inputOnly: kind.hasSuffix("embeddings") || kind.hasSuffix("moderations")),
+            tokens: try? TokenClasses(quantities, inputOnly: TokenClasses.isInputOnly(kind: series.key.kind ?? "")),
             reasoningTokens: quantities.reasoningTokens, images: quantities.images, characters: quantities.characters,
             seconds: quantities.seconds,
             cost: row.optionalInteger(5) ?? (terms.unpricedReason == 0 ? 0 : nil),
@@ -193,8 +202,16 @@ extension CallEntry {
             ended: try lookup.label(row.integer(10)), started: Timestamp(microseconds: row.integer(0)),
             firstByteMicroseconds: row.integer(14) == 0 ? nil : row.integer(14),
             durationMicroseconds: row.integer(15), position: row.integer(16),
-            correctedFrom: row.optionalInteger(17 + Int32(CallTable.quantityColumns.count)),
-            repriced: row.optionalInteger(18 + Int32(CallTable.quantityColumns.count)))
+            correctedFrom: row.optionalInteger(behind),
+            repriced: row.optionalInteger(behind + 1))
+    }
+
+    private static func metadata(_ text: String?) throws(ProjectionFailure) -> JSONValue? {
+        guard let text else { return nil }
+        do { return try JSONValue.parse(text) } catch {
+            throw ProjectionFailure(
+                code: "projection-damaged", message: "a call's metadata cannot be read; rebuild the projections")
+        }
     }
 }
 

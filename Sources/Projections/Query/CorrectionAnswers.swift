@@ -25,8 +25,9 @@ package struct CorrectionEntry: Hashable, Sendable {
     package var started: Timestamp
     /// nil for a row.
     package var call: String?
+    /// From 1; nil for a row.
     package var attempt: Int64?
-    /// Nano-units; nil: unpriced.
+    /// Nano-units of `currency`, in both; nil: unpriced.
     package var before: Int64?
     package var after: Int64?
     /// Nano-units: the new cost less the previous one, unpriced counted as 0.
@@ -35,6 +36,7 @@ package struct CorrectionEntry: Hashable, Sendable {
     /// Which price list's which entry gave each; empty for none.
     package var beforeVersion: String
     package var afterVersion: String
+    /// As it was given for the correction; empty for a first price.
     package var reason: String
 }
 

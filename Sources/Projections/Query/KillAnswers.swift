@@ -24,6 +24,7 @@ package struct KillEntry: Hashable, Sendable {
         package var ended: Timestamp?
         /// started, done, refused, skipped; rehearsed in a drill.
         package var outcome: String
+        /// The outcome in words, the provider's where it refused.
         package var detail: String
         /// What was in force before; empty where nothing is known of it.
         package var before: String

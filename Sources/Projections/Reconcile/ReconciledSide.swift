@@ -9,8 +9,6 @@ struct TokenTier: Hashable, Comparable {
 
     static let batch = "batch"
 
-    var isInputOnly: Bool { kind.hasSuffix("embeddings") || kind.hasSuffix("moderations") }
-
     static func < (left: Self, right: Self) -> Bool { (left.kind, left.tier) < (right.kind, right.tier) }
 }
 
@@ -96,7 +94,7 @@ struct ReconciledSide {
         if rest.contains(where: { $0 != 0 }) { other = other.map { zip($0, rest).map(Clamped.sum) } ?? rest }
         let tier = TokenTier(kind: key.kind ?? "", tier: key.commonTier)
         // What contradicts itself was priced by nobody, and is told as unexplained.
-        guard let classes = try? TokenClasses(quantities, inputOnly: tier.isInputOnly) else {
+        guard let classes = try? TokenClasses(quantities, inputOnly: TokenClasses.isInputOnly(kind: tier.kind)) else {
             isInconsistent = true
             return
         }

@@ -94,7 +94,7 @@ struct Reconciler {
         while try statement.step() {
             let cell = Cell(row: statement)
             let series = try series(of: cell)
-            take(cell, WireQuantities(cell, detailOf: statement, from: 10), series, known)
+            try take(cell, WireQuantities(cell, detailOf: statement, from: 10), series, known)
         }
     }
 
@@ -130,13 +130,13 @@ struct Reconciler {
 
     private mutating func take(
         _ cell: Cell, _ quantities: WireQuantities, _ series: DimensionLookup.Series, _ known: [Pool: Set<String?>]
-    ) {
+    ) throws {
         let day = CellID.bucket(cell.id) / 86_400
         let model = model(of: series)
         let named = known[Pool(account: series.accountID, key: nil, model: model)] ?? []
         var key = series.key.basis == .estimated ? series.key.providerKey : series.key.apiKey
         if named.contains(nil), !named.contains(key) { key = nil }
-        let currency = currency(of: cell)
+        let currency = try currency(of: cell)
         switch series.key.basis {
         case .billed:
             billedDays.insert(AccountDay(account: series.accountID, day: day))
@@ -165,10 +165,8 @@ struct Reconciler {
         days[day, default: [:]][subject] = sides
     }
 
-    private func currency(of cell: Cell) -> String? {
-        // A label that is missing makes the amount one that is not converted, which is told.
-        guard let terms = try? lookup.terms(cell.terms) else { return nil }
-        return try? lookup.label(terms.currency)
+    private func currency(of cell: Cell) throws -> String? {
+        try lookup.label(try lookup.terms(cell.terms).currency)
     }
 
     // MARK: Comparing

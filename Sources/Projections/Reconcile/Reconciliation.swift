@@ -69,6 +69,7 @@ package struct Reconciliation: Hashable, Sendable {
 
     package init(days: [ReconciledDay]) { self.days = days }
 
+    /// Sums of what was said, in nano-dollars; what was not said is nothing.
     package var estimated: Int128 { days.reduce(0) { $0 + ($1.estimated ?? 0) } }
     package var metered: Int128 { days.reduce(0) { $0 + ($1.metered ?? 0) } }
     package var billed: Int128 { days.reduce(0) { $0 + ($1.billed ?? 0) } }

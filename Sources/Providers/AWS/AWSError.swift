@@ -29,8 +29,7 @@ struct AWSError: Hashable, Sendable {
     /// What others say becomes no second line of a log, and steers no terminal.
     private static func line(_ text: some StringProtocol, _ limit: Int) -> String {
         let line = text.unicodeScalars.prefix { $0 != "\n" && $0 != "\r" }.prefix(limit)
-        let unseen: [Unicode.GeneralCategory] = [.control, .format, .lineSeparator, .paragraphSeparator]
-        return String(String.UnicodeScalarView(line.filter { !unseen.contains($0.properties.generalCategory) }))
+        return String(String.UnicodeScalarView(line.filter { !$0.isHidden }))
     }
 
     /// Both, for people.

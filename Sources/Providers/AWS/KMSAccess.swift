@@ -91,13 +91,16 @@ extension VaultKeys {
     ///   - vault: the directory of secrets.
     ///   - masterKey: the file of the local key.
     ///   - transfer: how KMS is reached.
-    package init(vault: String, masterKey: String, transfer: TransferSettings) {
+    ///   - policy: how often it is asked again.
+    package init(
+        vault: String, masterKey: String, transfer: TransferSettings, policy: RetryPolicy = RetryPolicy()
+    ) {
         self.init(vault: vault, local: LocalKeys(path: masterKey)) { settings throws(VaultError) in
             guard settings.kind == KMSKey.kind, let access = KMSAccess(settings.access) else {
                 throw VaultError(
                     .tampered, "the settings of the key service are of another version: run `finops vault kms set`")
             }
-            return try KMSKey(settings.keyID, access, transfer: transfer)
+            return try KMSKey(settings.keyID, access, transfer: transfer, policy: policy)
         }
     }
 
@@ -124,9 +127,11 @@ extension TransferSettings {
 }
 
 extension KMSKey {
-    /// Over libcurl, with three retries.
+    /// Over libcurl, with three retries unless the policy says otherwise.
     /// - Throws: `VaultError.unavailable` if libcurl does not start.
-    package init(_ keyID: String, _ access: KMSAccess, transfer: TransferSettings) throws(VaultError) {
+    package init(
+        _ keyID: String, _ access: KMSAccess, transfer: TransferSettings, policy: RetryPolicy = RetryPolicy()
+    ) throws(VaultError) {
         // Somebody waits for every secret, and a signature holds for five minutes: all attempts together end within one.
         var transfer = transfer
         transfer.connectSeconds = 5
@@ -137,7 +142,7 @@ extension KMSKey {
         let waiting = Waiting.real
         self.init(
             keyID: keyID, region: access.region, endpoint: access.endpoint, credentials: access.credentials,
-            transport: PatientTransport(transport, waiting: waiting), now: waiting.now)
+            transport: PatientTransport(transport, policy: policy, waiting: waiting), now: waiting.now)
     }
 }
 

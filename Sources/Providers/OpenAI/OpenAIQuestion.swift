@@ -86,12 +86,12 @@ enum ProviderText {
     static let charactersLimit = 300
 
     /// Accepts `error` as object or string, else a top-level `message`, else says the status. Never the secret, even if
-    /// the answer repeats it; control characters become spaces.
+    /// the answer repeats it; what is hidden becomes a space.
     static func message(of response: HTTPResponse, secret: Secret) -> String {
         let status = "status \(response.status)"
         // An edge's HTML page says nothing that its status does not.
         guard let body = parsed(response.body), let text = words(in: body), !text.isEmpty else { return status }
-        let plain = String(text.map { $0.isNewline || $0.unicodeScalars.contains { $0.value < 0x20 } ? " " : $0 })
+        let plain = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.isHidden ? " " : $0 }))
         let safe = without(secret, plain)
         return (safe.count > charactersLimit ? String(safe.prefix(charactersLimit)) + "…" : safe) + " (\(status))"
     }

@@ -4,7 +4,9 @@ package import NIOHTTP1
 enum HopByHop {
     /// - Returns: the fields without those of the connection, those that `Connection` names included.
     static func stripped(_ headers: HTTPHeaders) -> HTTPHeaders {
-        filtered(headers) { _ in true }
+        // Most answers have none, and are passed on without a copy.
+        for (name, value) in headers where isOne(name) || !isSafe(value) { return filtered(headers) { _ in true } }
+        return headers
     }
 
     /// - Parameter isKept: asked about what is not hop-by-hop.

@@ -35,6 +35,9 @@ final class ServerConnection: ChannelDuplexHandler {
     private var body = ByteBuffer()
     /// What this request has taken of the budget, in bytes.
     private var held = 0
+    /// More of a body than this is held only for those who may call.
+    private static let largeBody = 65_536
+    private var isLargeAllowed = false
     private var number: UInt64 = 0
 
     var answer: AnswerWriter?
@@ -109,6 +112,7 @@ final class ServerConnection: ChannelDuplexHandler {
         started = .now()
         request = head
         answer = nil
+        isLargeAllowed = false
         phase = .body
         deadline = started + times.bodyPause
         switch RequestScreening.screen(head) {
@@ -118,6 +122,7 @@ final class ServerConnection: ChannelDuplexHandler {
             guard passed.contentLength ?? 0 <= shared.configuration.limits.bodyBytes else {
                 return refuse(.bodyTooLarge)
             }
+            if passed.contentLength ?? 0 > Self.largeBody, !allowsLarge(head) { return }
             if passed.expectsContinue, passed.isChunked || passed.contentLength ?? 0 > 0 {
                 output.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
                 flush()
@@ -128,10 +133,18 @@ final class ServerConnection: ChannelDuplexHandler {
     private func collect(_ bytes: ByteBuffer) {
         let count = bytes.readableBytes
         guard body.readableBytes + count <= shared.configuration.limits.bodyBytes else { return refuse(.bodyTooLarge) }
+        if !isLargeAllowed, body.readableBytes + count > Self.largeBody, let request, !allowsLarge(request) { return }
         guard shared.budget.take(count) else { return refuse(.overloaded) }
         held += count
         if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
         deadline = min(.now() + times.bodyPause, started + times.body)
+    }
+
+    private func allowsLarge(_ head: HTTPRequestHead) -> Bool {
+        isLargeAllowed = true
+        guard let answer = shared.handler.answer(beforeBodyOf: head) else { return true }
+        refuse(with: answer)
+        return false
     }
 
     private func decide() {
@@ -214,10 +227,11 @@ final class ServerConnection: ChannelDuplexHandler {
 
     /// Answers what is not read to its end, and reads on for a moment: a connection that is closed over unread bytes is
     /// reset, and the client would not see the answer.
-    func refuse(_ problem: ProxyProblem) {
+    func refuse(_ problem: ProxyProblem) { refuse(with: shared.handler.answer(to: problem, target: request?.uri)) }
+
+    private func refuse(with answer: ProxyAnswer) {
         guard let context else { return }
         release()
-        let answer = shared.handler.answer(to: problem, target: request?.uri)
         write(answer, isKept: false)
         phase = .draining
         deadline = .now() + times.drain

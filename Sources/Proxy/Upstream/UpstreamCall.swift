@@ -14,6 +14,11 @@ final class UpstreamCall {
     private var given = NIODeadline.distantFuture
     private weak var link: UpstreamLink?
     private var isRetried = false
+    /// What one read has brought of the answer's body and was not passed on yet: a stream's pieces are metered, framed and
+    /// sent together.
+    private var gathered = ByteBuffer()
+    /// More than this is passed on before the read's end.
+    private static let gatheredBytes = 16 << 10
 
     init(
         _ request: UpstreamRequest, observer: any CallObserving, client: ServerConnection, times: ProxyTimes
@@ -49,12 +54,32 @@ final class UpstreamCall {
 
     func received(_ bytes: ByteBuffer) {
         guard isWanted else { return }
-        client?.write(observer.received(bytes))
+        let (held, more) = (gathered.readableBytes, bytes.readableBytes)
+        if held > 0, held + more <= Self.gatheredBytes {
+            if held + more > gathered.capacity || gathered.writableBytes < more {
+                var room = ByteBufferAllocator().buffer(capacity: max(4_096, 2 * (held + more)))
+                room.writeImmutableBuffer(gathered)
+                gathered = room
+            }
+            gathered.writeImmutableBuffer(bytes)
+        } else {
+            passOn()
+            gathered = bytes
+        }
+    }
+
+    private func passOn() {
+        guard gathered.readableBytes > 0 else { return }
+        let bytes = gathered
+        gathered = ByteBuffer()
+        let passed = observer.received(bytes)
+        client?.write(passed)
     }
 
     /// Everything that one read brought has been told.
     func readCompleted() {
         guard isWanted, stage == .answering else { return }
+        passOn()
         deadline = .now() + times.idle
         client?.flush()
     }
@@ -88,6 +113,8 @@ final class UpstreamCall {
         guard isWanted else { return }
         stage = .ended
         client = nil
+        // What came counts, whoever takes it.
+        passOn()
         _ = observer.ended(end)
         let link = self.link
         self.link = nil
@@ -103,6 +130,9 @@ final class UpstreamCall {
     }
 
     private func end(_ end: CallEnd) {
+        guard isWanted else { return }
+        passOn()
+        // Sending may have found the client gone, which ends it, too.
         guard isWanted else { return }
         let hasAnswer = stage == .answering
         stage = .ended

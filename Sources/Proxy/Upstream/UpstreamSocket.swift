@@ -29,7 +29,7 @@ struct UpstreamSocket: Sendable {
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(
                     try NIOSSLClientHandler(context: context, serverHostname: name))
-                try channel.pipeline.syncOperations.addHandler(Handshake(spoken))
+                try channel.pipeline.syncOperations.addHandler(Handshake(spoken, with: name, within: time))
             }
         }
         return connect(bootstrap, address)
@@ -54,20 +54,49 @@ struct UpstreamSocket: Sendable {
     }
 }
 
-/// Waits for the handshake's end.
+/// Waits for the handshake's end, and for the proof of the name that was called. A server that takes the connection and says
+/// nothing is not waited for: other calls wait for what it says, too.
 private final class Handshake: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     private let spoken: EventLoopPromise<Bool>
+    private let name: String?
+    private let time: TimeAmount
+    private var limit: Scheduled<Void>?
     private var isDone = false
 
-    init(_ spoken: EventLoopPromise<Bool>) { self.spoken = spoken }
+    /// - Parameter name: nil where an address was called.
+    init(_ spoken: EventLoopPromise<Bool>, with name: String?, within time: TimeAmount) {
+        self.spoken = spoken
+        self.name = name
+        self.time = time
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        limit = context.eventLoop.assumeIsolated().scheduleTask(in: time) {
+            self.errorCaught(context: context, error: ProxyFailure("the TLS handshake did not end in time"))
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { limit?.cancel() }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .handshakeCompleted(let language)? = event as? TLSUserEvent, !isDone {
+            if let name, !isProven(name, context) {
+                return errorCaught(
+                    context: context, error: ProxyFailure("its certificate is not one of the name \(name)"))
+            }
             isDone = true
+            limit?.cancel()
             spoken.succeed(language == "h2")
         }
         context.fireUserInboundEventTriggered(event)
+    }
+
+    private func isProven(_ name: String, _ context: ChannelHandlerContext) -> Bool {
+        do {
+            let tls = try context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)
+            return tls.peerCertificate.map { CertificateName.isProven(name, by: $0) } ?? false
+        } catch { return false }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -98,3 +98,7 @@ package func disableCoreDumps() {
 /// To be called before a key is decrypted: a pipe that takes core dumps does not heed their limit, and other programs of
 /// the same user could read this one's memory.
 package func hideMemory() { _ = runtime_hide_memory() }
+
+/// To be called first by a program whose threads each do much for a moment: every heap of malloc's keeps what it once
+/// needed, and by default there are eight for each processor.
+package func limitHeaps(_ heaps: Int32) { _ = runtime_limit_heaps(heaps) }

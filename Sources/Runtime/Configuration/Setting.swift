@@ -1,3 +1,5 @@
+import JSON
+
 /// One thing that can be configured: its key in `config.yaml`, its default, and what makes a value acceptable.
 package struct Setting: Sendable {
     /// As it stands in `config.yaml`.
@@ -95,7 +97,7 @@ package struct Setting: Sendable {
             key: "gateway_contact", fallback: "your FinOps team",
             summary: "whom the gateway tells refused callers to ask"
         ) {
-            let isPlain = $0.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
+            let isPlain = $0.unicodeScalars.allSatisfy { !$0.isHidden || $0.isJoiner }
             return (1...100).contains($0.count) && isPlain ? nil : "must be a text of 1 to 100 characters"
         },
         Setting(key: "list_style", fallback: "plain", summary: "lists in provider queries: plain or brackets") {

@@ -35,8 +35,9 @@ package enum LogSession {
             try await keeper.ensureServing()
             let connection = try await connector.connect(directory)
             let outcome = await watched(by: keeper) { try await body(connection.store) }
-            // Also after a failure: what was appended before it is in the log.
-            if catchesUp, await keeper.hasStarted {
+            // Also after a failure: what was appended before it is in the log. Where a pipeline runs, its own programs do that;
+            // ours would end their sessions, though its log was away for a moment or slow to answer.
+            if catchesUp, await keeper.hasStarted, !FileLock.isHeld(path: directory.supervisorLock) {
                 try await keeper.ensureServing()
                 for program in catchingUp { try await keeper.catchUp(program) }
             }

@@ -63,12 +63,8 @@ package struct StructuredLogHandler: LogHandler {
             case "\n": quoted += "\\n"
             case "\r": quoted += "\\r"
             case "\t": quoted += "\\t"
-            default:
-                switch scalar.properties.generalCategory {
-                case .control, .format, .lineSeparator, .paragraphSeparator:
-                    quoted += "\\u{\(String(scalar.value, radix: 16))}"
-                default: quoted.unicodeScalars.append(scalar)
-                }
+            case _ where scalar.isHidden: quoted += "\\u{\(String(scalar.value, radix: 16))}"
+            default: quoted.unicodeScalars.append(scalar)
             }
         }
         return quoted + "\""

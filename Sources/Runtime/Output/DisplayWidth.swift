@@ -1,5 +1,6 @@
 import CRuntime
 import Glibc
+import JSON
 
 extension StringProtocol {
     /// How many cells of a terminal this takes: Hangul and emoji take two, combining marks none.
@@ -14,16 +15,18 @@ extension StringProtocol {
         return width
     }
 
-    /// The text with control characters made visible, so that data cannot move the cursor or recolour a terminal.
-    package var withoutControls: String {
+    /// The text with hidden characters made visible, so that data cannot move the cursor, recolour a terminal or turn a line.
+    package var withoutControls: String { withoutControls(except: []) }
+
+    /// - Parameter kept: hidden ones that are wanted, such as ends of lines.
+    func withoutControls(except kept: Unicode.Scalar...) -> String { withoutControls(except: kept) }
+
+    private func withoutControls(except kept: [Unicode.Scalar]) -> String {
         if utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return String(self) }
         var text = ""
         for scalar in unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .format where scalar.value == 0x200D: text.unicodeScalars.append(scalar)  // It joins emoji.
-            case .control, .format, .lineSeparator, .paragraphSeparator: text += "\u{FFFD}"
-            default: text.unicodeScalars.append(scalar)
-            }
+            let isShown = !scalar.isHidden || scalar.isJoiner || kept.contains(scalar)
+            text.unicodeScalars.append(isShown ? scalar : "\u{FFFD}")
         }
         return text
     }

@@ -15,12 +15,16 @@ package enum Output {
         }
     }
 
-    /// Writes one line of data to stdout.
-    package static func line(_ text: String) throws { try write(text + "\n") }
+    /// Writes one line of data to stdout, or several. What is hidden in it steers no terminal.
+    package static func line(_ text: String) throws { try write(text.withoutControls(except: "\n", "\t") + "\n") }
 
     /// Tells the person in front of the terminal something. A stderr that is gone is no reason to fail.
-    package static func message(_ text: String) {
-        do { try writeAll(STDERR_FILENO, Array((text + "\n").utf8)) } catch { return }
+    /// - Parameters:
+    ///   - prefix: of our own, which may have colours.
+    ///   - text: with words of others; what is hidden in it steers no terminal.
+    package static func message(prefix: String = "", _ text: String) {
+        let shown = prefix + text.withoutControls(except: "\n", "\t") + "\n"
+        do { try writeAll(STDERR_FILENO, Array(shown.utf8)) } catch { return }
     }
 
     /// Whether stdout is one: a person reads, not a program.

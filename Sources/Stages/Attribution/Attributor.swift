@@ -33,10 +33,6 @@ package actor Attributor {
         "processing.skipped",
     ])
 
-    /// Events that wait for a checkpoint before one is written for nothing else.
-    private static let checkpointStride: UInt64 = 10_000
-    private static let pageEvents = 5_000
-
     private let reader: any EventReader
     private let settings: Settings
     private let now: @Sendable () -> Timestamp
@@ -105,7 +101,7 @@ package actor Attributor {
         try await begin()
         var handled = checkpoint
         repeat {
-            let page = try await reader.read(after: handled, limit: Self.pageEvents, types: Self.types)
+            let page = try await reader.read(after: handled, limit: ReactorBounds.pageEvents, types: Self.types)
             handled = page.scannedThrough
             try await handle(
                 SubscriptionBatch(events: page.events, scannedThrough: handled, head: page.head), settlingAll: true)
@@ -160,7 +156,7 @@ package actor Attributor {
         for event in batch.events { try await sort(event, into: &work, settlingAll: settlingAll) }
         for day in dueDays(all: settlingAll) where work.days[day] == nil { work.days[day] = .some(nil) }
         let isAtHead = batch.scannedThrough >= head
-        let isFar = batch.scannedThrough.value - checkpoint.value >= Self.checkpointStride
+        let isFar = batch.scannedThrough.value - checkpoint.value >= ReactorBounds.checkpointStride
         let isIdle = work.days.isEmpty && work.assignments.isEmpty && work.failures.isEmpty
         if isIdle, !isAtHead, !isFar { return report() }
         try await carryOut(&work, through: batch.scannedThrough)
@@ -242,13 +238,7 @@ package actor Attributor {
     }
 
     private func park(_ event: RecordedEvent, attempts: UInt32, error: String, _ work: inout Work) {
-        var failed = WireProcessingFailed()
-        failed.stage = Self.stage
-        failed.position = event.position.value
-        failed.stream = event.stream.text
-        failed.type = event.type.text
-        failed.attempts = attempts
-        failed.error = error
+        let failed = WireProcessingFailed(event, stage: Self.stage, attempts: attempts, error: error)
         memory.parking.evolve(.processingFailed(failed))
         work.failures.append(.processingFailed(failed))
         logger.error(

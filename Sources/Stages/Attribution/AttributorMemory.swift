@@ -18,16 +18,10 @@ struct AttributorMemory: Sendable {
             guard isOwn || event.position <= checkpoint else { continue }
             if let decoded = try EventCatalogue.decode(event.event) { memory.parking.evolve(decoded) }
         }
-        var history: [RecordedEvent] = []
-        for prefix in Directory.streamPrefixes {
-            for summary in try await reader.allStreams(prefix: prefix) {
-                history += try await reader.readAll(stream: summary.stream).filter { $0.position <= checkpoint }
-            }
+        // Every assignment, the directory as of the checkpoint.
+        let history = try await reader.readAll(prefixes: Directory.streamPrefixes + ["assignment-"]).filter {
+            $0.position <= checkpoint || $0.stream.category == "assignment"
         }
-        for summary in try await reader.allStreams(prefix: "assignment-") {
-            history += try await reader.readAll(stream: summary.stream)
-        }
-        history.sort { $0.position < $1.position }
         for event in history where !memory.parking.excludes(event.position) {
             if let decoded = try EventCatalogue.decode(event.event) { memory.reactor.evolve(decoded) }
         }

@@ -125,9 +125,8 @@ extension EventReader {
     package func connections(provider: String) async throws -> [WireConnectionMade] {
         var connections: [WireConnectionMade] = []
         for summary in try await allStreams(prefix: "connection-\(provider)-") {
-            let recorded = try await readAll(stream: summary.stream)
-            let events = try recorded.compactMap { try EventCatalogue.decode($0.event) }
-            if let connection = ConnectionRegister.fold(events) { connections.append(connection) }
+            let connection = try await fold(summary.stream, with: ConnectionRegister.self).state
+            if let connection { connections.append(connection) }
         }
         return connections
     }

@@ -11,15 +11,10 @@ package actor CurrentPrices {
 
     /// - Throws: `StoreError`; `UndecodableEvent`.
     package func read() async throws -> PriceCatalogue {
-        let streams = try await log.allStreams(prefix: "prices-")
+        let streams = try await PriceCatalogue.streams(in: log)
         guard streams != versions else { return catalogue }
-        var folded = streams.isEmpty ? PriceCatalogue.seed : .empty
-        for summary in streams {
-            let recorded = try await log.readAll(stream: summary.stream)
-            folded.evolve(try recorded.compactMap { try EventCatalogue.decode($0.event) })
-        }
-        catalogue = folded
-        versions = streams
-        return folded
+        let read = try await PriceCatalogue.read(streams, from: log)
+        (catalogue, versions) = (read, streams)
+        return read
     }
 }

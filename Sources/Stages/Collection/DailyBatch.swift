@@ -12,6 +12,7 @@ package struct DailyBatch: Sendable {
 
     /// What the caller is told.
     package struct Answer: Sendable, Equatable {
+        /// How far the day's run is, over all accounts.
         package enum State: String, Sendable {
             case started
             case underWay = "under-way"
@@ -27,6 +28,7 @@ package struct DailyBatch: Sendable {
         /// In the order of their names.
         package var accounts: [Account]
 
+        /// A connected account, and how far its run is.
         package struct Account: Sendable, Equatable {
             package var name: String
             package var state: DailyRunState

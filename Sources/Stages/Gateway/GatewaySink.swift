@@ -26,6 +26,8 @@ package struct KeyEnforcement: Sendable {
 
 /// What a gateway admits calls by. Its calls come one after another; what they change is under the lock that admits.
 package protocol GatewaySink: Sendable {
+    /// - Returns: what an event says, if this gateway made it and still has it; nil: it has to be read.
+    func known(_ recorded: RecordedEvent) -> FinOpsEvent?
     /// Takes events in, in the log's order.
     /// - Parameter position: everything up to here has been looked at.
     /// - Returns: the disablements that are in force from now on.

@@ -6,7 +6,9 @@ package import Spool
 /// Follows the log for a gateway: what it admits by is brought up to date within milliseconds, kept on disk, and each
 /// disablement that is in force is told through the spool.
 package actor GatewaySubscription {
+    /// What it goes by.
     package struct Settings: Sendable {
+        /// Its name.
         package var gateway: String
         /// What the sink goes by.
         package var types: Set<EventType>
@@ -29,7 +31,9 @@ package actor GatewaySubscription {
         }
     }
 
+    /// How far it is.
     package struct Progress: Hashable, Sendable {
+        /// Everything up to here is in force.
         package var handled: Position
         /// The log's, as far as known.
         package var head: Position
@@ -157,8 +161,10 @@ package actor GatewaySubscription {
         let told = toldThrough ?? batch.head
         (self.goal, toldThrough) = (goal, told)
         var events: [GatewayEvent] = []
+        events.reserveCapacity(batch.events.count)
         for recorded in batch.events {
-            if let event = read(recorded) { events.append(GatewayEvent(recorded: recorded, event: event)) }
+            guard let event = sink.known(recorded) ?? read(recorded) else { continue }
+            events.append(GatewayEvent(recorded: recorded, event: event))
         }
         let enforcements = sink.apply(events, through: batch.scannedThrough)
         handled = max(handled, batch.scannedThrough)

@@ -26,6 +26,9 @@ package actor SpoolDrainer {
     private static let batchRecords = 2_000
     private static let batchBytes = 2 << 20
     private static let longestPause: Duration = .seconds(2)
+    /// So many at a time are more than a quiet gateway has.
+    private static let busyRecords = 32
+    private static let busyPause: Duration = .milliseconds(20)
 
     /// `gateway-<name>`: the producer, and the stage in whose name failures are told.
     package let producer: ProducerName
@@ -53,7 +56,7 @@ package actor SpoolDrainer {
         pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
         onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) {
-        producer = ProducerName("gateway-\(gateway)")
+        producer = .gateway(gateway)
         self.spool = spool
         self.store = store
         self.logger = logger
@@ -66,7 +69,11 @@ package actor SpoolDrainer {
     /// - Throws: `StoreError` when another process delivers under this name, `SpoolFailure` when the spool is damaged.
     package func run() async throws {
         try await begin()
-        for await _ in spool.durableNumbers() { try await drain() }
+        for await _ in spool.durableNumbers() {
+            // Where much comes, waiting a little makes fewer and larger appends: each costs the log, the gateway and
+            // everybody who follows the log the same, however much is in it.
+            if try await drain() >= Self.busyRecords { try await pause(Self.busyPause) }
+        }
         try Task.checkCancellation()
     }
 
@@ -74,7 +81,7 @@ package actor SpoolDrainer {
     /// - Throws: as `run`.
     package func drainOnce() async throws {
         try await begin()
-        try await drain()
+        _ = try await drain()
     }
 
     private func begin() async throws {
@@ -93,20 +100,24 @@ package actor SpoolDrainer {
         base = anchored.base
         delivered = session.lastSequence > base ? session.lastSequence - base : 0
         oldest = nil
-        try release()
+        release()
         report()
     }
 
-    private func drain() async throws {
+    /// - Returns: how many records it has delivered.
+    private func drain() async throws -> Int {
+        var count = 0
         while !Task.isCancelled {
             let records = try await spool.read(
                 after: delivered ?? 0, limit: Self.batchRecords, bytes: Self.batchBytes)
             oldest = records.first?.event.occurred
             report()
-            guard !records.isEmpty else { return }
+            guard !records.isEmpty else { break }
             try await deliver(records[...])
-            try release()
+            release()
+            count += records.count
         }
+        return count
     }
 
     /// Delivers a batch; one that the log refuses is halved until what it refuses stands alone.
@@ -164,7 +175,7 @@ package actor SpoolDrainer {
         return appends
     }
 
-    private func release() throws {
+    private func release() {
         guard let delivered else { return }
         do throws(SpoolFailure) {
             try spool.release(through: delivered)

@@ -142,7 +142,7 @@ extension Notifier {
             event = plan.delivered(answer: answer, milliseconds: milliseconds)
             delivered[plan.destination, default: 0] += 1
         case .failed(let failure):
-            event = plan.failed(AttemptFailure(failure), at: surroundings.now())
+            event = plan.failed(failure, at: surroundings.now())
             failed[plan.destination, default: 0] += 1
             // What is tried again is tried by the same deliverer: it knows which of several recipients have it.
             if !failure.isRetriable { doors[plan.destination] = nil }
@@ -156,13 +156,5 @@ extension Notifier {
         while try await !record(event, plan.destination) {}
         underWay.remove(plan.destination)
         report()
-    }
-}
-
-extension AttemptFailure {
-    fileprivate init(_ failure: DeliveryFailure) {
-        self.init(
-            code: failure.code, message: failure.message, isUncertain: failure.isUncertain,
-            isRetriable: failure.isRetriable, retryAfterSeconds: failure.retryAfterSeconds)
     }
 }

@@ -18,6 +18,7 @@ package struct Emergency: Sendable {
         }
     }
 
+    /// Whether the provider can be told.
     package enum Access: Sendable {
         case granted(any ProviderAdministration)
         /// Why nobody can tell the provider; ends with the remedy.

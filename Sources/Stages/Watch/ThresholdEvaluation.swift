@@ -48,6 +48,7 @@ actor ThresholdEvaluation {
     ])
 
     private let stage: String
+    private let currency: Currency
     private let reader: any EventReader
     private let logger: Logger
     private var watch: ThresholdWatch
@@ -65,6 +66,7 @@ actor ThresholdEvaluation {
 
     init(stage: String, currency: Currency, reader: any EventReader, logger: Logger) {
         self.stage = stage
+        self.currency = currency
         self.reader = reader
         self.logger = logger
         watch = ThresholdWatch(currency: currency)
@@ -82,11 +84,14 @@ actor ThresholdEvaluation {
     /// - Returns: where to go on. While no threshold was armed nothing can be found: then it is where the first one was.
     /// - Throws: `StoreError`.
     func begin(at checkpoint: Position, head: Position) async throws -> Position {
-        let statements = try await events(ofStreams: "threshold-")
-        let start = Self.firstArmed(statements, after: checkpoint, head: head)
+        let statements = try await reader.readAll(prefixes: ["threshold-"])
+        let armed = Self.armed(by: statements, through: checkpoint)
+        // What is stated later is met on the way.
+        warn(of: armed)
+        let start = armed.isEmpty ? Self.firstArmed(statements, after: checkpoint, head: head) : checkpoint
         try await recallParked(through: start)
         let owners =
-            try await events(ofStreams: "assignment-") + (try await reader.readAll(stream: .projects))
+            try await reader.readAll(prefixes: ["assignment-"]) + (try await reader.readAll(stream: .projects))
         for event in statements + owners where event.position <= start && !parking.holds(event) {
             if let decoded = decode(event) { _ = watch.evolve(decoded, recorded: event.recorded) }
         }
@@ -114,23 +119,29 @@ actor ThresholdEvaluation {
         }
     }
 
-    private func events(ofStreams prefix: String) async throws(StoreError) -> [RecordedEvent] {
-        var events: [RecordedEvent] = []
-        for summary in try await reader.allStreams(prefix: prefix) {
-            events += try await reader.readAll(stream: summary.stream)
-        }
-        return events.sorted { $0.position < $1.position }
-    }
-
     private static func firstArmed(_ statements: [RecordedEvent], after checkpoint: Position, head: Position)
         -> Position
     {
-        let thresholds = ThresholdRegister.fold(
-            // What cannot be decoded arms nothing.
-            statements.filter { $0.position <= checkpoint }.compactMap { try? EventCatalogue.decode($0.event) })
-        guard thresholds.isEmpty else { return checkpoint }
         let next = statements.first { $0.position > checkpoint && $0.type == "threshold.set" }
         return max(checkpoint, min(head, next.map { Position($0.position.value - 1) } ?? head))
+    }
+
+    private static func armed(by statements: [RecordedEvent], through position: Position) -> [WireThresholdSet] {
+        let thresholds = ThresholdRegister.fold(
+            // What cannot be decoded arms nothing.
+            statements.filter { $0.position <= position }.compactMap { try? EventCatalogue.decode($0.event) })
+        return thresholds.sorted { $0.key.text < $1.key.text }.map(\.value)
+    }
+
+    /// Nobody would miss a crossing that was never looked for.
+    private func warn(of statements: [WireThresholdSet]) {
+        for limit in statements.compactMap({ UnwatchedLimit($0, watched: currency) }) {
+            logger.warning(
+                "limit not watched",
+                metadata: [
+                    "scope": "\(limit.scope.text)", "problem": "\(limit.problem)", "remedy": "\(limit.remedy)",
+                ])
+        }
     }
 
     // MARK: Judging
@@ -226,6 +237,7 @@ actor ThresholdEvaluation {
             }
         case .directory:
             guard let decoded = decode(event) else { return }
+            if case .thresholdSet(let statement) = decoded { warn(of: [statement]) }
             if watch.evolve(decoded, recorded: event.recorded) { open?.looksAround = true }
         case .failures, .other: return
         }
@@ -304,14 +316,8 @@ actor ThresholdEvaluation {
 
     /// Later events of its stream wait behind it, without a record of their own: they are found in the stream.
     private func park(_ event: RecordedEvent, error: String) {
-        var failure = WireProcessingFailed()
-        failure.stage = stage
-        failure.position = event.position.value
-        failure.stream = event.stream.text
-        failure.type = event.type.text
         // Pure and given the same input it would fail the same way: one attempt stands for three.
-        failure.attempts = 3
-        failure.error = error
+        let failure = WireProcessingFailed(event, stage: stage, attempts: 3, error: error)
         let failed = FinOpsEvent.processingFailed(failure)
         parking.evolve(failed)
         verdict.failures.append(failed)
@@ -341,35 +347,6 @@ actor ThresholdEvaluation {
             guard !parking.holds(event) else { continue }
             if case .costs = subject, !watch.isArmed { continue }
             try await apply(event, subject, before: answer.position)
-        }
-    }
-}
-
-extension ThresholdEvaluation.Finding {
-    /// The same for the same finding, so that one that is in the log is recognised.
-    var id: EventID { event.newEvent(in: stream, occurred: cause.recorded).id }
-}
-
-extension FinOpsEvent {
-    fileprivate var alertStream: StreamName? {
-        switch self {
-        case .thresholdCrossed(let event): Self.alertStream(event.window, event.firstDay)
-        case .thresholdCleared(let event): Self.alertStream(event.window, event.firstDay)
-        default: nil
-        }
-    }
-
-    private static func alertStream(_ window: String, _ firstDay: String) -> StreamName? {
-        guard let kind = WindowKind(rawValue: window), let day = Day(firstDay) else { return nil }
-        return .alerts(kind, firstDay: day)
-    }
-
-    /// The event that a finding answers.
-    fileprivate var causePosition: Position? {
-        switch self {
-        case .thresholdCrossed(let event): Position(event.position)
-        case .thresholdCleared(let event): Position(event.position)
-        default: nil
         }
     }
 }

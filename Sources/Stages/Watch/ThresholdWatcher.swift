@@ -10,13 +10,9 @@ package actor ThresholdWatcher {
     /// What it reacts to.
     package static let types = ThresholdEvaluation.types
 
-    /// Events after which a checkpoint is written for nothing else.
-    private static let checkpointStride: UInt64 = 10_000
-    private static let pageEvents = 5_000
     /// How often a checkpoint is written where events come in that lead to nothing.
     private static let idle: Duration = .seconds(1)
 
-    private let store: any EventStore
     private let reader: any EventReader
     private let logger: Logger
     private let now: @Sendable () -> Timestamp
@@ -43,7 +39,6 @@ package actor ThresholdWatcher {
         pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
         onProgress: @escaping @Sendable (ReactorProgress) -> Void = { _ in }
     ) {
-        self.store = store
         self.reader = reader
         self.logger = logger
         self.now = now
@@ -77,11 +72,11 @@ package actor ThresholdWatcher {
     /// Handles everything up to the head and returns with its checkpoint there.
     package func catchUp() async throws {
         try await begin()
-        var page = try await reader.read(after: handled, limit: Self.pageEvents, types: Self.types)
+        var page = try await reader.read(after: handled, limit: ReactorBounds.pageEvents, types: Self.types)
         while true {
             // The next page is read while this one is judged.
             let read = page.scannedThrough
-            async let following = reader.read(after: read, limit: Self.pageEvents, types: Self.types)
+            async let following = reader.read(after: read, limit: ReactorBounds.pageEvents, types: Self.types)
             try await handle(
                 SubscriptionBatch(events: page.events, scannedThrough: read, head: page.head))
             let next = try await following
@@ -118,7 +113,7 @@ package actor ThresholdWatcher {
         handled = max(handled, verdict.through)
         if !verdict.findings.isEmpty || !verdict.failures.isEmpty {
             try await append(verdict)
-        } else if handled.value - checkpoint.value >= Self.checkpointStride {
+        } else if handled.value - checkpoint.value >= ReactorBounds.checkpointStride {
             try await writer.append([], checkpoint: handled)
             checkpoint = handled
         }

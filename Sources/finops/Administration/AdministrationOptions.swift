@@ -1,5 +1,6 @@
 import ArgumentParser
 import FinOps
+import JSON
 import Runtime
 
 /// What every administration command takes.
@@ -15,8 +16,9 @@ struct AdministrationOptions: ParsableArguments {
         guard reason.utf8.count <= Self.reasonBytes else {
             throw ValidationError("--reason has \(reason.utf8.count) bytes; use at most \(Self.reasonBytes)")
         }
-        guard reason.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F }) else {
-            throw ValidationError("--reason has a control character; write it on one line")
+        guard reason.unicodeScalars.allSatisfy({ !$0.isHidden || $0.isJoiner }) else {
+            throw ValidationError(
+                "--reason has a control character, or another one that is not seen; write it on one line")
         }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Runtime
+import Secret
 
 /// The bytes of a file that a person names.
 /// - Parameter limit: in bytes; more is looked upon as another file than was meant.
@@ -19,4 +20,17 @@ func givenFile(_ path: String, limit: Int) throws -> Data {
 
 private func unreadable(_ path: String, _ reason: String) -> CommandFailure {
     CommandFailure(.usage, "cannot read \(path): \(reason)")
+}
+
+/// A provider's key in the file that `--key-file` names; `-` for standard input.
+/// - Throws: `CommandFailure` with `usage`; what was read is not in it.
+func givenKey(from file: String) throws -> Secret {
+    let key: Secret
+    do { key = try Secret.read(from: file) } catch { throw CommandFailure(.usage, "--key-file: \(error)") }
+    guard key.withUTF8({ $0.allSatisfy { $0 > 0x20 && $0 < 0x7F } }) else {
+        throw CommandFailure(
+            .usage, "--key-file: a key has printable ASCII characters and no blanks",
+            hint: "write the key into the file, nothing else")
+    }
+    return key
 }

@@ -3,6 +3,7 @@ import EventLog
 import FinOps
 import Foundation
 import JSON
+import Metering
 import Runtime
 import Vault
 
@@ -60,11 +61,26 @@ extension KeyCommand {
             wanted.project = try givenName(project, field: "--project").text
             if let name { wanted.name = try givenName(name, field: "--name").text }
             wanted.models = try Self.list(models, option: "--models") { _ in true }
-            wanted.routes = try Self.list(routes, option: "--routes") { $0.hasPrefix("/") || $0.hasPrefix("*") }
-            wanted.requestsPerMinute = requestsPerMinute ?? 0
-            wanted.tokensPerMinute = tokensPerMinute ?? 0
+            wanted.routes = try Self.list(routes, option: "--routes") { _ in true }
+            let isServed = { (entry: String) in Route.all.contains { KeyFacts.entry(entry, means: $0.name) } }
+            if let route = wanted.routes.first(where: { !isServed($0) }) {
+                let names = Set(Route.all.map(\.name)).sorted().joined(separator: ", ")
+                throw CommandFailure(
+                    .usage, "--routes: \"\(route)\" is no route of the gateway", hint: "it serves \(names)")
+            }
+            wanted.requestsPerMinute = try Self.rate(requestsPerMinute, option: "--requests-per-minute")
+            wanted.tokensPerMinute = try Self.rate(tokensPerMinute, option: "--tokens-per-minute")
             wanted.reason = options.reason
             return wanted
+        }
+
+        /// In events 0 is no limit, which is not what somebody means who asks for 0.
+        private static func rate(_ rate: UInt32?, option: String) throws -> UInt32 {
+            guard rate != 0 else {
+                throw CommandFailure(
+                    .usage, "\(option): 0 lets nothing through; leave it out for no limit, or do not issue the key")
+            }
+            return rate ?? 0
         }
 
         private static let mostNames = 100

@@ -11,8 +11,9 @@ extension PriceCommand {
             discussion: """
                 Counts never change; each cost that does is an event with both values, the reason and the correction's id:
                 `reporter corrections`. `reporter costs --as-of` an earlier moment still gives the old figure. Without prices,
-                what the price list says now is applied to the days, for one model or all of the provider. If it is stopped,
-                the same command goes on where it was. A jump of more than 5 times waits for a second person. Examples:
+                what the price list says now is applied to the days, for one model or all of the provider; if that changes no
+                cost, nothing is written. If it is stopped, the same command goes on where it was. A jump of more than 5
+                times waits for a second person. Examples:
                   finops price correct --provider openai --model gpt-4o --from 2026-11-01 --input 2.50 --reason "invoice 7"
                   finops price correct --provider openai --from 2026-11-01 --to 2026-11-15 --reason "import of the 16th"
                 """)
@@ -96,6 +97,15 @@ extension PriceCommand {
 extension AdministrationSession {
     /// Carries out what a correction decided, and says what became of it.
     nonisolated func answer(to outcome: PriceDesk.Outcome) async throws -> Answer {
+        if outcome.findsNothing {
+            return Answer(
+                changed: false,
+                "nothing was written: everything of these days costs what the price list says already",
+                outcome.members + [
+                    .init("repriced_rows", 0), .init("repriced_calls", 0), .init("correction", .null),
+                    .init("difference", .string(NanoText.text(0))), .init("difference_nano", 0),
+                ])
+        }
         guard let correction = outcome.correction else {
             return Answer(
                 changed: outcome.hasChanged, outcome.waiting.joined(separator: "\n"),

@@ -11,8 +11,10 @@ enum PriceDesk {
         var proposal: WirePriceChangeProposed?
         /// Whether it was proposed now rather than before.
         var isNewProposal = false
-        /// What is to be repriced now; nil for a change that is no correction, or waits.
+        /// What is to be repriced now; nil for a change that is no correction, or waits, or finds nothing.
         var correction: WirePriceCorrectionStarted?
+        /// Whether a correction was asked for that has nothing to correct.
+        var findsNothing = false
 
         var hasChanged: Bool { !taken.isEmpty || isNewProposal }
     }
@@ -36,18 +38,31 @@ enum PriceDesk {
                     id: session.newID("price"), plan, of: shelf.catalogue, correction: started, reason: reason)
                 appends += try await propose(proposed, in: session, &outcome)
             } else if let scope, let started {
-                let (ledger, version) = try await session.store.ledger()
-                outcome.correction = ledger.open(scope) ?? started
-                if ledger.open(scope) == nil {
-                    appends.append(
-                        StreamAppend(
-                            .corrections, expected: .exactly(version),
-                            session.named([.priceCorrectionStarted(started)])))
-                }
+                appends += try await begin(started, scope, shelf, in: session, &outcome)
             }
             if !appends.isEmpty { try await session.append(appends) }
             return outcome
         }
+    }
+
+    /// A correction that was stopped goes on. With prices of its own it begins whatever there is: what is recorded meanwhile
+    /// by the old ones belongs to it as well.
+    private static func begin(
+        _ started: WirePriceCorrectionStarted, _ scope: PriceScope, _ shelf: PriceShelf,
+        in session: AdministrationSession, _ outcome: inout Outcome
+    ) async throws -> [StreamAppend] {
+        let (ledger, version) = try await session.store.ledger()
+        outcome.correction = ledger.open(scope)
+        if outcome.correction != nil { return [] }
+        if outcome.taken.isEmpty, try await !Repricing.finds(started, scope, in: session, shelf.catalogue) {
+            outcome.findsNothing = true
+            return []
+        }
+        outcome.correction = started
+        return [
+            StreamAppend(
+                .corrections, expected: .exactly(version), session.named([.priceCorrectionStarted(started)]))
+        ]
     }
 
     private static func propose(

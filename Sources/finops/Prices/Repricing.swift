@@ -62,6 +62,32 @@ struct Repricing {
         return repricing
     }
 
+    /// Whether a correction would reprice anything at all: it reads as far as the first that would be.
+    /// - Throws: `StoreError`; `UndecodableEvent`.
+    static func finds(
+        _ wanted: WirePriceCorrectionStarted, _ scope: PriceScope, in session: AdministrationSession,
+        _ catalogue: PriceCatalogue
+    ) async throws -> Bool {
+        let repricing = Repricing(
+            .correction(id: wanted.id, scope, reason: wanted.reason), in: session, catalogue)
+        for place in try await session.store.accountDays("usage-", scope) {
+            let stream = StreamName.usage(account: place.account, day: place.day)
+            let state = try await session.store.fold(stream, with: UsageDay.self).state
+            if try !UsageDay.decide(repricing.command, state).isEmpty { return true }
+        }
+        for place in try await session.store.accountDays("calls-", scope) {
+            do {
+                try await repricing.forEachRepriced(in: .calls(account: place.account, day: place.day)) { _ in
+                    throw Found()
+                }
+            } catch is Found { return true }
+        }
+        return false
+    }
+
+    /// Ends a reading whose question is answered.
+    private struct Found: Error {}
+
     private var correction: String {
         if case .correction(let id, _, _) = purpose { id } else { "" }
     }
@@ -90,17 +116,19 @@ struct Repricing {
 
     private mutating func repriceUsage(_ place: AccountDay) async throws {
         let stream = StreamName.usage(account: place.account, day: place.day)
-        let command: UsageDay.Command =
-            switch purpose {
-            case .firstPrices: .reprice(catalogue)
-            case .correction(let id, let scope, let reason): .correct(catalogue, scope, id: id, reason: reason)
-            }
-        while try await repriceBatch(of: stream, command) {}
+        while try await repriceBatch(of: stream) {}
+    }
+
+    private var command: UsageDay.Command {
+        switch purpose {
+        case .firstPrices: .reprice(catalogue)
+        case .correction(let id, let scope, let reason): .correct(catalogue, scope, id: id, reason: reason)
+        }
     }
 
     /// - Returns: whether there may be more.
-    private mutating func repriceBatch(of stream: StreamName, _ command: UsageDay.Command) async throws -> Bool {
-        let (session, limit) = (session, Self.batchRows)
+    private mutating func repriceBatch(of stream: StreamName) async throws -> Bool {
+        let (session, command, limit) = (session, command, Self.batchRows)
         var sums: (count: Int, nanos: Int128) = (0, 0)
         try await session.undisturbed {
             let (state, version) = try await session.store.fold(stream, with: UsageDay.self)
@@ -139,6 +167,21 @@ struct Repricing {
     private mutating func repriceCalls(of stream: StreamName) async throws {
         // Known before anything is read: who reprices in the meantime moves it, and the append is refused.
         var ledger = try await session.store.ledger().version
+        var batch: [WireCallRepriced] = []
+        let reading = self
+        try await reading.forEachRepriced(in: stream) { repriced in
+            batch.append(repriced)
+            guard batch.count >= Self.batchCalls else { return }
+            ledger = try await append(batch, to: stream, ledger)
+            batch = []
+        }
+        if !batch.isEmpty { _ = try await append(batch, to: stream, ledger) }
+    }
+
+    /// What the stream's calls, as they were last stated, would be repriced with.
+    private func forEachRepriced(
+        in stream: StreamName, _ body: (WireCallRepriced) async throws -> Void
+    ) async throws {
         var repricing = CallRepricing(purpose, catalogue)
         let summary = try await session.store.streams(prefix: stream.text, after: nil, limit: 1).first
         let parts = LastStatements.parts(of: summary?.version ?? .none)
@@ -148,17 +191,12 @@ struct Repricing {
                 last.see(event, recorded.version, where: repricing.concerns)
             }
             if last.isEmpty { continue }
-            var batch: [WireCallRepriced] = []
             try await session.store.forEach(in: stream, through: through) { event, recorded in
                 guard let call = last.call(event, recorded.version), let repriced = repricing.reprice(call) else {
                     return
                 }
-                batch.append(repriced)
-                guard batch.count >= Self.batchCalls else { return }
-                ledger = try await append(batch, to: stream, ledger)
-                batch = []
+                try await body(repriced)
             }
-            if !batch.isEmpty { ledger = try await append(batch, to: stream, ledger) }
         }
     }
 

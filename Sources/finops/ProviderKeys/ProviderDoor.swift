@@ -27,9 +27,7 @@ struct ProviderDoor: Sendable {
         let secret = try await vault.secret(made.secretID, for: SecretPurpose.providerCredential)
         let now = session.now
         try await SecretUse(stage: "finops", now: { now }).record(
-            SecretUse.Version(
-                id: entry.id, purpose: entry.purpose, number: entry.version, created: entry.created),
-            for: "\(made.provider)/\(made.account)", in: session.store)
+            SecretVersion(entry), for: "\(made.provider)/\(made.account)", in: session.store)
         let endpoint = try OpenAIEndpoint(base: made.baseURL.isEmpty ? OpenAIEndpoint.standard : made.baseURL)
         let transport = PatientTransport(try CurlTransport(Self.settings), waiting: .real)
         return OpenAIAdministration(endpoint: endpoint, secret: secret, transport: transport)

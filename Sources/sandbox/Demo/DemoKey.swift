@@ -65,12 +65,13 @@ struct DemoKey: Sendable {
     /// The same for people.
     var text: String {
         let gateway = kill["gateways"]?.array?.first ?? .null
-        func milliseconds(_ field: String) -> String { gateway[field]?.text ?? "–" }
+        let enforced = gateway["acknowledged_ms"]?.text ?? "–"
+        let last = gateway["last_accepted_ms"]?.text ?? "–"
         return """
             The application was answered \(answersText).
             Decided \(kill["decided"]?.string ?? "–") by \(kill["actor"]?.string ?? "–"): \(kill["reason"]?.string ?? "–")
-            In force at \(gateway["gateway"]?.string ?? "–") after \(milliseconds("acknowledged_ms")) ms; \
-            its last request was let through \(milliseconds("last_accepted_ms")) ms after the decision.
+            In force at \(gateway["gateway"]?.string ?? "–") after \(enforced) ms; its last request was \
+            let through \(last.hasPrefix("-") ? "\(last.dropFirst()) ms before" : "\(last) ms after") the decision.
             Slack: \(message ?? "–")
 
             """

@@ -67,7 +67,11 @@ import Testing
             }
             let pair = RacingPair(scene)
             try await pair.startAll()
+            let began = ContinuousClock.now
             for round in rounds { try await race(round, pair, &random) }
+            let took = began.duration(to: .now)
+            print("budget race: \(Self.rounds) rounds of \(Self.calls) calls took \(took.components.seconds) s")
+            #expect(took < .seconds(240), "what continuous integration has for them is four minutes")
             let delivered = pair.delivered
             try await pair.settled()
             try await expectHeld(scene, projects, delivered, provider)

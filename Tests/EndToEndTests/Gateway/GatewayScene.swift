@@ -25,7 +25,7 @@ struct GatewayScene: Sendable {
         try await Installation.with { installation in
             try await installation.run("finops", "init").expecting()
             try installation.configure(configuration)
-            let log = try installation.start("event-log", ["serve"], lifeline: true)
+            let log = try await installation.serveLog()
             defer { log.send(SIGKILL) }
             let scene = GatewayScene(installation: installation, log: log)
             let file = installation.root.appending(path: "upstream-key")

@@ -93,7 +93,7 @@ import Testing
                 let bound = Int64.random(in: 1...200_000_000, using: &random)
                 greatestBound = max(greatestBound, bound)
                 gateways[place].waiting.append(
-                    Call(attempt: CallAttempt(call: "c\(calls)", attempt: 1), bound: bound, started: now))
+                    Call(attempt: CallAttempt(call: "c\(calls)", attempt: 1, started: now), bound: bound, started: now))
             }
         }
 
@@ -104,7 +104,7 @@ import Testing
             for call in waiting {
                 switch gateways[place].budget.reserve(call.attempt, project: "chat", bound: call.bound, at: now) {
                 case .admitted:
-                    gateways[place].underWay.append(Call(attempt: call.attempt, bound: call.bound, started: now))
+                    gateways[place].underWay.append(call)
                 case .refused: refused += 1
                 case .waiting: gateways[place].waiting.append(call)
                 case .needsLease(let requests):
@@ -223,7 +223,7 @@ import Testing
         guard spent > 0 else { return }
         for place in world.gateways.indices where !world.gateways[place].isDead {
             #expect(world.gateways[place].budget.reservationCount == 0)
-            let probe = CallAttempt(call: "probe", attempt: 1)
+            let probe = CallAttempt(call: "probe", attempt: 1, started: world.now)
             var budget = world.gateways[place].budget
             budget.take(.thresholdSet(world.spentLimit(spent)), world.nextEvent)
             if case .refused(let reached) = budget.reserve(probe, project: "chat", bound: 1, at: world.now) {

@@ -6,72 +6,9 @@ import Testing
 
 /// A limit of a dollar a day on project `chat`, held by gateways that read one log.
 @Suite struct BudgetTests {
-    private static let cent: Int64 = 10_000_000
-    /// 2026-11-20 12:00 in Seoul.
-    private static let noon = Timestamp(seconds: 1_795_143_600)
-
-    private struct World {
-        var log = TestLog()
-        var budget: Budget
-        var calls = 0
-        let terms: BudgetTerms
-
-        init(_ events: FinOpsEvent..., unpricedPerMillion: Int64 = 0) {
-            terms = BudgetTerms(unpricedPerMillion: unpricedPerMillion)
-            budget = Budget(gateway: "a", terms: terms)
-            for event in [Gatewayed.added("chat", team: "apps"), Gatewayed.added("draw", team: "apps")] + events {
-                tell(event, to: "any", at: BudgetTests.noon)
-            }
-        }
-
-        mutating func tell(_ event: FinOpsEvent, to stream: StreamName, at now: Timestamp) {
-            guard let recorded = log.append(event, to: stream, at: now) else { return }
-            budget.take(event, recorded)
-        }
-
-        /// Asks for a call until it is admitted or refused; the log grants whatever is asked.
-        mutating func ask(
-            _ cents: Int64, project: String = "chat", at now: Timestamp = BudgetTests.noon
-        ) -> (call: CallAttempt, answer: BudgetAnswer) {
-            calls += 1
-            let call = CallAttempt(call: "call-\(calls)", attempt: 1)
-            while true {
-                let answer = budget.reserve(call, project: project, bound: cents * BudgetTests.cent, at: now)
-                guard case .needsLease(let requests) = answer else { return (call, answer) }
-                for request in requests { grant(request, at: now) }
-            }
-        }
-
-        mutating func grant(_ request: LeaseRequest, at now: Timestamp) {
-            let recorded = log.append(
-                .budgetLeased(request.event), to: request.stream, at: now, expected: request.expected)
-            guard let recorded else { return budget.failed(request) }
-            budget.granted(request, position: recorded.position)
-        }
-
-        /// It ends, and its record reaches the log.
-        mutating func end(
-            _ call: CallAttempt, cents: Int64?, project: String = "chat", tokens: Int64 = 0,
-            at now: Timestamp = BudgetTests.noon
-        ) {
-            let event = Gatewayed.call(
-                call.call, by: "a", project: project, started: now, nanos: cents.map { $0 * BudgetTests.cent },
-                tokens: tokens)
-            budget.settle(event)
-            tell(.callRecorded(event), to: "calls", at: now)
-        }
-
-        /// What another gateway says.
-        mutating func others(_ gateway: String, lease cents: Int64, until expires: Int64) {
-            tell(
-                .budgetLeased(
-                    .with {
-                        ($0.scope, $0.name, $0.window, $0.firstDay) = ("project", "chat", "day", "2026-11-20")
-                        ($0.zone, $0.gateway, $0.expires) = ("Asia/Seoul", gateway, expires)
-                        ($0.amount.nanos, $0.amount.currency) = (cents * BudgetTests.cent, "USD")
-                    }), to: .budget(.project("chat"), .day, firstDay: Day("2026-11-20")!), at: BudgetTests.noon)
-        }
-    }
+    private typealias World = BudgetWorld
+    private static let cent = BudgetWorld.cent
+    private static let noon = BudgetWorld.noon
 
     private static func limit(
         _ cents: Int64, _ scope: CostScope = .project("chat"), policy: String = "block"
@@ -231,13 +168,35 @@ import Testing
         #expect(world.ask(1).answer == .admitted)
     }
 
+    /// Else all calls under way would leave room that they are still going to need.
+    @Test func aClockThatIsSetAheadDoesNotEndCallsThatStillRun() {
+        var world = World(Self.limit(100))
+        let ahead = Self.noon.advanced(bySeconds: 2 * 3_600)
+        func ask(_ name: String, at now: Timestamp, running seconds: Int64) -> BudgetAnswer {
+            let call = CallAttempt(call: name, attempt: 1, started: now)
+            while true {
+                let answer = world.budget.reserve(
+                    call, project: "chat", bound: 100 * Self.cent, at: now, running: Timestamp(seconds: seconds))
+                guard case .needsLease(let requests) = answer else { return answer }
+                for request in requests { world.grant(request, at: now) }
+            }
+        }
+        #expect(ask("c1", at: Self.noon, running: 1) == .admitted)
+        guard case .refused = ask("c2", at: ahead, running: 2) else {
+            Issue.record("the first call's part was given to a second one")
+            return
+        }
+        // A call that was never heard of again holds nothing for ever.
+        #expect(ask("c3", at: ahead, running: 902) == .admitted)
+    }
+
     // MARK: Several gateways
 
     @Test func theLogIsAskedSeldomFarFromTheLimitAndForEachCallNearIt() {
         var world = World(Self.limit(100_000))
         var requests = 0
         for _ in 1...1_000 {
-            let call = CallAttempt(call: "c\(requests)-\(world.calls)", attempt: 1)
+            let call = CallAttempt(call: "c\(requests)-\(world.calls)", attempt: 1, started: Self.noon)
             world.calls += 1
             while case .needsLease(let asked) = world.budget.reserve(
                 call, project: "chat", bound: 10 * Self.cent, at: Self.noon)
@@ -252,7 +211,7 @@ import Testing
 
     @Test func whileTheLogIsAskedOthersWait() {
         var world = World(Self.limit(100))
-        let calls = (1...3).map { CallAttempt(call: "c\($0)", attempt: 1) }
+        let calls = (1...3).map { CallAttempt(call: "c\($0)", attempt: 1, started: Self.noon) }
         func ask(_ place: Int, _ budget: inout Budget) -> BudgetAnswer {
             budget.reserve(calls[place], project: "chat", bound: 10 * Self.cent, at: Self.noon)
         }
@@ -294,9 +253,50 @@ import Testing
         #expect(try reached(world.ask(1, at: later).answer).isSpent)
     }
 
+    /// Pictures, sound and speech are charged by other units; without a price for those they have no tokens either.
+    @Test func whatHasNeitherPriceNorTokensCountsAllTheSame() {
+        let budget = Budget(gateway: "a", terms: BudgetTerms(unpricedPerMillion: 1_000_000_000))
+        func cost(_ quantities: (inout WireQuantities) -> Void) -> Int64 {
+            var event = Gatewayed.call("c", by: "a", started: Self.noon, nanos: nil)
+            quantities(&event.quantities)
+            return budget.cost(of: event)
+        }
+        #expect(cost { $0.characters = 3_000 } == 3_000_000)
+        #expect(cost { $0.images = 2 } == 12_480_000)
+        #expect(cost { ($0.images, $0.imageOutputTokens, $0.outputTokens) = (1, 500, 500) } == 500_000)
+        #expect(cost { $0.seconds = 60 } == 1_200_000)
+        #expect(cost { $0.inputTokens = -5 } == 0)
+    }
+
+    /// A caller names its calls by an idempotency key, and may give all of them the same.
+    @Test func callsOfOneNameHoldEachTheirOwnPart() {
+        var world = World(Self.limit(100))
+        let calls = (0..<20).map { CallAttempt(call: "same", attempt: 1, started: Self.noon.advanced(bySeconds: $0)) }
+        let admitted = calls.filter { call in
+            while true {
+                let answer = world.budget.reserve(call, project: "chat", bound: 10 * Self.cent, at: Self.noon)
+                guard case .needsLease(let requests) = answer else { return answer == .admitted }
+                for request in requests { world.grant(request, at: Self.noon) }
+            }
+        }
+        #expect(admitted.count == 10 && world.budget.reservationCount == 10)
+        // They end while the log is away: each counts.
+        for call in admitted {
+            let started = Timestamp(microseconds: call.started)
+            world.budget.settle(
+                Gatewayed.call("same", by: "a", project: "chat", started: started, nanos: 10 * Self.cent))
+        }
+        #expect(world.budget.reservationCount == 0)
+        guard case .refused(let reached) = world.ask(1).answer else {
+            Issue.record("the limit is not reached")
+            return
+        }
+        #expect(reached.isSpent)
+    }
+
     @Test func theLogsAnswerMayBeLost() {
         var world = World(Self.limit(100))
-        let call = CallAttempt(call: "c1", attempt: 1)
+        let call = CallAttempt(call: "c1", attempt: 1, started: Self.noon)
         guard
             case .needsLease(let requests) = world.budget.reserve(
                 call, project: "chat", bound: Self.cent, at: Self.noon)
@@ -347,7 +347,7 @@ import Testing
         let idle = Self.noon.advanced(bySeconds: 30)
         let request = try #require(world.budget.maintain(at: idle).first)
         let room = request.event.amount.nanos / Self.cent - 1
-        let next = CallAttempt(call: "next", attempt: 1)
+        let next = CallAttempt(call: "next", attempt: 1, started: idle)
         #expect(
             world.budget.reserve(next, project: "chat", bound: (room + 1) * Self.cent, at: idle) == .waiting)
         world.budget.failed(request)
@@ -377,11 +377,54 @@ import Testing
         let hash = try #require(KeyHash([UInt8](repeating: 1, count: 32)))
         #expect(back.keys.answer(to: hash, at: Self.noon) == state.keys.answer(to: hash, at: Self.noon))
         for cents in [5, 10, 200] as [Int64] {
-            let probe = CallAttempt(call: "probe-\(cents)", attempt: 1)
+            let probe = CallAttempt(call: "probe-\(cents)", attempt: 1, started: Self.noon)
             #expect(
                 back.budget.reserve(probe, project: "chat", bound: cents * Self.cent, at: Self.noon)
                     == state.budget.reserve(probe, project: "chat", bound: cents * Self.cent, at: Self.noon))
         }
+    }
+
+    /// A state remembers the last 8,192 answers.
+    @Test func afterARestartTheOldestAnswersAreForgottenFirst() throws {
+        let terms = BudgetTerms(unpricedPerMillion: 0)
+        var state = GatewayState(gateway: "a", terms: terms)
+        var call = Gatewayed.call("call-1", by: "b", started: Self.noon, nanos: 5)
+        for number in 0..<8_200 {
+            call.countsOnce = "resp_\(number)"
+            _ = state.countsNow(call)
+        }
+        var back = try #require(GatewayState(snapshot: try state.snapshot(), gateway: "a", terms: terms))
+        call.countsOnce = "resp_new"
+        let isNew = back.countsNow(call)
+        call.countsOnce = "resp_8199"
+        let isNewAgain = back.countsNow(call)
+        call.countsOnce = "resp_8"
+        let isForgotten = back.countsNow(call)
+        #expect(isNew && !isNewAgain && isForgotten, "the oldest of those that were known made room")
+    }
+
+    /// The spool still has what the log has had for long: it is passed over by the sequence that is known.
+    @Test func aStateKnowsHowFarItsOwnCallsWereTakenIn() throws {
+        let terms = BudgetTerms(unpricedPerMillion: 0)
+        var state = GatewayState(gateway: "a", terms: terms)
+        func take(_ position: UInt64, _ sequence: UInt64, by producer: ProducerName) {
+            let event = FinOpsEvent.callRecorded(
+                Gatewayed.call("call-\(position)", by: "a", started: Self.noon, nanos: 5))
+            state.take(
+                event,
+                RecordedEvent(
+                    position: Position(position), stream: "calls-acme-2026-11-20",
+                    version: StreamVersion(position), recorded: Self.noon, producer: producer,
+                    producerSequence: sequence, event: event.newEvent(in: "calls", occurred: Self.noon)))
+        }
+        // The second commit may go on in what comes next; one that was delivered by hand has another producer's sequence.
+        for (position, sequence) in [(1, 7), (2, 7), (3, 9)] as [(UInt64, UInt64)] {
+            take(position, sequence, by: .gateway("a"))
+        }
+        take(4, 1_000, by: "finops-1")
+        #expect(state.budget.takenSequence == 7)
+        let back = try #require(GatewayState(snapshot: try state.snapshot(), gateway: "a", terms: terms))
+        #expect(back.budget.takenSequence == 7)
     }
 
     @Test func anAnswerMadeInTheBackgroundCountsOnceAlsoAfterARestart() throws {

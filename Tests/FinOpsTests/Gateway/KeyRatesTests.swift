@@ -75,6 +75,17 @@ import Testing
         #expect(rates.admit(key, tokens: 5_000, at: at(120)) == .admitted)
     }
 
+    /// Nobody says how long an answer may be: each call sets aside what its model can write at most.
+    @Test func aCallThatSetAsideMoreThanThereIsGivesBackNoMoreThanItTook() throws {
+        var rates = KeyRates()
+        let key = try key(tokens: 3_000)
+        #expect(rates.admit(key, tokens: 16_400, at: Self.start) == .admitted)
+        rates.settle(key, setAside: 16_400, used: 1_100, at: Self.start)
+        #expect(rates.admit(key, tokens: 16_400, at: Self.start) == .limited(.tokens, limit: 3_000, retryAfter: 22))
+        #expect(rates.admit(key, tokens: 1_900, at: Self.start) == .admitted)
+        #expect(rates.admit(key, tokens: 1, at: Self.start) == .limited(.tokens, limit: 3_000, retryAfter: 1))
+    }
+
     @Test func aClockThatGoesBackGivesNothing() throws {
         var rates = KeyRates()
         let key = try key(requests: 1)

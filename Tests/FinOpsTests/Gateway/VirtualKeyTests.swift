@@ -46,6 +46,33 @@ import Testing
         #expect(KeyHash([UInt8](repeating: 1, count: 31)) == nil && KeyHash([UInt8](repeating: 1, count: 33)) == nil)
     }
 
+    /// Else the time of a search would tell how much of a guess was right.
+    @Test func aGuessThatIsNearlyRightHasAHashThatIsNoNearer() {
+        let secret = [UInt8](repeating: 9, count: 32)
+        func hash(_ key: [UInt8]) -> [UInt8] { secret.withUnsafeBufferPointer { KeyHash(of: key, under: $0) }.bytes }
+        let key = VirtualKey.text(of: [UInt8](repeating: 7, count: 32))
+        let right = hash(key)
+        for place in 3..<key.count {
+            for letter in UInt8(ascii: "a")...UInt8(ascii: "z") where letter != key[place] {
+                var guess = key
+                guess[place] = letter
+                let near = zip(hash(guess), right).prefix { $0 == $1 }.count
+                #expect(near < 3, "\(near) bytes are the same after place \(place)")
+            }
+        }
+    }
+
+    @Test func hashesAreTheSameOnlyIfEveryByteIs() throws {
+        let bytes = (UInt8(0)..<32).map { $0 &* 37 }
+        let hash = try #require(KeyHash(bytes))
+        for place in bytes.indices {
+            var other = bytes
+            other[place] ^= 0x80
+            #expect(try #require(KeyHash(other)) != hash)
+        }
+        #expect(KeyHash(bytes) == hash)
+    }
+
     /// RFC 4231, test case 2.
     @Test func theHashIsHMACOfSHA256() {
         let hash = Array("Jefe".utf8).withUnsafeBufferPointer {

@@ -126,7 +126,7 @@ import Testing
                 acknowledged.insert(plan.notification)
                 scene.outbox.evolve(plan.delivered(answer: "ok", milliseconds: 1), at: now)
             } else {
-                let failure = AttemptFailure(
+                let failure = DeliveryFailure(
                     code: "unreachable", message: "no", isUncertain: arrives, isRetriable: chance(90))
                 scene.outbox.evolve(plan.failed(failure, at: now), at: now)
             }

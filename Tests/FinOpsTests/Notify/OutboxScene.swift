@@ -144,7 +144,7 @@ struct OutboxScene {
         retryAfter: Int64? = nil, location: SourceLocation = #_sourceLocation
     ) throws -> DeliveryPlan {
         let plan = try start(at: minutes, location: location)
-        let failure = AttemptFailure(
+        let failure = DeliveryFailure(
             code: code, message: "no", isUncertain: uncertain, isRetriable: retriable, retryAfterSeconds: retryAfter)
         outbox.evolve(plan.failed(failure, at: Self.at(minutes)), at: Self.at(minutes))
         return plan

@@ -37,6 +37,12 @@ final class Passing: CallHandling {
                     headers: ForwardedFields.of(request.head.headers), body: request.body), observer))
     }
 
+    /// As a gateway does with callers that it does not know.
+    func answer(beforeBodyOf head: HTTPRequestHead) -> ProxyAnswer? {
+        guard head.headers.contains(name: "x-unknown") else { return nil }
+        return ProxyAnswer(status: .unauthorized, headers: [:], body: ByteBuffer(string: "unknown"))
+    }
+
     func answer(to problem: ProxyProblem, target: String?) -> ProxyAnswer {
         ProxyAnswer(
             status: problem.status, headers: ["content-type": "text/plain"], body: ByteBuffer(string: problem.rawValue))

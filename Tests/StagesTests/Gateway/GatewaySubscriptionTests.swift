@@ -145,6 +145,8 @@ final class Admission: GatewaySink {
 
     var disabled: Set<String> { keys.withLock(\.self) }
 
+    func known(_ recorded: RecordedEvent) -> FinOpsEvent? { nil }
+
     func apply(_ events: [GatewayEvent], through position: Position) -> [KeyEnforcement] {
         events.compactMap { arrived in
             guard case .keyDisabled(let event) = arrived.event else { return nil }

@@ -2,6 +2,7 @@ import EventLog
 import FinOps
 import Stages
 import SwiftProtobuf
+import Synchronization
 import TestSupport
 import Testing
 
@@ -9,10 +10,13 @@ import Testing
     private let bench = WatchBench()
     private let project = CostScope.project("chat")
 
-    private func enforcer(_ store: (any EventStore)? = nil) -> PolicyEnforcer {
+    private func enforcer(
+        _ store: (any EventStore)? = nil, reader: (any EventReader)? = nil,
+        onProgress: @escaping @Sendable (ReactorProgress) -> Void = { _ in }
+    ) -> PolicyEnforcer {
         PolicyEnforcer(
-            store: store ?? bench.store, reader: store ?? bench.store, logger: .silent, now: bench.clock.now,
-            pause: { _ in await Task.yield() })
+            store: store ?? bench.store, reader: reader ?? store ?? bench.store, logger: .silent,
+            now: bench.clock.now, pause: { _ in await Task.yield() }, onProgress: onProgress)
     }
 
     /// Two keys of the project, one of another, and a limit with a policy.
@@ -134,6 +138,110 @@ import Testing
         try await bench.append([Gatewayed.disabled("key-1", cause: "drill")], to: .key("key-1"))
         try await enforcer().catchUp()
         #expect(try await disabled().map(\.stream) == [.key("key-1"), .key("key-2")])
+    }
+
+    // MARK: What cannot be read
+
+    private let failures = StreamName.failures(stage: PolicyEnforcer.stage)
+
+    /// The positions that were put aside.
+    private func parked() async throws -> [UInt64] {
+        try await bench.recorded(["processing.failed"]).filter { $0.stream == failures }.map {
+            try WireProcessingFailed(serializedBytes: $0.event.payload).position
+        }
+    }
+
+    private func answer(_ position: Position, isSkipped: Bool = false) async throws {
+        let stage = PolicyEnforcer.stage
+        let event: FinOpsEvent =
+            isSkipped
+            ? .processingSkipped(.with { ($0.stage, $0.position, $0.reason) = (stage, position.value, "a test") })
+            : .processingRetried(.with { ($0.stage, $0.position) = (stage, position.value) })
+        try await bench.append([event], to: failures)
+    }
+
+    private func position(of type: EventType, in stream: StreamName? = nil) async throws -> Position {
+        let found = try await bench.recorded([type]).last { stream == nil || $0.stream == stream }
+        return try #require(found).position
+    }
+
+    @Test func aCrossingThatCannotBeReadIsPutAsideOnceAndAnsweredOnceWhenItCan() async throws {
+        try await prepare()
+        try await cross()
+        let log = UnreadableLog(of: bench.store)
+        let crossing = try await position(of: "threshold.crossed")
+        log.garble(crossing)
+        let count = Mutex(0)
+        for _ in 1...2 {
+            try await enforcer(reader: log, onProgress: { progress in count.withLock { $0 = progress.parked } })
+                .catchUp()
+        }
+        #expect(try await parked() == [crossing.value] && count.withLock(\.self) == 1)
+        #expect(try await disabled().isEmpty)
+        // Tried again while nothing is mended it is put aside again.
+        try await answer(crossing)
+        try await enforcer(reader: log).catchUp()
+        #expect(try await parked() == [crossing.value, crossing.value])
+        log.mend()
+        try await enforcer(reader: log).catchUp()
+        #expect(try await disabled().isEmpty)
+        try await answer(crossing)
+        for _ in 1...2 { try await enforcer(reader: log).catchUp() }
+        #expect(try await disabled().map(\.stream) == [.key("key-1"), .key("key-2")])
+        #expect(try await parked().count == 2)
+    }
+
+    @Test func anotherKeyIsDisabledAlthoughOnesCannotBeRead() async throws {
+        try await prepare()
+        try await enforcer().catchUp()
+        let log = UnreadableLog(of: bench.store)
+        let issued = try await position(of: "key.issued", in: .key("key-1"))
+        log.garble(issued)
+        try await cross()
+        // Each time from its beginning: what it has said already it does not say again.
+        for _ in 1...3 { try await enforcer(reader: log).catchUp() }
+        #expect(try await disabled().map(\.stream) == [.key("key-2")])
+        #expect(try await parked() == [issued.value])
+        // Once it can be read it counts in its place, for what is crossed from then on.
+        log.mend()
+        try await answer(issued)
+        try await enforcer(reader: log).catchUp()
+        #expect(try await disabled().count == 1)
+        try await cross(level: 120)
+        try await enforcer(reader: log).catchUp()
+        #expect(try await disabled().map(\.stream) == [.key("key-2"), .key("key-1")])
+    }
+
+    @Test func whatBecameOfAKeyCannotBeToldSoTheCrossingWaitsForItAlone() async throws {
+        try await prepare()
+        try await cross()
+        try await bench.append([Gatewayed.disabled("key-1", cause: "drill")], to: .key("key-1"))
+        let log = UnreadableLog(of: bench.store)
+        log.garble(try await position(of: "key.disabled"))
+        // The drill comes after the crossing, so the fold has not met it yet.
+        try await enforcer(reader: log).catchUp()
+        let crossing = try await position(of: "threshold.crossed")
+        #expect(try await disabled().map(\.stream) == [.key("key-2")])
+        #expect(try await parked().contains(crossing.value))
+        log.mend()
+        try await answer(crossing)
+        for _ in 1...2 { try await enforcer(reader: log).catchUp() }
+        #expect(try await disabled().map(\.stream) == [.key("key-2"), .key("key-1")])
+    }
+
+    @Test func whatIsSkippedHasNoPartInAnything() async throws {
+        try await prepare()
+        let log = UnreadableLog(of: bench.store)
+        let issued = try await position(of: "key.issued", in: .key("key-1"))
+        log.garble(issued)
+        try await enforcer(reader: log).catchUp()
+        try await answer(issued, isSkipped: true)
+        try await enforcer(reader: log).catchUp()
+        log.mend()
+        try await cross()
+        try await enforcer(reader: log).catchUp()
+        #expect(try await disabled().map(\.stream) == [.key("key-2")])
+        #expect(try await parked() == [issued.value])
     }
 
     @Test(.timeLimit(.minutes(1))) func runningItAnswersWithinABatch() async throws {

@@ -74,6 +74,36 @@ import Testing
         #expect(destinations.allSatisfy { told[$0]?.count == 1_000 })
     }
 
+    @Test func aThousandCrossingsThatComeOneByOneAreFewMessagesToo() async throws {
+        let bench = NotifierBench()
+        try await bench.set("slack", ["slack"])
+        try await bench.set("mail", ["mail-ko", "mail-en"])
+        try await bench.run(bench.notifier(settings: .init())) {
+            try await bench.cross("p0", level: 100)
+            // The first leaves at once.
+            try await eventually { bench.told == 3 }
+            // A hundred a second, each in a commit of its own.
+            for project in 1..<1_000 {
+                try await bench.cross("p\(project)", level: 100)
+                guard project % 100 == 99 else { continue }
+                // What has come by then is queued, however slow the machine is: this clock does not run ahead of it.
+                try await eventually { try await bench.count("notification.queued") == 3 * (project + 1) }
+                bench.clock.advance(bySeconds: 1)
+            }
+            while bench.told < 3_000 {
+                bench.clock.advance(bySeconds: 1)
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            return true
+        }
+        let arrived = bench.otherSide.arrived
+        #expect(arrived.count <= 20, "\(arrived.count) messages")
+        for destination in ["slack", "mail-ko", "mail-en"] {
+            let messages = arrived.filter { $0.destination == destination }
+            #expect(messages.reduce(0) { $0 + $1.facts.count + $1.unlisted } == 1_000)
+        }
+    }
+
     @Test func aFailedMessageIsRepeatedUntilItIsTaken() async throws {
         let bench = NotifierBench()
         try await bench.set("slack", ["slack"])

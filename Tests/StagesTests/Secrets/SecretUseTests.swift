@@ -8,7 +8,7 @@ import Testing
     private static let now: @Sendable () -> Timestamp = { Timestamp(seconds: 1_795_334_400) }
     private let uses = SecretUse(stage: "notifier", now: now)
 
-    private func version(_ number: Int, created: Int64 = 1) -> SecretUse.Version {
+    private func version(_ number: Int, created: Int64 = 1) -> SecretVersion {
         .init(id: "channel-slack", purpose: "notification-channel", number: number, created: created)
     }
 

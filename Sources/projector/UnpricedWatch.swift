@@ -1,0 +1,42 @@
+import FinOps
+import Logging
+import Messaging
+import Projections
+import Runtime
+import ServiceLifecycle
+import Stages
+
+/// Tells the log of each model that calls through gateways used without a price, once: people are then told as they are of
+/// a model that the collector meets. The projections know which ones, so a call costs nothing for it.
+struct UnpricedWatch: Service {
+    let context: StageContext
+
+    private static let pause = Duration.seconds(2)
+    private static let modelsAtATime = 100
+
+    func run() async throws {
+        let store = RemoteEventStore(context.link.options, reader: context.directory.logReader)
+        defer { store.close() }
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                await look(UnpricedModels(store: store))
+                // Cancelled while asleep: the loop ends.
+                try? await Task.sleep(for: Self.pause)
+            }
+        }
+    }
+
+    private func look(_ models: UnpricedModels) async {
+        do {
+            let reader = try ProjectionReader(path: context.directory.projectionFiles.current)
+            let found = try reader.untoldUnpricedModels(limit: Self.modelsAtATime)
+            for model in try await models.tell(found, at: context.clock.now()) {
+                context.logger.notice(
+                    "model without a price", metadata: ["provider": "\(model.provider)", "model": "\(model.model)"])
+            }
+        } catch {
+            // It is found again the next time: nothing is there yet, or the log is away.
+            context.logger.debug("unpriced models not told", metadata: ["error": "\(error)"])
+        }
+    }
+}
