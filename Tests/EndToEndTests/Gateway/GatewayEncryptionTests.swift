@@ -1,6 +1,8 @@
+import FinOps
 import Foundation
 import Glibc
 import JSON
+import Runtime
 import SwiftProtobuf
 import TestSupport
 import Testing
@@ -44,6 +46,75 @@ import Testing
         }
     }
 
+    /// A provider that only an authority of the house vouches for.
+    private static let provider = """
+        import http.server, os, ssl, sys, threading
+        threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+        ANSWER = sys.argv[3].encode()
+        class Provider(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            def do_POST(self):
+                self.rfile.read(int(self.headers["content-length"]))
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(ANSWER)))
+                self.end_headers()
+                self.wfile.write(ANSWER)
+            def log_message(self, *words): pass
+        class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, request, client): pass
+        server = Server(("127.0.0.1", 0), Provider)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[1], sys.argv[2])
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        print(server.server_address[1], flush=True)
+        server.serve_forever()
+        """
+
+    @Test func anUpstreamIsTrustedByAnAuthorityThatTheConfigurationNames() async throws {
+        let certificate = Self.fixtures.appending(path: "localhost.crt").path
+        let whole = SceneCall.answer(1, input: 9, output: 2)
+        let answer = String(whole[try #require(whole.range(of: "\r\n\r\n")).upperBound...])
+        let said = Pipe()
+        let server = try ChildProcess(
+            .init(
+                path: Self.python,
+                arguments: [
+                    "-c", Self.provider, certificate, Self.fixtures.appending(path: "localhost.key").path, answer,
+                ],
+                hasLifeline: true, standardOutput: said.fileHandleForWriting.fileDescriptor))
+        // Ours would keep the pipe open when the server has ended.
+        try said.fileHandleForWriting.close()
+        do { try await expectTrust(certificate, said) } catch {
+            _ = await server.stop()
+            throw error
+        }
+        _ = await server.stop()
+    }
+
+    private func expectTrust(_ certificate: String, _ said: Pipe) async throws {
+        let port = await BlockingThread.running {
+            String(decoding: said.fileHandleForReading.availableData, as: UTF8.self)
+        }.trimmingCharacters(in: .whitespacesAndNewlines)
+        let upstream = ["openai", "--name", "main", "--base-url", "https://localhost:\(port)"]
+        try await GatewayScene.with(upstreams: [upstream]) { scene in
+            let key = try await scene.key().text
+            let wary = try await scene.gateway()
+            var refused: HTTPAnswer?
+            try await eventually("it refuses the provider's certificate, not \(String(describing: refused))") {
+                refused = await wary.post(key: key)
+                return refused?.status == 502
+            }
+            #expect(refused?.body.contains("upstream_unreachable") == true)
+            await scene.end(wary.program)
+            let told = try await scene.gateway(settings: ["FINOPS_GATEWAY_UPSTREAM_CA": certificate])
+            #expect(try await told.firstAnswer(key).body.contains("prompt_tokens"))
+            await scene.end(told.program)
+            let calls = try await scene.installation.recordedCalls(atLeast: 2)
+            #expect(calls.last?.ended == "complete" && calls.dropLast().allSatisfy { $0.ended == "unreachable" })
+        }
+    }
+
     private func expectEncrypted(
         _ scene: GatewayScene, _ gateway: SceneGateway, _ key: String, _ certificate: String
     ) async throws {
@@ -70,6 +141,10 @@ import Testing
             }
         }
         #expect(await gateway.post(key: key) == nil)
+        // Whoever looks where the gateway listens is told that it is encrypted.
+        let status = try await scene.installation.run("finops", "status", "--json").json()
+        let row = status["processes"]?.array?.first { $0["name"]?.string == "gateway" }
+        #expect(row?["listen"]?.string == "https://0.0.0.0:\(gateway.port)", "\(status.text)")
         let script = scene.installation.root.appending(path: "client.py").path
         try Self.official.write(toFile: script, atomically: true, encoding: .utf8)
         let answer = try await scene.installation.said(
