@@ -56,17 +56,17 @@ package struct ProxyAnswer: Sendable {
     }
 }
 
-/// What is sent upstream. Hop-by-hop headers, `Host` and `Content-Length` are the proxy's own business.
+/// What is sent upstream. `Host` and `Content-Length` are the proxy's own business.
 package struct UpstreamRequest: Sendable {
     package let upstream: UpstreamAddress
     package let method: HTTPMethod
     /// Path and query.
     package let target: String
-    package let headers: HTTPHeaders
+    package let headers: ForwardedFields
     package let body: ByteBuffer
 
     package init(
-        upstream: UpstreamAddress, method: HTTPMethod, target: String, headers: HTTPHeaders, body: ByteBuffer
+        upstream: UpstreamAddress, method: HTTPMethod, target: String, headers: ForwardedFields, body: ByteBuffer
     ) {
         self.upstream = upstream
         self.method = method
@@ -83,13 +83,19 @@ package struct UpstreamAddress: Hashable, Sendable {
     package let isTLS: Bool
     /// Path of a PEM file with authorities that are trusted besides the system's.
     package let authorities: String?
+    /// As it stands in `Host`: worked out once, because every call says it.
+    let authority: String
 
     package init(host: String, port: Int, isTLS: Bool, authorities: String? = nil) {
         self.host = host
         self.port = port
         self.isTLS = isTLS
         self.authorities = authorities
+        let name = host.contains(":") ? "[\(host)]" : host
+        authority = port == (isTLS ? 443 : 80) ? name : "\(name):\(port)"
     }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(authority) }
 }
 
 /// Watches one attempt. Used on one event loop only, in this order: `answered`, `received` any number of times, `ended`

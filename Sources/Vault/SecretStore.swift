@@ -68,7 +68,9 @@ package struct SecretStore: Sendable {
 
     private func seal(_ secret: Secret, as entry: SecretEntry) async throws(VaultError) -> Envelope {
         let context = KeyContext(entry)
-        let dataKey = try await keys.key(entry.wrapping).newDataKey(context: context)
+        let key = try keys.key(entry.wrapping)
+        let dataKey = try await key.newDataKey(context: context)
+        try await Self.prove(dataKey.wrapped, opensAs: dataKey.plain, by: key, entry)
         let sealed = AESGCM.seal(
             secret, key: dataKey.plain, nonce: try randomBytes(AESGCM.nonceBytes), associated: context.bytes)
         return Envelope(entry: entry, sealed: sealed, encryptedDataKey: dataKey.wrapped)
@@ -86,12 +88,27 @@ package struct SecretStore: Sendable {
             let entry = SecretEntry(
                 id: id, purpose: old.entry.purpose, version: old.entry.version, created: old.entry.created,
                 wrapping: wanted)
-            let wrapped = try await keys.key(wanted).wrap(dataKey, context: KeyContext(entry))
+            let key = try keys.key(wanted)
+            let wrapped = try await key.wrap(dataKey, context: KeyContext(entry))
+            try await Self.prove(wrapped, opensAs: dataKey, by: key, entry)
             if try replace(old, by: Envelope(entry: entry, sealed: old.sealed, encryptedDataKey: wrapped)) {
                 return (entry, true)
             }
         }
         throw contended(id)
+    }
+
+    /// What does not open again would be lost with the value that it replaces.
+    private static func prove(
+        _ wrapped: [UInt8], opensAs dataKey: Secret, by key: any KeyWrapping, _ entry: SecretEntry
+    ) async throws(VaultError) {
+        let keyID = entry.wrapping.id
+        guard try await key.unwrap(wrapped, keyID: keyID, context: KeyContext(entry)) == dataKey else {
+            throw VaultError(
+                .refused,
+                "the key \(keyID) gave a wrapped data key that opens as another one: nothing was changed; "
+                    + "try again, and look at the key service if it stays so")
+        }
     }
 
     /// How often somebody else may be quicker: each time somebody's change was made.

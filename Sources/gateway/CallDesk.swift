@@ -61,12 +61,12 @@ final class CallDesk: CallHandling {
         let started = now()
         let id = random.withLock { EventID.v7(at: started, using: &$0) }
         let speaksAnthropic = request.head.headers.contains(name: "anthropic-version")
-        let dialect = Self.dialect(of: request.head.uri, speaksAnthropic: speaksAnthropic)
         do throws(Refused) {
             let call = try read(request, id, started, speaksAnthropic)
             admit(call, request, then)
         } catch {
             tally.refused()
+            let dialect = Self.dialect(of: request.head.uri, speaksAnthropic: speaksAnthropic)
             then(.answer(ProxyAnswer(error.refusal.answer(in: dialect, request: "call-\(id)"))))
         }
     }

@@ -85,10 +85,10 @@ final class IncomingCall: Sendable {
 
     /// What goes to the upstream.
     func upstreamRequest(_ request: ProxyRequest, _ door: UpstreamDoor) -> UpstreamRequest {
-        var fields = ForwardedFields.of(request.head.headers)
+        var fields = ForwardedFields(of: request.head.headers)
         // What is compressed cannot be metered.
-        fields.replaceOrAdd(name: "accept-encoding", value: "identity")
-        if let credential = door.credential { fields.replaceOrAdd(name: credential.name, value: credential.value) }
+        fields.set("accept-encoding", to: "identity")
+        if let credential = door.credential { fields.set(credential.name, to: credential.value) }
         return UpstreamRequest(
             upstream: door.address, method: request.head.method, target: door.target(match, model: facts.model),
             headers: fields, body: body(of: request))

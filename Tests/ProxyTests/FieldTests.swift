@@ -58,7 +58,7 @@ import Testing
             "OpenAI-Organization": "org-1", "OpenAI-Project": "proj_1", "OpenAI-Beta": "assistants=v2",
             "anthropic-version": "2023-06-01", "User-Agent": "test",
         ]
-        let names = ForwardedFields.of(fields).map(\.name)
+        let names = ForwardedFields(of: fields).all.map(\.name)
         #expect(names == ["OpenAI-Beta", "anthropic-version", "User-Agent"])
     }
 

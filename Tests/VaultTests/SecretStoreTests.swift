@@ -184,6 +184,33 @@ import Vault
         }
     }
 
+    @Test func aKeyServiceWhoseKeyDoesNotOpenAgainChangesNothing() async throws {
+        struct Lying: KeyWrapping {
+            let master = LocalMasterKey(Secret([UInt8](repeating: 7, count: 32)))
+            var name: KeyName { master.name }
+            func newDataKey(context: KeyContext) async throws(VaultError) -> (plain: Secret, wrapped: [UInt8]) {
+                let other = Secret([UInt8](repeating: 1, count: 32))
+                return (Secret([UInt8](repeating: 2, count: 32)), try master.wrap(other, context: context))
+            }
+            func wrap(_ dataKey: Secret, context: KeyContext) async throws(VaultError) -> [UInt8] {
+                try master.wrap(dataKey, context: context)
+            }
+            func unwrap(_ wrapped: [UInt8], keyID: String, context: KeyContext) async throws(VaultError) -> Secret {
+                try master.unwrap(wrapped, keyID: keyID, context: context)
+            }
+        }
+        try await withTemporaryDirectory { (directory: String) async throws -> Void in
+            let honest = SecretStore(directory: directory + "/vault", wrapping: Lying().master)
+            _ = try await honest.put(key, id: "a", purpose: "p", at: 1)
+            let store = SecretStore(directory: directory + "/vault", wrapping: Lying())
+            let error = await #expect(throws: VaultError.self) {
+                try await store.put(Secret(Array("another".utf8)), id: "a", purpose: "p", at: 2)
+            }
+            #expect(error?.message.contains("opens as another one: nothing was changed") == true)
+            #expect(try await honest.secret("a", for: "p") == key)
+        }
+    }
+
     @Test func aPersonIsAnOpaqueIdWithAnEncryptedName() async throws {
         try await withTemporaryDirectory { directory in
             let store = store(in: directory)

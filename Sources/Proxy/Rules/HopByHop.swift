@@ -47,13 +47,14 @@ enum HopByHop {
     }
 }
 
-/// A client's fields as they may go on to an upstream.
-package enum ForwardedFields {
-    /// - Returns: without hop-by-hop ones, our own (`X-FinOps-*`), the client's credentials and cookies, the account that
-    ///   it would like to be charged (`OpenAI-Organization`, `OpenAI-Project`: our key's is), where the client is and
-    ///   through what it came, and what the proxy says itself (`Host`, `Content-Length`, `Expect`).
-    package static func of(_ headers: HTTPHeaders) -> HTTPHeaders {
-        HopByHop.filtered(headers) { name in
+/// A client's fields as they may go on to an upstream: without hop-by-hop ones, our own (`X-FinOps-*`), the client's
+/// credentials and cookies, the account that it would like to be charged (`OpenAI-Organization`, `OpenAI-Project`: our key's
+/// is), where the client is and through what it came, and what the proxy says itself (`Host`, `Content-Length`, `Expect`).
+package struct ForwardedFields: Sendable {
+    private(set) var all: HTTPHeaders
+
+    package init(of headers: HTTPHeaders) {
+        all = HopByHop.filtered(headers) { name in
             switch name.utf8.first.map({ $0 | 0x20 }) {
             case UInt8(ascii: "a"): !FieldName.isSame(name, "authorization") && !FieldName.isSame(name, "api-key")
             case UInt8(ascii: "c"): !FieldName.isSame(name, "content-length") && !FieldName.isSame(name, "cookie")
@@ -70,4 +71,7 @@ package enum ForwardedFields {
             }
         }
     }
+
+    /// Says something in the place of whatever the client said under that name.
+    package mutating func set(_ name: String, to value: String) { all.replaceOrAdd(name: name, value: value) }
 }

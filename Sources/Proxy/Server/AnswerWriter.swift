@@ -32,7 +32,8 @@ struct AnswerWriter {
             }
         self.isKept = isKept && framing != .untilClose
         buffer.writeStaticString("HTTP/1.1 ")
-        buffer.writeString("\(status.code) ")
+        buffer.writeString(String(status.code))
+        buffer.writeStaticString(" ")
         buffer.writeString(status.reasonPhrase)
         buffer.writeStaticString("\r\n")
         for (name, value) in headers {

@@ -71,9 +71,10 @@ final class UpstreamHost {
 
     private func use(_ socket: UpstreamSocket, _ call: UpstreamCall) throws {
         language = .http1
-        let link = UpstreamLink(owner: self)
+        let writer = RequestWriter()
+        let link = UpstreamLink(owner: self, writer: writer)
         let pipeline = socket.channel.pipeline.syncOperations
-        try pipeline.addHandler(RequestWriter())
+        try pipeline.addHandler(writer)
         try pipeline.addHandler(ByteToMessageHandler(HTTPResponseDecoder()))
         try pipeline.addHandler(link)
         if call.isWanted { link.send(call, isReuse: false) } else { idle.append(link) }

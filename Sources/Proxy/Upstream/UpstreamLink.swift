@@ -9,6 +9,8 @@ final class UpstreamLink: ChannelDuplexHandler {
     typealias OutboundOut = HTTPClientRequestPart
 
     private let owner: any UpstreamLinkOwner
+    /// Of HTTP/1: writes a whole request when it is given the head. HTTP/2 takes it in parts.
+    private let writer: RequestWriter?
     private var context: ChannelHandlerContext?
     private var call: UpstreamCall?
     /// Whether it carried calls before this one.
@@ -22,7 +24,10 @@ final class UpstreamLink: ChannelDuplexHandler {
     /// Bodies up to this size are on their way when an answer to them comes.
     private static let certainlySentBytes = 16 << 10
 
-    init(owner: any UpstreamLinkOwner) { self.owner = owner }
+    init(owner: any UpstreamLinkOwner, writer: RequestWriter? = nil) {
+        self.owner = owner
+        self.writer = writer
+    }
 
     var isUsable: Bool { call == nil && context?.channel.isActive == true }
 
@@ -34,24 +39,27 @@ final class UpstreamLink: ChannelDuplexHandler {
         self.call = call
         wasReused = isReuse
         call.sent(over: self)
-        let request = call.request
-        context.write(wrapOutboundOut(.head(Self.head(of: request))), promise: nil)
-        isSent = request.body.readableBytes <= Self.certainlySentBytes
-        if request.body.readableBytes > 0 {
-            context.write(wrapOutboundOut(.body(.byteBuffer(request.body))), promise: nil)
+        let body = call.request.body
+        isSent = body.readableBytes <= Self.certainlySentBytes
+        var sent: EventLoopPromise<Void>?
+        if !isSent {
+            sent = context.eventLoop.makePromise(of: Void.self)
+            sent?.futureResult.assumeIsolated().whenSuccess { [weak self, weak call] in
+                if let self, let call, self.call === call { self.isSent = true }
+            }
         }
-        if isSent { return context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil) }
-        let sent = context.eventLoop.makePromise(of: Void.self)
-        sent.futureResult.assumeIsolated().whenSuccess { [weak self, weak call] in
-            if let self, let call, self.call === call { self.isSent = true }
+        let head = wrapOutboundOut(.head(Self.head(of: call.request)))
+        if let writer {
+            writer.body = body
+            return context.writeAndFlush(head, promise: sent)
         }
+        context.write(head, promise: nil)
+        if body.readableBytes > 0 { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: sent)
     }
 
     private static func head(of request: UpstreamRequest) -> HTTPRequestHead {
-        var fields = HopByHop.filtered(request.headers) { name in
-            !FieldName.isSame(name, "host") && !FieldName.isSame(name, "content-length")
-        }
+        var fields = request.headers.all
         fields.add(name: "host", value: request.upstream.authority)
         fields.add(name: "via", value: "1.1 finops")
         let hasBody = request.method == .POST || request.method == .PUT || request.method == .PATCH
@@ -147,12 +155,4 @@ protocol UpstreamLinkOwner: AnyObject {
     /// May be told more than once.
     func isGone(_ link: UpstreamLink)
     func retry(_ call: UpstreamCall)
-}
-
-extension UpstreamAddress {
-    /// As it stands in `Host`.
-    var authority: String {
-        let name = host.contains(":") ? "[\(host)]" : host
-        return port == (isTLS ? 443 : 80) ? name : "\(name):\(port)"
-    }
 }

@@ -28,7 +28,7 @@ package actor SpoolDrainer {
     private static let longestPause: Duration = .seconds(2)
     /// So many at a time are more than a quiet gateway has.
     private static let busyRecords = 32
-    private static let busyPause: Duration = .milliseconds(20)
+    private static let busyPause: Duration = .milliseconds(5)
 
     /// `gateway-<name>`: the producer, and the stage in whose name failures are told.
     package let producer: ProducerName
@@ -70,8 +70,9 @@ package actor SpoolDrainer {
     package func run() async throws {
         try await begin()
         for await _ in spool.durableNumbers() {
-            // Where much comes, waiting a little makes fewer and larger appends: each costs the log, the gateway and
-            // everybody who follows the log the same, however much is in it.
+            // Where much comes, waiting a little makes fewer and larger appends, each of which costs the log, the gateway and
+            // everybody who follows the log the same, however much is in it. Not for long: calls wait for a processor
+            // while a large batch is taken in.
             if try await drain() >= Self.busyRecords { try await pause(Self.busyPause) }
         }
         try Task.checkCancellation()

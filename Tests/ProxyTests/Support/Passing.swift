@@ -34,7 +34,7 @@ final class Passing: CallHandling {
             .forward(
                 UpstreamRequest(
                     upstream: upstream, method: request.head.method, target: request.head.uri,
-                    headers: ForwardedFields.of(request.head.headers), body: request.body), observer))
+                    headers: ForwardedFields(of: request.head.headers), body: request.body), observer))
     }
 
     /// As a gateway does with callers that it does not know.
