@@ -82,7 +82,7 @@ final class ConditionDesk: Sendable {
         let lost = try await left(Self.lost, store)
         let isWell = since.withLock { $0 == nil }
         if let notKept, isWell {
-            let detail = "the gateway was started again: what had waited in its memory is lost"
+            let detail = "the gateway was started again: whatever still waited in its memory then is lost"
             say.yield(ended(Self.notKept, notKept, detail))
         }
         switch (lost, recovery.loss) {

@@ -11,7 +11,8 @@ struct CostsCommand: CancellableCommand {
         discussion: """
             --by takes one or several of team, project, provider, account, service, key, model, tier, batch,
             provider-project, task-type, intent, feature, hour, day, week, month. Task types, intents and features are
-            those of calls through a gateway, whose key is the gateway's; they are null for metered and billed costs.
+            those of calls through a gateway, whose key is the gateway's; they are null for metered and billed costs, and
+            JSON's "caller_supplied" names them: they are the caller's word, which nobody has checked.
             --basis best counts the bill where it is in force, else what was metered, else what calls estimate.
             --as-of answers from what the log held then.
             Example: reporter costs --by team,model --last 7d --dir D
@@ -72,6 +73,8 @@ struct CostPrinting {
             .init("rows", .array(report.rows.map { CostDocument.row($0, by: query.by) })),
             .init("total", CostDocument.total(report)),
         ]
+        let supplied = query.by.filter(\.isCallerSupplied).map(\.column)
+        if !supplied.isEmpty { members.append(.init("caller_supplied", .array(supplied.map { .string($0) }))) }
         if report.daysAreApproximate { members.append(.init("days_are_approximate", true)) }
         return .object(members + (try answering.freshness()))
     }

@@ -114,6 +114,7 @@ import Testing
                 [$0["task_type"]?.string, $0["project"]?.string, $0["cost"]?.string]
             }
             #expect(figures == [["chat", "ranking", "0.000003000"], [nil, "search", "0.000002000"]])
+            #expect(estimated["caller_supplied"] == ["task_type"])
             #expect(estimated["total"]?["cost_nano"]?.integer == 5_000)
             #expect(estimated["total"]?["unpriced"]?["requests"]?.integer == 1)
             let best = try await log.answer("costs --by project")

@@ -166,6 +166,9 @@ package nonisolated struct WireKeyEmergencyStepStarted: Sendable {
   /// what was in force until then, to put it back: spend_limit=50000 (cents) or
   package var before: String = String()
 
+  /// spend_limit=none gpt-4o=600/150000 … (requests and tokens a minute)
+  package var reason: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -191,6 +194,9 @@ package nonisolated struct WireKeyEmergencyStepEnded: Sendable {
   package var detail: String = String()
 
   package var drill: Bool = false
+
+  /// as of its start; a step that is skipped has none
+  package var reason: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -463,7 +469,7 @@ nonisolated extension WireProvisionWithdrawn: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension WireKeyEmergencyStepStarted: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".KeyEmergencyStepStarted"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}decision\0\u{1}step\0\u{1}upstream\0\u{1}provider\0\u{1}account\0\u{3}provider_project_id\0\u{3}provider_key_id\0\u{1}drill\0\u{1}before\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}decision\0\u{1}step\0\u{1}upstream\0\u{1}provider\0\u{1}account\0\u{3}provider_project_id\0\u{3}provider_key_id\0\u{1}drill\0\u{1}before\0\u{1}reason\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -481,6 +487,7 @@ nonisolated extension WireKeyEmergencyStepStarted: SwiftProtobuf.Message, SwiftP
       case 8: try { try decoder.decodeSingularStringField(value: &self.providerKeyID) }()
       case 9: try { try decoder.decodeSingularBoolField(value: &self.drill) }()
       case 10: try { try decoder.decodeSingularStringField(value: &self.before) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.reason) }()
       default: break
       }
     }
@@ -517,6 +524,9 @@ nonisolated extension WireKeyEmergencyStepStarted: SwiftProtobuf.Message, SwiftP
     if !self.before.isEmpty {
       try visitor.visitSingularStringField(value: self.before, fieldNumber: 10)
     }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -531,6 +541,7 @@ nonisolated extension WireKeyEmergencyStepStarted: SwiftProtobuf.Message, SwiftP
     if lhs.providerKeyID != rhs.providerKeyID {return false}
     if lhs.drill != rhs.drill {return false}
     if lhs.before != rhs.before {return false}
+    if lhs.reason != rhs.reason {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -538,7 +549,7 @@ nonisolated extension WireKeyEmergencyStepStarted: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension WireKeyEmergencyStepEnded: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".KeyEmergencyStepEnded"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}decision\0\u{1}step\0\u{1}upstream\0\u{1}outcome\0\u{1}detail\0\u{1}drill\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}decision\0\u{1}step\0\u{1}upstream\0\u{1}outcome\0\u{1}detail\0\u{1}drill\0\u{1}reason\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -553,6 +564,7 @@ nonisolated extension WireKeyEmergencyStepEnded: SwiftProtobuf.Message, SwiftPro
       case 5: try { try decoder.decodeSingularStringField(value: &self.outcome) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.detail) }()
       case 7: try { try decoder.decodeSingularBoolField(value: &self.drill) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.reason) }()
       default: break
       }
     }
@@ -580,6 +592,9 @@ nonisolated extension WireKeyEmergencyStepEnded: SwiftProtobuf.Message, SwiftPro
     if self.drill != false {
       try visitor.visitSingularBoolField(value: self.drill, fieldNumber: 7)
     }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -591,6 +606,7 @@ nonisolated extension WireKeyEmergencyStepEnded: SwiftProtobuf.Message, SwiftPro
     if lhs.outcome != rhs.outcome {return false}
     if lhs.detail != rhs.detail {return false}
     if lhs.drill != rhs.drill {return false}
+    if lhs.reason != rhs.reason {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

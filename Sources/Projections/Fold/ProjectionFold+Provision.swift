@@ -36,7 +36,8 @@ extension ProjectionFold {
         let place = [event.providerProjectID, event.providerKeyID].filter { !$0.isEmpty }.joined(separator: " ")
         let before = event.before.isEmpty ? "" : ", before: \(event.before)"
         try audit(
-            context, event.key, "\(drill)\(event.step) of \(event.upstream) at \(event.provider) \(place)\(before)", "")
+            context, event.key, "\(drill)\(event.step) of \(event.upstream) at \(event.provider) \(place)\(before)",
+            event.reason)
         try run(
             """
             INSERT INTO kill_steps VALUES (?,?,?,?,NULL,'started','',?,?) ON CONFLICT DO UPDATE SET
@@ -49,7 +50,8 @@ extension ProjectionFold {
     func apply(_ event: WireKeyEmergencyStepEnded, _ context: ProjectedEvent) throws {
         let drill = event.drill ? "drill, " : ""
         try audit(
-            context, event.key, "\(drill)\(event.step) of \(event.upstream): \(event.outcome), \(event.detail)", "")
+            context, event.key, "\(drill)\(event.step) of \(event.upstream): \(event.outcome), \(event.detail)",
+            event.reason)
         // A step that was skipped never began.
         try run(
             """

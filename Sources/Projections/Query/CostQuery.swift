@@ -20,6 +20,9 @@ package enum CostDimension: String, CaseIterable, Hashable, Sendable {
         }
     }
 
+    /// Whether its values are a caller's word, which nobody has checked.
+    package var isCallerSupplied: Bool { [.taskType, .intent, .feature].contains(self) }
+
     var isTime: Bool { [.hour, .day, .week, .month].contains(self) }
 
     /// Whether the small daily totals know it, so that the finer tables need not be read.

@@ -62,6 +62,8 @@ struct EmergencyRun: Sendable {
     private var pages: Emergency.Book {
         Emergency.Book(
             started: { started in
+                var started = started
+                started.reason = reason
                 _ = try await session.decide(
                     KeyRegister.self, on: .key(id), session.command(id, .startStep(started)))
                 guard let key = try await session.store.fold(.key(id), with: KeyRegister.self).state else {
@@ -70,6 +72,8 @@ struct EmergencyRun: Sendable {
                 return key
             },
             ended: { ended in
+                var ended = ended
+                ended.reason = reason
                 _ = try await session.decide(KeyRegister.self, on: .key(id), session.command(id, .endStep(ended)))
             })
     }
