@@ -50,7 +50,9 @@ struct FactsReader {
 
     private func text(_ member: BodyMember) throws(MalformedRequest) -> String? {
         guard let piece = members[member] else { return nil }
-        guard piece.range.count <= 4_096, let text = members.text(piece) else { throw wrong(member, "a string") }
+        guard piece.range.count <= 4_096, let text = members.text(piece) else {
+            throw wrong(member, "a string of at most 4,096 bytes")
+        }
         return text
     }
 

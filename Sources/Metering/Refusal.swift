@@ -179,7 +179,8 @@ extension Refusal {
             return unauthorized("The request shows several API keys that differ. Send the gateway's key alone, once.")
         case .expiredKey(let prefix, let project, let day, let contact):
             return unauthorized(
-                "The API key \(prefix)… of project \(project) expired on \(day). Ask \(contact) for a new one.")
+                "The API key \(prefix)… of project \(project) expired at the end of \(day). Ask \(contact) for a new one."
+            )
         case .disabledKey(let prefix, let project, let reason, let contact):
             return forbidden(
                 "permission_denied", "permission_denied",

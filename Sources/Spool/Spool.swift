@@ -6,7 +6,7 @@ import Synchronization
 
 /// A durable queue of events on their way into the log. What `append` has returned for survives the end of the process,
 /// however it ends; the loss of power takes at most what came within 8 milliseconds and two syncs. One process writes it,
-/// and the records are numbered without gaps from 1, for ever.
+/// and the records are numbered from 1, in order; no number comes twice.
 package final class Spool: Sendable {
     package let directory: String
     /// What was found at the opening.

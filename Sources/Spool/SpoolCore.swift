@@ -19,6 +19,8 @@ struct SpoolState: ~Copyable {
     var unsynced: [SpoolFile] = []
     var folderChanged = true
     var isDirty = false
+    /// Since when, while it is.
+    var dirtySince = ContinuousClock.now
     var isClosing = false
     var failure: SpoolFailure?
     /// The last append found no room.
@@ -79,11 +81,11 @@ final class SpoolCore: Sendable {
                 try keep(&state)
             }
             state.isFull = false
-            defer {
-                state.next += 1
-                state.isDirty = true
-            }
-            return (state.next, !state.isDirty)
+            let isFirst = !state.isDirty
+            if isFirst { state.dirtySince = .now }
+            state.isDirty = true
+            defer { state.next += 1 }
+            return (state.next, isFirst)
         }
         if isFirst { bell.ring() }
         return number
@@ -171,11 +173,12 @@ final class SpoolCore: Sendable {
     // MARK: Syncing
 
     /// The body of the thread that syncs. It is rung for by the first record that is not on disk, waits a little for
-    /// others, and takes them all.
+    /// others, unless that one has waited for the sync before, and takes them all.
     func syncUntilClosed() {
         while true {
             bell.wait()
-            if !state.withLock({ $0.isClosing }) { usleep(settings.syncDelayMicroseconds) }
+            let rest = state.withLock { $0.isClosing ? .zero : $0.dirtySince + settings.syncDelay - .now }
+            if rest > .zero { usleep(UInt32(rest / .microseconds(1))) }
             syncOnce()
             let ended = state.withLock { state -> [@Sendable () -> Void]? in
                 guard state.isClosing, !state.isDirty else { return nil }

@@ -1,7 +1,7 @@
 import Digest
 import Glibc
 
-/// What was found when a spool was opened. All of it is for the log and the metrics of whoever opens it.
+/// What was found when a spool was opened: for the log, the metrics and the alerts of whoever opens it.
 package struct SpoolRecovery: Hashable, Sendable {
     /// Records that were there and could be read.
     package internal(set) var records = 0

@@ -16,7 +16,8 @@ enum SpoolFigures {
         let samples = try await bench.alternate {
             let path = bench.fresh("limit").path
             defer { bench.remove(path) }
-            let taken = limit_group_writes(path, Int64(records), Int32(recordBytes), settings.syncDelayMicroseconds)
+            let taken = limit_group_writes(
+                path, Int64(records), Int32(recordBytes), UInt32(settings.syncDelay / .microseconds(1)))
             return Double(records) / (try checked(taken, "the C writes"))
         } ours: {
             let path = bench.fresh("spool").path

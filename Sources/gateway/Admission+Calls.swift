@@ -88,13 +88,19 @@ extension Admission {
         case .unknown, .replaced: .unknownKey
         case .expired(let facts):
             .expiredKey(
-                prefix: facts.prefix, project: facts.project,
-                day: facts.expires.map { "\(Day(utc: Timestamp(seconds: $0)))" } ?? "an earlier day", contact: contact)
+                prefix: facts.prefix, project: facts.project, day: facts.expires.map(lastDay) ?? "an earlier day",
+                contact: contact)
         case .disabled(let facts, let reason):
             .disabledKey(
                 prefix: facts.prefix, project: facts.project,
                 reason: reason.isEmpty ? "it was switched off" : CallContext.printable(reason), contact: contact)
         }
+    }
+
+    /// The day in the business zone at whose end a key expired.
+    private func lastDay(_ expired: Int64) -> String {
+        let last = Timestamp(seconds: expired - 1)
+        return "\(BusinessCalendar(zone)?.day(of: last) ?? Day(utc: last))"
     }
 
     private func refusal(_ reached: LimitReached, _ key: KeyFacts) -> Refusal {
@@ -120,7 +126,7 @@ extension Admission {
                 reading.forgetUse()
             }
         }
-        desks[Int(truncatingIfNeeded: call.started & 7)].complete(&call, route, reading)
+        desks[Int(truncatingIfNeeded: call.started.magnitude) % desks.count].complete(&call, route, reading)
     }
 
     /// Its record is kept: what it was admitted with gives way to what it used.

@@ -21,6 +21,8 @@ final class Admission: GatewaySink {
     private let policy: ReservationPolicy
     let contact: String
     private let authorities: String?
+    /// Of the business: days of keys are its days.
+    let zone: String
     let now: @Sendable () -> Timestamp
     private let begun = ContinuousClock.now
     /// Told when what has to be fetched from the vault may have changed.
@@ -33,15 +35,17 @@ final class Admission: GatewaySink {
 
     /// - Parameters:
     ///   - contact: whom a refused caller may ask.
+    ///   - zone: IANA, of the business.
     ///   - authorities: PEM file of authorities that upstreams' certificates may also come from.
     init(
-        gateway: String, terms: BudgetTerms, contact: String, authorities: String?,
+        gateway: String, terms: BudgetTerms, contact: String, zone: String, authorities: String?,
         now: @escaping @Sendable () -> Timestamp, secretsChanged: @escaping @Sendable () -> Void
     ) {
         self.gateway = gateway
         self.terms = terms
         policy = ReservationPolicy(unpricedPerMillion: terms.unpricedPerMillion)
         self.contact = contact
+        self.zone = zone
         self.authorities = authorities
         self.now = now
         self.secretsChanged = secretsChanged

@@ -218,7 +218,7 @@ final class CallDesk: CallHandling {
         }
     }
 
-    /// What is wrong with the request as HTTP: no client of either dialect ever sees it.
+    /// What is wrong with the request as HTTP.
     private static func plain(_ problem: ProxyProblem, _ dialect: Dialect) -> ProxyAnswer {
         let error: JSONValue = [
             "message": .string(problem.sentence), "type": "invalid_request_error", "param": .null,

@@ -17,7 +17,7 @@ struct GatewayService: Service {
     private let context: StageContext
     private let terms: BudgetTerms
 
-    init(name: String, context: StageContext) throws {
+    init(name: String, context: StageContext) {
         self.name = name
         self.context = context
         terms = BudgetTerms(unpricedPerMillion: context.configuration.gatewayUnpricedPerMillion)
@@ -70,7 +70,7 @@ struct GatewayService: Service {
         let keeper = UsageKeeper(spool, closesWhenFull: configuration.gatewayClosesWhenFull, logger: logger)
         let vault = VaultDoor(context.directory, gateway: name, keeper: keeper, logger: logger, now: now)
         let admission = Admission(
-            gateway: name, terms: terms, contact: configuration.gatewayContact,
+            gateway: name, terms: terms, contact: configuration.gatewayContact, zone: configuration.zone,
             authorities: configuration.gatewayAuthorities, now: now, secretsChanged: { vault.change.yield() })
         let leases = LeaseDesk(admission, logger: logger, now: now)
         let conditions = ConditionDesk(gateway: name, recovery: spool.recovery, logger: logger, now: now)

@@ -34,7 +34,7 @@ struct RunCommand: AsyncParsableCommand {
         hideMemory()
         raiseFileLimit()
         try await StageProgram.run(name, options: global, service: service) { context in
-            [try GatewayService(name: name, context: context)]
+            [GatewayService(name: name, context: context)]
         }
     }
 

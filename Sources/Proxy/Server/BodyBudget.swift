@@ -17,6 +17,4 @@ final class BodyBudget: Sendable {
     }
 
     func give(_ bytes: Int) { taken.subtract(bytes, ordering: .relaxed) }
-
-    var held: Int { taken.load(ordering: .relaxed) }
 }

@@ -7,6 +7,9 @@ import Glibc
 actor LogKeeper {
     private static let startLimit = Duration.seconds(20)
     private static let stopLimit = Duration.seconds(10)
+    /// How long a command leaves it to a pipeline that runs to start its log: commands that come one after another, each
+    /// with a log of its own, would keep the pipeline from it.
+    private static let pipelinePatience = Duration.seconds(5)
 
     private let directory: StateDirectory
     private let programs: ProgramLocator
@@ -27,9 +30,11 @@ actor LogKeeper {
 
     /// Returns when a log takes requests. Two commands may come here at once: one child gets the lock, the other
     /// ends with "try again", and its parent connects to the first; when that one goes away, it starts its own after all.
+    /// The log of `finops up` comes first.
     /// - Throws: `CommandFailure` if no log can be started or none answers in time.
     func ensureServing() async throws {
-        let deadline = ContinuousClock.now + Self.startLimit
+        let begun = ContinuousClock.now
+        let deadline = begun + Self.startLimit
         var pause = Duration.milliseconds(2)
         while !isServed {
             guard ContinuousClock.now < deadline else {
@@ -43,7 +48,9 @@ actor LogKeeper {
                 child = nil
                 try await Task.sleep(for: .milliseconds(20))
             }
-            if child == nil, HealthClient.get("/livez", socket: health) == nil { try start() }
+            let isOurs =
+                ContinuousClock.now > begun + Self.pipelinePatience || !FileLock.isHeld(path: directory.supervisorLock)
+            if child == nil, isOurs, HealthClient.get("/livez", socket: health) == nil { try start() }
             // It may be another process's child: it tells that it serves only when asked.
             try await Task.sleep(for: pause)
             pause = min(pause * 2, .milliseconds(50))

@@ -3,8 +3,8 @@ import FinOps
 package import Logging
 package import Spool
 
-/// Takes a spool's records into the log, each exactly once: the sequence of a batch is the number of its last record, and
-/// after any crash the log says how far it came.
+/// Takes a spool's records into the log, each exactly once: the sequence of a batch is the number of its last record, counted
+/// on from where the spool began, and after any crash the log says how far it came.
 package actor SpoolDrainer {
     /// How far it is; for metrics.
     package struct Progress: Hashable, Sendable {

@@ -283,6 +283,7 @@ extension Emergency {
 }
 
 extension Emergency.Target {
+    package var canBeTold: Bool { if case .granted = access { true } else { false } }
     var projectID: String? { upstream.hasProviderProjectID ? upstream.providerProjectID : nil }
     var keyID: String? { upstream.hasProviderKeyID ? upstream.providerKeyID : nil }
 }

@@ -43,8 +43,11 @@ struct EmergencyRun: Sendable {
                     upstream: upstream, serviceAccount: provision?.account?.serviceAccountID,
                     access: await door.access(to: upstream)))
         }
+        // What nobody can be told of stops nobody.
+        let stopped = Set(targets.filter(\.canBeTold).map(\.upstream.name))
         let sharers = EmergencyReach.sharers(
-            of: key.issued, among: try await session.store.gatewayKeys(), upstreams: upstreams, at: session.now)
+            of: key.issued, stopping: stopped, among: try await session.store.gatewayKeys(), upstreams: upstreams,
+            at: session.now)
         let others =
             sharers.map { "\($0.key) of project \($0.project)" } + (await Emergency.others(targets))
         let emergency = Emergency(of: key, decision: decision.value, isDrill: isDrill, pages)
@@ -94,14 +97,18 @@ struct EmergencyRun: Sendable {
 
 extension EmergencyRun.Outcome {
     var lines: [String] {
-        var lines = reports.map { report in
+        var lines: [String] = []
+        if !others.isEmpty {
+            let hasStopped = reports.contains { $0.outcome.word == "done" }
+            lines.append((hasStopped ? "this stops, too: " : "this would stop, too: ") + others.joined(separator: ", "))
+        }
+        lines += reports.map { report in
             "\(report.step.route.rawValue) of \(report.step.upstream): \(report.outcome.word), \(report.outcome.detail)"
                 + (report.before.isEmpty ? "" : "; before: \(report.before)")
         }
         if reports.isEmpty {
             lines.append("the gateway calls nothing with this key: there is nothing to stop behind it")
         }
-        if !others.isEmpty { lines.append("this stops, too: \(others.joined(separator: ", "))") }
         return lines
     }
 

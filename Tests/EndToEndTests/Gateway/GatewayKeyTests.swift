@@ -1,5 +1,8 @@
+import EventLog
+import FinOps
 import Foundation
 import JSON
+import Runtime
 import TestSupport
 import Testing
 
@@ -9,11 +12,13 @@ import Testing
     private static let contact = "Kim Lee in FinOps"
 
     /// Every call costs 9 × 2,500 + 300 × 10,000 nano-dollars and 309 tokens.
-    private func with(_ body: (GatewayScene, ProviderStandIn) async throws -> Void) async throws {
+    private func with(
+        _ configuration: [String] = [], _ body: (GatewayScene, ProviderStandIn) async throws -> Void
+    ) async throws {
         let provider = ProviderStandIn { .text(SceneCall.answer($0.number, input: 9, output: 300)) }
         try await GatewayScene.with(
             upstreams: [["openai", "--name", "main", "--base-url", provider.url]],
-            configuration: ["gateway_contact: \(Self.contact)"]
+            configuration: ["gateway_contact: \(Self.contact)"] + configuration
         ) { try await body($0, provider) }
     }
 
@@ -41,6 +46,71 @@ import Testing
             #expect(await gateway.post("/v1/embeddings", key: routes, embedding)?.status == 200)
             #expect(try await scene.installation.recordedCalls(atLeast: 3).count == 3)
             #expect(provider.requests.count == before + 2)
+            await scene.end(gateway.program)
+        }
+    }
+
+    /// In a zone whose day ends on another date of UTC.
+    @Test func aKeyIsAcceptedToTheLastSecondOfItsLastDay() async throws {
+        try await with(["zone: America/New_York"]) { scene, provider in
+            let key = try await scene.key("chatbot", "--expires", "2026-12-31").text
+            let midnight = try #require(Day("2027-01-01")).utcStart.advanced(bySeconds: 5 * 3_600)
+            func stopClock(at now: Timestamp) throws {
+                try PipelineClock(scale: .init(start: now, rate: 1, anchor: now, frozen: now))
+                    .store(in: StateDirectory(path: scene.installation.directory))
+            }
+            try stopClock(at: midnight.advanced(bySeconds: -1))
+            let before = try await scene.gateway()
+            _ = try await before.firstAnswer(key)
+            await scene.end(before.program)
+            let calls = provider.requests.count
+
+            try stopClock(at: midnight)
+            let after = try await scene.gateway()
+            var refused: HTTPAnswer?
+            try await eventually("it is refused, not \(String(describing: refused))") {
+                refused = await after.post(key: key)
+                return refused?.body.contains("expired") == true
+            }
+            let answer = try #require(refused)
+            #expect(answer.status == 401)
+            try expect(answer, "invalid_api_key", names: ["2026-12-31", "chatbot", Self.contact])
+            #expect(provider.requests.count == calls, "a refused call was sent on")
+            await scene.end(after.program)
+        }
+    }
+
+    @Test func aReplacedValueHasItsGraceAndAKeyThatIsGivenBackWorksAgain() async throws {
+        try await with { scene, _ in
+            let (id, first) = try await scene.key()
+            let gateway = try await scene.gateway()
+            _ = try await gateway.firstAnswer(first)
+            func finops(_ words: String...) async throws -> ProgramResult {
+                try await scene.installation.run("finops", arguments: words).expecting()
+            }
+            func rotated(_ grace: String) async throws -> String {
+                try await finops("key", "rotate", id, "--grace", grace, "--json").json()["key"]?.string ?? "none"
+            }
+            let second = try await rotated("24h")
+            _ = try await gateway.firstAnswer(second)
+            #expect(await gateway.post(key: first)?.status == 200, "it has its grace")
+            let third = try await rotated("0s")
+            _ = try await gateway.firstAnswer(third)
+            #expect(await gateway.post(key: second)?.status == 401)
+            let fourth = try await rotated("1s")
+            try await eventually("the grace ends") { await gateway.post(key: third)?.status == 401 }
+            #expect(await gateway.post(key: fourth)?.status == 200)
+
+            _ = try await finops("key", "disable", id, "--reason", "loop")
+            try await eventually("it is refused") { await gateway.post(key: fourth)?.status == 403 }
+            _ = try await finops("key", "reactivate", "request", id, "--reason", "mended")
+            let lee = try await finops("person", "add", "Lee", "--administrator", "--json").json()
+            let token = scene.installation.root.appending(path: "token").path
+            try (lee["token"]?.string ?? "").write(toFile: token, atomically: true, encoding: .utf8)
+            let person = try #require(lee["id"]?.string)
+            #expect(await gateway.post(key: fourth)?.status == 403, "nobody has approved it")
+            _ = try await finops("key", "reactivate", "approve", id, "--as", person, "--token-file", token)
+            _ = try await gateway.firstAnswer(fourth)
             await scene.end(gateway.program)
         }
     }

@@ -18,7 +18,7 @@ import Testing
             let lossy = LossyStore(store, seed: seed, faults: 35)
             var number = 0
             for life in 0..<12 {
-                let spool = try Spool(path, SpoolSettings(segmentBytes: 3_000, syncDelayMicroseconds: 100))
+                let spool = try Spool(path, SpoolSettings(segmentBytes: 3_000, syncDelay: .microseconds(100)))
                 for _ in 0..<Int.random(in: 0...60, using: &random) {
                     number += 1
                     try spool.append(sampleEvent(number), to: StreamName("calls-\(number % 4)"))
