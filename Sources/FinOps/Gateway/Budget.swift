@@ -8,7 +8,7 @@ import SwiftProtobuf
 /// the exact version of the window's stream, so no two gateways can be given the same money; all parts together are at most
 /// the limit, and once at most one call's bound more, for the call that meets the limit.
 ///
-/// Counted are the calls of gateways, by the hour in which they started.
+/// Counted are the calls of gateways, by the quarter of an hour in which they started.
 package struct Budget: Sendable {
     /// The types of its history.
     package static let types: Set<EventType> = [
@@ -46,7 +46,7 @@ package struct Budget: Sendable {
 
     private struct Plan: Hashable, Sendable {
         let project: String
-        let hour: Int64
+        let slot: Int64
     }
 
     package let gateway: String
@@ -57,7 +57,7 @@ package struct Budget: Sendable {
     package internal(set) var position: Position = .start
     var projects: [String: Timeline<String>] = [:]
     var limits: [CostScope: Limit] = [:]
-    var spending = HourlySpending()
+    var spending = SpendingBySlot()
     var books: [WindowID: LeaseBook] = [:]
     /// The last attempts that the log has of this gateway: one that is settled after that is not counted again.
     var recent = Recent<CallAttempt>()
@@ -96,7 +96,7 @@ package struct Budget: Sendable {
     ) -> BudgetAnswer {
         let running = running ?? now
         expire(at: running)
-        let charge = Charge(project: project, hour: HourlySpending.hour(of: now), nanos: max(0, bound))
+        let charge = Charge(project: project, slot: SpendingBySlot.slot(of: now), nanos: max(0, bound))
         let windows = windows(of: charge)
         var requests: [LeaseRequest] = []
         var waits: [WindowID] = []
@@ -178,7 +178,7 @@ package struct Budget: Sendable {
 
     private func charge(of event: WireCallRecorded) -> Charge {
         Charge(
-            project: event.project, hour: HourlySpending.hour(of: Timestamp(microseconds: event.started)),
+            project: event.project, slot: SpendingBySlot.slot(of: Timestamp(microseconds: event.started)),
             nanos: cost(of: event))
     }
 
@@ -256,8 +256,8 @@ package struct Budget: Sendable {
         if event.hasPreviousCost { before.cost = event.previousCost }
         let now = charge(of: event.call)
         // What no window of today reaches was forgotten, or is soon.
-        guard now.hour >= forgottenBefore else { return }
-        let change = Charge(project: now.project, hour: now.hour, nanos: now.nanos - cost(of: before))
+        guard now.slot >= forgottenBefore else { return }
+        let change = Charge(project: now.project, slot: now.slot, nanos: now.nanos - cost(of: before))
         let ids = windows(of: change)
         spending.add(change, by: event.call.gateway)
         for id in ids { accounts[id]?.spent[event.call.gateway, default: 0] += Int128(change.nanos) }
@@ -270,12 +270,12 @@ package struct Budget: Sendable {
 
     /// Windows that nobody asks about any more, and costs that no window of today reaches.
     private mutating func forgetOld(_ now: Timestamp) {
-        let hour = HourlySpending.hour(of: now) - 10 * 86_400
-        guard hour >= forgottenBefore + 3_600 else { return }
-        forgottenBefore = hour
-        spending.forget(before: hour)
-        unlogged = unlogged.filter { $0.value.hour >= hour }
-        let day = Day(utc: Timestamp(seconds: hour))
+        let slot = SpendingBySlot.slot(of: now) - 10 * 86_400
+        guard slot >= forgottenBefore + 3_600 else { return }
+        forgottenBefore = slot
+        spending.forget(before: slot)
+        unlogged = unlogged.filter { $0.value.slot >= slot }
+        let day = Day(utc: Timestamp(seconds: slot))
         books = books.filter { $0.key.firstDay >= day }
         accounts = accounts.filter { $0.key.firstDay >= day }
         plans = [:]
@@ -293,11 +293,11 @@ package struct Budget: Sendable {
     /// The windows with a limit that a charge counts in; their accounts are there afterwards.
     private mutating func windows(of charge: Charge) -> [WindowID] {
         if limits.isEmpty { return [] }
-        let plan = Plan(project: charge.project, hour: charge.hour)
+        let plan = Plan(project: charge.project, slot: charge.slot)
         if let known = plans[plan] { return known }
-        let instant = Timestamp(seconds: charge.hour)
+        let instant = Timestamp(seconds: charge.slot)
         var found: [WindowID] = []
-        for scope in scopes(of: charge.project, hour: charge.hour) {
+        for scope in scopes(of: charge.project, slot: charge.slot) {
             guard let limit = limits[scope] else { continue }
             for kind in WindowKind.allCases {
                 guard let nanos = limit.threshold.limit(kind) else { continue }
@@ -312,21 +312,21 @@ package struct Budget: Sendable {
         return found
     }
 
-    private func scopes(of project: String, hour: Int64) -> [CostScope] {
-        let team = projects[project]?.value(at: Timestamp(seconds: hour))
+    private func scopes(of project: String, slot: Int64) -> [CostScope] {
+        let team = projects[project]?.value(at: Timestamp(seconds: slot))
         return [.project(project)] + (team.map { [.team($0)] } ?? []) + [.organisation]
     }
 
     private func account(_ scope: CostScope, _ window: CostWindow, _ limit: Limit, _ nanos: Int64) -> Account {
-        func belongs(_ project: String, _ hour: Int64) -> Bool { scopes(of: project, hour: hour).contains(scope) }
+        func belongs(_ project: String, _ slot: Int64) -> Bool { scopes(of: project, slot: slot).contains(scope) }
         var account = Account(
             window: window, limit: nanos, zone: limit.threshold.zone, limitPosition: limit.position,
             spent: spending.sums(in: window, where: belongs))
-        for charge in unlogged.values where window.contains(charge.hour) && belongs(charge.project, charge.hour) {
+        for charge in unlogged.values where window.contains(charge.slot) && belongs(charge.project, charge.slot) {
             account.unlogged += Int128(charge.nanos)
         }
         for charge in reservations.values.map(\.charge)
-        where window.contains(charge.hour) && belongs(charge.project, charge.hour) {
+        where window.contains(charge.slot) && belongs(charge.project, charge.slot) {
             account.reserved += Int128(charge.nanos)
         }
         return account

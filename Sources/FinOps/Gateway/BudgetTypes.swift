@@ -127,11 +127,11 @@ struct WindowID: Hashable, Codable, Sendable {
     }
 }
 
-/// An amount of a project in an hour.
+/// An amount of a project in a slot.
 struct Charge: Hashable, Sendable {
     let project: String
-    /// Unix seconds of its beginning: a call counts in the hour in which it started.
-    let hour: Int64
+    /// Unix seconds of its beginning: a call counts in the slot in which it started.
+    let slot: Int64
     let nanos: Int64
 }
 

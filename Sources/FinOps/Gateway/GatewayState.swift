@@ -169,10 +169,13 @@ private struct BudgetDocument: Codable {
     }
 
     struct Spent: Codable {
-        let hour: Int64
+        let slot: Int64
         let project: String
         let gateway: String
         let nanos: Int64
+
+        /// Slots were hours once.
+        private enum CodingKeys: String, CodingKey { case slot = "hour", project, gateway, nanos }
     }
 
     struct Book: Codable {
@@ -198,11 +201,11 @@ private struct BudgetDocument: Codable {
                 statement: try $0.statement.serializedBytes(), since: $0.threshold.since.microseconds,
                 position: $0.position)
         }
-        spent = budget.spending.hours.flatMap { hour, projects in
+        spent = budget.spending.slots.flatMap { slot, projects in
             projects.flatMap { project, gateways in
-                gateways.map { Spent(hour: hour, project: project, gateway: $0.key, nanos: $0.value) }
+                gateways.map { Spent(slot: slot, project: project, gateway: $0.key, nanos: $0.value) }
             }
-        }.sorted { ($0.hour, $0.project, $0.gateway) < ($1.hour, $1.project, $1.gateway) }
+        }.sorted { ($0.slot, $0.project, $0.gateway) < ($1.slot, $1.project, $1.gateway) }
         books = budget.books.filter { $0.value.version != .none }.map {
             Book(window: $0.key, version: $0.value.version.value, parts: $0.value.parts)
         }.sorted { $0.window.stream.text < $1.window.stream.text }
@@ -221,7 +224,7 @@ private struct BudgetDocument: Codable {
         }
         for charge in spent {
             budget.spending.add(
-                Charge(project: charge.project, hour: charge.hour, nanos: charge.nanos), by: charge.gateway)
+                Charge(project: charge.project, slot: charge.slot, nanos: charge.nanos), by: charge.gateway)
         }
         for book in books {
             budget.books[book.window] = LeaseBook(version: StreamVersion(book.version), parts: book.parts)

@@ -121,17 +121,19 @@ package enum EmergencyReach {
         }
     }
 
-    /// The other keys of the gateway that are called with the same upstreams, as they stand.
-    /// - Parameter keys: all there are.
+    /// The other keys of the gateway that something at the provider would stop, as they stand.
+    /// - Parameters:
+    ///   - stopped: names of the key's upstreams whose providers can be told.
+    ///   - keys: all there are.
     package static func sharers(
-        of key: WireKeyIssued, among keys: [KeyRegister.Key], upstreams: [WireUpstreamSet], at now: Timestamp
+        of key: WireKeyIssued, stopping stopped: Set<String>, among keys: [KeyRegister.Key],
+        upstreams: [WireUpstreamSet], at now: Timestamp
     ) -> [WireKeyIssued] {
-        let reached = Set(self.upstreams(of: key, among: upstreams).map(\.name))
-        return keys.filter { other in
+        keys.filter { other in
             guard other.issued.key != key.key, ![.disabled, .expired].contains(other.status(at: now)) else {
                 return false
             }
-            return self.upstreams(of: other.issued, among: upstreams).contains { reached.contains($0.name) }
+            return self.upstreams(of: other.issued, among: upstreams).contains { stopped.contains($0.name) }
         }.map(\.issued)
     }
 

@@ -156,7 +156,7 @@ import Testing
             throw Unexpected("\(name)'s state cannot be read")
         }
         var sums: [String: Int128] = [:]
-        for projects in state.budget.spending.hours.values {
+        for projects in state.budget.spending.slots.values {
             for (project, gateways) in projects {
                 sums[project, default: 0] += gateways.values.reduce(0) { $0 + Int128($1) }
             }

@@ -118,10 +118,15 @@ import Testing
             key("key-1", project: "chat"), key("key-2", project: "web"), key("key-3", project: "lab"),
             key("key-4", project: "web", isDisabled: true),
         ]
-        let sharers = EmergencyReach.sharers(of: keys[0].issued, among: keys, upstreams: all, at: Self.start)
-        #expect(sharers.map(\.key) == ["key-2"])
-        let own = EmergencyReach.sharers(of: keys[2].issued, among: keys, upstreams: all, at: Self.start)
-        #expect(own.isEmpty)
+        func sharers(_ key: Int, _ stopped: Set<String>) -> [String] {
+            EmergencyReach.sharers(
+                of: keys[key].issued, stopping: stopped, among: keys, upstreams: all, at: Self.start
+            ).map(\.key)
+        }
+        #expect(sharers(0, ["main"]) == ["key-2"])
+        #expect(sharers(2, ["own"]).isEmpty)
+        // Of an upstream whose provider cannot be told nothing is stopped.
+        #expect(sharers(0, []).isEmpty)
     }
 
     /// The reach is what a gateway chooses by: no model may go anywhere else.
