@@ -80,8 +80,9 @@ package struct ProxyTimes: Hashable, Sendable {
     package var idle = TimeAmount.seconds(300)
     /// How long an unused connection to an upstream is kept.
     package var pool = TimeAmount.seconds(50)
-    /// A reused connection that breaks later than this after a request was given to it was not stale.
-    package var stale = TimeAmount.seconds(1)
+    /// A reused connection that breaks later than this after a request was given to it was not stale: news of its end needs
+    /// one round trip, and what takes longer may be a call that the upstream has read.
+    package var stale = TimeAmount.milliseconds(250)
     /// How often deadlines are looked at.
     package var sweep = TimeAmount.milliseconds(250)
 

@@ -183,6 +183,6 @@ struct CallSpanOptions: ParsableArguments {
         for (unit, seconds) in units where text.hasSuffix(unit) {
             if let count = Int64(text.dropLast(unit.count)), (1...100_000).contains(count) { return count * seconds }
         }
-        throw ValidationError("\"\(text)\" is not a span such as 30min, 1h, 7d or 2w")
+        throw ValidationError("--last: \"\(text)\" is not a span such as 30min, 1h, 7d or 2w")
     }
 }

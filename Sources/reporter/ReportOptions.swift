@@ -51,14 +51,16 @@ struct DayOptions: ParsableArguments {
             guard to == nil else { throw ValidationError("--to needs --from") }
             return nil
         }
-        let first = try day(from)
-        let end = try to.map(day) ?? max(today, first)
+        let first = try day(from, "--from")
+        let end = try to.map { try day($0, "--to") } ?? max(today, first)
         guard first <= end else { throw ValidationError("--from \(first) is after --to \(end)") }
         return first...end
     }
 
-    private static func day(_ text: String) throws -> Day {
-        guard let day = Day(text) else { throw ValidationError("\"\(text)\" is not a day such as 2026-11-20") }
+    private static func day(_ text: String, _ option: String) throws -> Day {
+        guard let day = Day(text) else {
+            throw ValidationError("\(option): \"\(text)\" is not a day such as 2026-11-20")
+        }
         return day
     }
 
@@ -78,7 +80,7 @@ struct DayOptions: ParsableArguments {
     }
 
     private static func badSpan(_ text: String) -> ValidationError {
-        ValidationError("\"\(text)\" is not a span such as 30d, 4w or 3m")
+        ValidationError("--last: \"\(text)\" is not a span such as 30d, 4w or 3m")
     }
 }
 

@@ -78,6 +78,20 @@ import Testing
         return answer["rows"]?.array?.first?["cost_nano"]?.integer
     }
 
+    @Test func aPreviewReachesSevenDaysBackAndNoFurther() async throws {
+        try await prepared { log in
+            // Today is one of the seven.
+            for days in [6, 7] {
+                let stream = StreamName.calls(account: "acme", day: Day(utc: WrittenLog.now).advanced(by: -days))
+                try await append([call("c\(days)", daysAgo: Int64(days))], to: stream, in: log)
+            }
+            let preview = try await finops(log, "price preview \(Self.house) --input 3")
+            let effect = try #require(preview["effect"]?.array?.first)
+            #expect(preview["effect"]?.array?.count == 1 && effect["basis"] == "estimated" && effect["rows"] == 1)
+            #expect(effect["cost_now_nano"] == 1_000_000 && effect["cost_then_nano"] == 3_000_000)
+        }
+    }
+
     @Test func aPriceIsPreviewedThenCorrectedAndBothValuesStay() async throws {
         try await prepared { log in
             let row = ReportedEvents.row("2026-11-20T05", key: "key-z", model: "house", nanos: 1_000_000, input: 1_000)

@@ -96,7 +96,9 @@ import Testing
             wire.answered += 1
             wire.send(StandIn.hello)
         }
-        try await TestProxy.with(Passing(to: upstream.address)) { proxy in
+        var times = ProxyTimes()
+        times.stale = .seconds(60)
+        try await TestProxy.with(Passing(to: upstream.address), times: times) { proxy in
             let client = try await proxy.connect()
             client.send(TestProxy.get("/first"))
             await client.text(containing: "{\"hello\":true}")
@@ -105,6 +107,27 @@ import Testing
             #expect(await client.text(containing: "{\"hello\":true}").hasPrefix("HTTP/1.1 200 OK"))
             #expect(await proxy.handler.ends(2) == [.complete, .complete])
             #expect(upstream.requests.count == 3 && upstream.wires.count == 2)
+        }
+        try await upstream.stop()
+    }
+
+    /// A model may have been at work: what comes of it is charged, and must not be asked for twice.
+    @Test func aCallThatWasReadAndDroppedLaterIsNotSentAgain() async throws {
+        let upstream = try await StandIn.start { request, wire in
+            guard request.contains("/again") else { return wire.send(StandIn.hello) }
+            wire.channel.eventLoop.scheduleTask(in: .milliseconds(20)) { wire.close() }
+        }
+        var times = ProxyTimes()
+        times.stale = .milliseconds(5)
+        try await TestProxy.with(Passing(to: upstream.address), times: times) { proxy in
+            let client = try await proxy.connect()
+            client.send(TestProxy.get("/first"))
+            await client.text(containing: "{\"hello\":true}")
+            _ = client.take()
+            client.send(TestProxy.get("/again"))
+            #expect(await client.text(containing: "instead: unreachable").hasPrefix("HTTP/1.1 502 "))
+            #expect(await proxy.handler.ends(2) == [.complete, .unreachable])
+            #expect(upstream.requests.count == 2)
         }
         try await upstream.stop()
     }

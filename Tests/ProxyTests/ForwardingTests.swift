@@ -56,6 +56,35 @@ import Testing
         try await upstream.stop()
     }
 
+    @Test func whatIsAskedBeforeSomethingThatIsNoHTTPIsAnswered() async throws {
+        let upstream = try await StandIn.answering(StandIn.hello)
+        try await TestProxy.with(Passing(to: upstream.address)) { proxy in
+            for asked in [1, 3, 20] {
+                let client = try await proxy.connect()
+                client.send((1...asked).map { TestProxy.get("/\($0)") }.joined() + "this is no request\r\n\r\n")
+                let answers = await client.whole()
+                #expect(answers.ranges(of: "{\"hello\":true}").count == asked, "\(asked): \(answers)")
+            }
+        }
+        try await upstream.stop()
+    }
+
+    @Test func whatComesAfterSomethingThatIsNoHTTPDoesNotEndTheCall() async throws {
+        let upstream = try await StandIn.start { _, wire in
+            wire.channel.eventLoop.scheduleTask(in: .milliseconds(100)) { wire.send(StandIn.hello) }
+        }
+        try await TestProxy.with(Passing(to: upstream.address)) { proxy in
+            let client = try await proxy.connect()
+            client.send(TestProxy.get("/slow"))
+            _ = await upstream.requests(1)
+            for _ in 0..<3 { try await client.sent("this is no request\r\n\r\n") }
+            let answer = await client.whole()
+            #expect(answer.hasPrefix("HTTP/1.1 200 OK") && answer.hasSuffix("{\"hello\":true}"))
+            #expect(await proxy.handler.ends(1) == [.complete])
+        }
+        try await upstream.stop()
+    }
+
     @Test func chunksThatComeTogetherPassTogether() async throws {
         let upstream = try await StandIn.start { _, wire in
             wire.send(

@@ -51,6 +51,27 @@ import Testing
         }
     }
 
+    @Test func interimAnswersAreNotTheAnswer() async throws {
+        try await withUpstream { proxy, upstream in
+            let answer = await (try await ask(proxy, "hint")).text(containing: "0\r\n\r\n")
+            #expect(answer.hasPrefix("HTTP/1.1 200 OK") && answer.contains("after hints") && !answer.contains("103"))
+            #expect(await proxy.handler.ends(1) == [.complete])
+        }
+    }
+
+    /// Only of a stream that is refused it is known that nobody has looked at it.
+    @Test func aCallOnAConnectionThatBreaksIsNotSentAgain() async throws {
+        try await withUpstream { proxy, upstream in
+            try await expectAnswer(proxy, upstream, connections: 1)
+            let client = try await ask(proxy, "silence")
+            while upstream.fields.count < 2 { try await Task.sleep(for: .milliseconds(5)) }
+            upstream.cut()
+            #expect(await client.text(containing: "instead: unreachable").hasPrefix("HTTP/1.1 502 "))
+            try await expectAnswer(proxy, upstream, connections: 2)
+            #expect(upstream.fields.count == 3)
+        }
+    }
+
     @Test func aClientThatGoesResetsItsStreamAlone() async throws {
         try await withUpstream { proxy, upstream in
             let going = try await ask(proxy, "wait")

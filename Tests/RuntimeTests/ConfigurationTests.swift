@@ -16,6 +16,7 @@ import Testing
         #expect(configuration.billedAfterSeconds == 86_400)
         #expect(configuration.dailyTime == TimeOfDay("09:00"))
         #expect(configuration["zone"].origin == .fallback)
+        #expect(configuration.reconcileAlertAbovePercentNanos == 1_000_000_000, "one per cent")
     }
 
     @Test func alertsHaveSettingsOfTheirOwn() throws {

@@ -25,7 +25,10 @@ extension Budget {
         let used = account.used(by: gateway)
         // First: the part that met the limit may have room left beyond it.
         let rest = Int128(account.limit) - others(book, account, at: now) - used
-        guard rest > 0 else { return .none(reached(id, account, book, at: now)) }
+        // No part is large enough for a sum that cannot be named: asked for it, the log would be asked for ever.
+        guard rest > 0, used + Int128(bound) <= Int128(Int64.max) else {
+            return .none(reached(id, account, book, at: now))
+        }
         if let part = spendable(book, account, at: now), used + Int128(bound) <= Int128(part) { return .room }
         if let asked = book.asked, now < asked.advanced(bySeconds: Self.patienceSeconds) { return .wait }
         return .ask(

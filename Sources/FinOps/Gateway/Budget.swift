@@ -86,6 +86,9 @@ package struct Budget: Sendable {
 
     // MARK: Calls
 
+    /// More than a billion dollars is as good as any bound, and leaves room for sums that a lease can name.
+    private static let greatestBound: Int64 = 1 << 60
+
     /// Asks for a call to begin.
     /// - Parameters:
     ///   - bound: the most that it can cost, in nano-units.
@@ -96,7 +99,8 @@ package struct Budget: Sendable {
     ) -> BudgetAnswer {
         let running = running ?? now
         expire(at: running)
-        let charge = Charge(project: project, slot: SpendingBySlot.slot(of: now), nanos: max(0, bound))
+        let charge = Charge(
+            project: project, slot: SpendingBySlot.slot(of: now), nanos: max(0, min(bound, Self.greatestBound)))
         let windows = windows(of: charge)
         var requests: [LeaseRequest] = []
         var waits: [WindowID] = []

@@ -58,9 +58,12 @@ struct Reconciler {
 
     mutating func reconciliation() throws -> Reconciliation {
         // The neighbours are read too: what moved over midnight is in one of them.
-        let (first, last) = (Int64(query.from.number) - 1, Int64(query.through.number) + 1)
+        var (first, last) = (Int64(query.from.number) - 1, Int64(query.through.number) + 1)
         try read(first * 86_400..<(last + 1) * 86_400)
         try spreadPools()
+        // Of centuries that are asked for, only the days that something is known of.
+        guard let earliest = days.keys.min(), let latest = days.keys.max() else { return Reconciliation(days: []) }
+        (first, last) = (max(first, earliest - 1), min(last, latest + 1))
         var answer: [ReconciledDay] = []
         let subjects = Set(days.values.flatMap(\.keys))
         for subject in subjects {

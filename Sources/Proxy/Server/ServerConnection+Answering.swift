@@ -6,7 +6,7 @@ extension ServerConnection {
     private static let copiedBytes = 16 << 10
 
     /// Whether the request allows another one after it.
-    private var mayKeep: Bool { request?.isKeepAlive == true && !passed.isLast && !shared.isStopping }
+    private var mayKeep: Bool { request?.isKeepAlive == true && !passed.isLast && !isLastAsked && !shared.isStopping }
 
     /// A whole answer of our own.
     func give(_ answer: ProxyAnswer) {

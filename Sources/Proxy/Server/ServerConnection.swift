@@ -47,6 +47,10 @@ final class ServerConnection: ChannelDuplexHandler {
     private var ahead = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 0)
     private var isReadHeld = false
     private var isTakingAhead = false
+    /// What the client sent behind all that is no HTTP: nothing that comes later is read.
+    private var isBroken = false
+    /// Nothing comes behind the request that is being answered.
+    var isLastAsked: Bool { isBroken && ahead.isEmpty }
 
     init(shared: LoopContext) {
         self.shared = shared
@@ -195,6 +199,13 @@ final class ServerConnection: ChannelDuplexHandler {
         phase = .idle
         deadline = .now() + times.keepAlive
         takeAhead(context)
+        // Those before it have their answers.
+        guard isBroken, ahead.isEmpty else { return }
+        switch phase {
+        case .idle: drain(context)
+        case .head, .body: refuse(.malformed)
+        case .deciding, .forwarding, .draining, .closed: break
+        }
     }
 
     /// A loop, because each answer that is given at once comes back here.
@@ -233,6 +244,10 @@ final class ServerConnection: ChannelDuplexHandler {
         guard let context else { return }
         release()
         write(answer, isKept: false)
+        drain(context)
+    }
+
+    private func drain(_ context: ChannelHandlerContext) {
         phase = .draining
         deadline = .now() + times.drain
         let end = context.eventLoop.makePromise(of: Void.self)
@@ -243,14 +258,15 @@ final class ServerConnection: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case .dataReceivedInErrorState? = error as? ByteToMessageDecoderError { return }
         guard let error = error as? HTTPParserError else { return context.close(promise: nil) }
         switch phase {
         case .idle, .head, .body:
             if case .invalidEOFState = error { return context.close(promise: nil) }
             refuse(error == .headerOverflow ? .headersTooLarge : .malformed)
         case .deciding, .forwarding:
-            // The answer to what came before is still given; the connection ends behind it.
-            passed.isLast = true
+            // Answers to what came before are still given; the connection ends behind them.
+            isBroken = true
         case .draining, .closed: break
         }
     }

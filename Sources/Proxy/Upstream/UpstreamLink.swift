@@ -74,6 +74,8 @@ final class UpstreamLink: ChannelDuplexHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             guard head.status != .switchingProtocols else { return fail() }
+            // More is to come, and the answer is not begun. (Of HTTP/1 the decoder keeps these to itself.)
+            if head.status.code < 200 { return }
             // Of HTTP/2 this is not asked: a stream ends by itself.
             isKept = head.version.major >= 2 || head.isKeepAlive
             call.answered(head)
@@ -119,17 +121,17 @@ final class UpstreamLink: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if error is IOError || (error as? NIOHTTP2Errors.StreamClosed)?.errorCode == .refusedStream {
-            lost()
-        } else {
-            fail()
-        }
+        let isRefused = (error as? NIOHTTP2Errors.StreamClosed)?.errorCode == .refusedStream
+        if isRefused || error is IOError && isWhole { lost() } else { fail() }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        lost()
+        if isWhole { lost() } else { fail() }
         context.fireChannelInactive()
     }
+
+    /// A connection, not a stream of one. HTTP/2 says which streams were not looked at; of all others nobody knows.
+    private var isWhole: Bool { writer != nil }
 
     /// It broke, perhaps before the upstream had read anything.
     private func lost() {

@@ -97,7 +97,7 @@ extension KeyCommand {
 extension AdministrationOptions {
     /// - Throws: `CommandFailure` with `usage` where nobody says why.
     func checkReason() throws {
-        guard !reason.isEmpty else {
+        guard reason.contains(where: { !$0.isWhitespace }) else {
             throw CommandFailure(.usage, "--reason is missing: say why, for whoever reads the audit log")
         }
     }

@@ -268,7 +268,8 @@ import Testing
         // 309 tokens at 10.00 a million are 3,090,000 nano-dollars: the tenth call passes the limit.
         let provider = ProviderStandIn { .text(SceneCall.answer($0.number, model: "mystery-1", input: 9, output: 300)) }
         try await GatewayScene.with(
-            upstreams: [Self.upstream(provider)], configuration: ["gateway_unpriced_per_million: 10.00"]
+            upstreams: [Self.upstream(provider)],
+            configuration: ["gateway_unpriced_per_million: 10.00", "gateway_contact: Kim Lee in FinOps"]
         ) { scene in
             try await scene.installation.run(
                 "finops", "threshold", "set", "--project", "chatbot", "--daily", "0.03", "--policy", "block"
@@ -283,7 +284,13 @@ import Testing
                 if answer.status == 200 { admitted += 1 } else { refused = answer }
             }
             #expect(refused?.status == 429 && refused?.body.contains("insufficient_quota") == true, "\(admitted)")
-            #expect(refused?.body.contains("limit of 0.03") == true, "\(String(describing: refused))")
+            let words = try JSONValue.parse(refused?.body ?? "")["error"]?["message"]?.string ?? ""
+            #expect(words.contains("limit of 0.03") && words.contains("Ask Kim Lee in FinOps"), "\(words)")
+            let resets = words.split(separator: " ").first { $0.hasPrefix("20") }.flatMap {
+                Timestamp(rfc3339: String($0))
+            }
+            let hours = (try #require(resets, "\(words)").seconds - wallTime().seconds + 3_599) / 3_600
+            #expect((1...24).contains(hours) && words.contains("midnight in Asia/Seoul"), "\(words)")
             #expect((9...10).contains(admitted))
             let calls = try await scene.installation.recordedCalls(atLeast: admitted)
             #expect(calls.count == admitted && calls.allSatisfy { !$0.hasCost && !$0.unpricedReason.isEmpty })

@@ -23,6 +23,23 @@ import Testing
 
     private struct Unrefused: Error { let answer: BudgetAnswer }
 
+    /// What nobody can pay is asked for once, as any call that meets the limit, and not again and again.
+    @Test func aBoundBeyondAllMeasureIsAskedForOnce() {
+        var world = World(Self.limit(100))
+        let (first, _) = world.ask(1)
+        world.end(first, cents: 1)
+        let call = CallAttempt(call: "huge", attempt: 1, started: Self.noon)
+        var asked = 0
+        var answer = world.budget.reserve(call, project: "chat", bound: .max, at: Self.noon)
+        while case .needsLease(let requests) = answer, asked < 10 {
+            asked += 1
+            for request in requests { world.grant(request, at: Self.noon) }
+            answer = world.budget.reserve(call, project: "chat", bound: .max, at: Self.noon)
+        }
+        #expect(answer == .admitted && asked == 1, "\(answer) after \(asked)")
+        guard case .refused = world.ask(1).answer else { return #expect(Bool(false), "all is set aside") }
+    }
+
     @Test func aCorrectionChangesWhatIsSpent() {
         var world = World(Self.limit(100))
         let (call, answer) = world.ask(120)

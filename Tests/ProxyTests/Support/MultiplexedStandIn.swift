@@ -13,6 +13,8 @@ final class MultiplexedStandIn: Sendable {
         case wait
         /// Nothing at all.
         case silence
+        /// Two interim answers before the answer.
+        case hint
         /// `pouredBytes`.
         case pour
     }
@@ -152,6 +154,14 @@ private final class WishedAnswer: ChannelInboundHandler {
             self.finished = finished
             shared.state.withLock { $0.unfinished.append(finished) }
         case .silence: break
+        case .hint:
+            for _ in 0..<2 {
+                let head = HTTPResponseHead(
+                    version: .http2, status: .custom(code: 103, reasonPhrase: ""), headers: ["content-length": "7"])
+                context.write(wrapOutboundOut(.head(head)), promise: nil)
+            }
+            begin(context, "after hints")
+            end(context)
         case .pour:
             context.write(wrapOutboundOut(.head(.init(version: .http2, status: .ok))), promise: nil)
             pour(MultiplexedStandIn.pouredBytes, context)
