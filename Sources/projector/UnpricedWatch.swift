@@ -13,24 +13,31 @@ struct UnpricedWatch: Service {
 
     private static let pause = Duration.seconds(2)
     private static let modelsAtATime = 100
+    /// The next look is as good as a second attempt.
+    private static let patienceMilliseconds: Int64 = 5_000
 
     func run() async throws {
-        let store = RemoteEventStore(context.link.options, reader: context.directory.logReader)
-        defer { store.close() }
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
-                await look(UnpricedModels(store: store))
+                await look()
                 // Cancelled while asleep: the loop ends.
                 try? await Task.sleep(for: Self.pause)
             }
         }
     }
 
-    private func look(_ models: UnpricedModels) async {
+    /// With a connection of its own, which most looks have no need of: one that could not be made does not stand in the way
+    /// of the next.
+    private func look() async {
         do {
             let reader = try ProjectionReader(path: context.directory.projectionFiles.current)
             let found = try reader.untoldUnpricedModels(limit: Self.modelsAtATime)
-            for model in try await models.tell(found, at: context.clock.now()) {
+            guard !found.isEmpty else { return }
+            var options = context.link.options
+            options.deadlineMilliseconds = Self.patienceMilliseconds
+            let store = RemoteEventStore(options, reader: context.directory.logReader)
+            defer { store.close() }
+            for model in try await UnpricedModels(store: store).tell(found, at: context.clock.now()) {
                 context.logger.notice(
                     "model without a price", metadata: ["provider": "\(model.provider)", "model": "\(model.model)"])
             }
