@@ -102,7 +102,7 @@ let package = Package(
         library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps", "JSON"]),
         library("Providers", ["Digest", "EventLog", "FinOps", "JSON", "Secret", "Transfer", "Vault"]),
         library("Spool", ["Digest", "EventLog"]),
-        library("Proxy", [logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS]),
+        library("Proxy", ["CRuntime", logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS]),
         library("Metering", ["Digest", "FinOps", "JSON"]),
         library("Stages", ["EventLog", "FinOps", "JSON", "Notices", "Secret", "Spool", logging]),
         library(

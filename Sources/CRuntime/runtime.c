@@ -1,10 +1,14 @@
 #define _GNU_SOURCE
 #include "CRuntime.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
 #include <malloc.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -46,3 +50,32 @@ void runtime_release_start_pages(void) {
 int runtime_limit_heaps(int heaps) { return mallopt(M_ARENA_MAX, heaps) == 1 ? 0 : -1; }
 
 int runtime_hide_memory(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+int runtime_keep_on_processor(int index, int count) {
+    cpu_set_t all, own;
+    if (sched_getaffinity(getpid(), sizeof all, &all) != 0) return -1;
+    if (CPU_COUNT(&all) != count) return 0;
+    CPU_ZERO(&own);
+    for (int processor = 0; processor < CPU_SETSIZE; processor++) {
+        if (CPU_ISSET(processor, &all) && index-- == 0) CPU_SET(processor, &own);
+    }
+    return sched_setaffinity(0, sizeof own, &own) == 0 ? gettid() : -1;
+}
+
+int runtime_free_other_threads(const int *kept, int count) {
+    cpu_set_t all, own;
+    if (sched_getaffinity(getpid(), sizeof all, &all) != 0) return -1;
+    DIR *threads = opendir("/proc/self/task");
+    if (!threads) return -1;
+    int result = 0;
+    for (struct dirent *entry; (entry = readdir(threads));) {
+        int thread = atoi(entry->d_name);
+        bool is_kept = thread == 0;
+        for (int place = 0; place < count; place++) is_kept = is_kept || kept[place] == thread;
+        // One that has ended in the meantime is no failure.
+        if (is_kept || sched_getaffinity(thread, sizeof own, &own) != 0 || CPU_EQUAL(&own, &all)) continue;
+        if (sched_setaffinity(thread, sizeof all, &all) != 0 && errno != ESRCH) result = -1;
+    }
+    closedir(threads);
+    return result;
+}

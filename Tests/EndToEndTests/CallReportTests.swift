@@ -186,7 +186,10 @@ import Testing
             let step = try #require(days.first?["estimated_to_metered"])
             let causes = (step["causes"]?.members ?? []).compactMap { $0.value.string }
             #expect(causes.count == 7 && step["difference"]?.string == "0.000004000")
+            #expect(days.first?["provider"] == "openai" && days.first?["model"] == "gpt-4o-2024-08-06")
             #expect(answer["totals"]?["metered"]?.string == "0.000009000")
+            // 700,000 nano-dollars of the 9,000 that are metered: the calls' costs are invented, their tokens are not.
+            #expect(answer["totals"]?["unexplained_percent"] == .number("7777.7778"))
             #expect(answer["totals"]?["unexplained_nano"]?.integer == step["unexplained_nano"]?.integer.map(abs))
             let refused = try await log.reporter("\(line) --check 1% --json").expecting(3)
             #expect(refused.standardError.contains("unexplained"))

@@ -59,6 +59,13 @@ import Testing
 
             try "sk-proj-CANARY-another-key-0000wxyz".write(toFile: file, atomically: true, encoding: .utf8)
             #expect(try await json(installation, set)["changed"] == true)
+            // From standard input it is the same.
+            let typed = set.replacingOccurrences(of: file, with: "-")
+            let program = try ProgramLocator.beside().path(of: "finops")
+            let piped = try await installation.said(
+                by: "/bin/sh",
+                ["-c", #"exec "$0" $1 --json --dir "$2" <"$3""#, program, typed, installation.directory, file])
+            #expect(try JSONValue.parse(piped)["changed"] == false)
             #expect(try await json(installation, "upstream list").array?.map { $0["name"] } == ["eu", "main"])
             // The gateway alone is enough: its keys have projects.
             let checks = try await installation.run("finops", "doctor", "--json").json()["checks"]?.array ?? []

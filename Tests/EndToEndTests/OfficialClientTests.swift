@@ -53,11 +53,16 @@ import Testing
                 "finops", "threshold", "set", "--project", "spent", "--daily", "0.000001", "--policy", "block"
             ).expecting()
             let spent = try await installation.issueKey(project: "spent")
+            let disabled = try await installation.issueKey(project: "spent")
+            try await installation.run("finops", "key", "disable", disabled.id, "--reason", "found in a repository")
+                .expecting()
+            try await installation.run("finops", "project", "add", "hurried", "--team", "apps").expecting()
+            let hurried = try await installation.issueKey(project: "hurried", "--requests-per-minute", "1")
             let said = try await installation.said(
                 by: Self.python,
                 [
                     Self.scripts.appending(path: script).path, gateway.address + path, key.text, installation.address,
-                    narrow.text, spent.text,
+                    narrow.text, spent.text, disabled.text, hurried.text,
                 ])
             let expected = try said.split(separator: "\n").map { try JSONValue.parse(Array($0.utf8)) }
             #expect(expected.count > 3)

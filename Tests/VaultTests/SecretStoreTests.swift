@@ -44,6 +44,7 @@ import Vault
             _ = try await store(in: directory).put(key, id: "a", purpose: "p", at: 1)
             let text = try String(contentsOf: file("a", in: directory), encoding: .utf8)
             #expect(!text.contains("CANARY"))
+            for field in ["encrypted_key", "encrypted_data_key", "iv"] { #expect(text.contains("\"\(field)\"")) }
             #expect(!text.contains(Data("sk-admin-CANARY".utf8).base64EncodedString().dropLast(4)))
             #expect(try mode(of: file("a", in: directory).path) == 0o600)
             #expect(try mode(of: directory + "/vault") == 0o700)

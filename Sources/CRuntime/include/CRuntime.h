@@ -23,3 +23,11 @@ int runtime_limit_heaps(int heaps);
 /// Keeps this process's memory out of core dumps of every kind and away from other programs of the same user; -1 and
 /// errno on failure.
 int runtime_hide_memory(void);
+
+/// Keeps the calling thread on the one at `index` of the processors that this process may use, if those are `count`.
+/// The threads that it starts are kept there, too, until runtime_free_other_threads.
+/// @return the thread's number, 0 where there are more or fewer processors, -1 and errno on failure.
+int runtime_keep_on_processor(int index, int count);
+
+/// Lets all threads of this process but those of `count` in `kept` run where its first thread may; -1 and errno on failure.
+int runtime_free_other_threads(const int *kept, int count);

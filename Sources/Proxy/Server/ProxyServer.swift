@@ -84,6 +84,7 @@ package final class ProxyServer: Sendable {
                 }
             }
         let channel = try await bootstrap.bind(host: configuration.listen.host, port: configuration.listen.port).get()
+        LoopPlacement.begin(contexts.map(\.loop), logger: logger)
         let address = ListenAddress(host: configuration.listen.host, port: channel.localAddress?.port ?? 0)
         return ProxyServer(
             address: address, url: (tls == nil ? "http" : "https") + "://\(address)", group: group, channel: channel,

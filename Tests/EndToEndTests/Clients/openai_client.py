@@ -1,7 +1,8 @@
 """Calls the gateway with the official `openai` client in every way people do, and prints one JSON line per attempt that the
 gateway must have recorded: {"route", "model", "input", "output", "ended", "estimated"}. Fails loudly where the client is
 unhappy. Arguments: BASE_URL (with /v1) KEY SANDBOX (the address of the provider's stand-in, to order faults) NARROW (a key
-that is not for these models) SPENT (a key of a project whose limit is less than a call)."""
+that is not for these models) SPENT (a key of a project whose limit is less than a call) DISABLED (a key that was) and
+HURRIED (a key that may make one call a minute)."""
 import asyncio
 import json
 import sys
@@ -11,7 +12,7 @@ import httpx2
 import openai
 from pydantic import BaseModel
 
-base, key, sandbox, narrow, spent = sys.argv[1:6]
+base, key, sandbox, narrow, spent, disabled, hurried = sys.argv[1:8]
 client = openai.OpenAI(base_url=base, api_key=key, max_retries=0, timeout=30)
 HELLO = [{"role": "user", "content": "hello there"}]
 WEATHER = {
@@ -183,7 +184,8 @@ def refusals():
     http = openai.DefaultHttpxClient(event_hooks={"request": [sent.append]})
     for refused, status, code in (
             (narrow, openai.PermissionDeniedError, "model_not_found"),
-            (spent, openai.RateLimitError, "insufficient_quota")):
+            (spent, openai.RateLimitError, "insufficient_quota"),
+            (disabled, openai.PermissionDeniedError, "permission_denied")):
         eager = openai.OpenAI(base_url=base, api_key=refused, max_retries=5, timeout=30, http_client=http)
         # The first calls of a project may pass until its limit is met.
         for _ in range(20):
@@ -196,6 +198,15 @@ def refusals():
                 break
         else:
             sys.exit(f"not refused: {code}")
+
+    once = openai.OpenAI(base_url=base, api_key=hurried, max_retries=0, timeout=30)
+    once.chat.completions.create(model="gpt-4o-mini", messages=HELLO)
+    try:
+        once.chat.completions.create(model="gpt-4o-mini", messages=HELLO)
+        sys.exit("a second call in a minute was taken")
+    except openai.RateLimitError as error:
+        expect(error.code == "rate_limit_exceeded", f"the code of a rate, not {error.code}")
+        expect(0 < int(error.response.headers["retry-after"]) <= 60, "when to come again")
 
 
 def cut():

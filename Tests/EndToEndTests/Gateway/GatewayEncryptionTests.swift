@@ -71,7 +71,59 @@ import Testing
         server.serve_forever()
         """
 
+    /// One that speaks nothing but HTTP/2.
+    private static let multiplexed = """
+        import os, socket, ssl, sys, threading
+        import h2.config, h2.connection, h2.events
+        threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[1], sys.argv[2])
+        context.set_alpn_protocols(["h2"])
+        HEAD = [(":status", "200"), ("content-type", "application/json"), ("x-request-id", "req-by-h2")]
+        def serve(peer):
+            try:
+                peer = context.wrap_socket(peer, server_side=True)
+                connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+                connection.initiate_connection()
+                peer.sendall(connection.data_to_send())
+                while data := peer.recv(65536):
+                    for event in connection.receive_data(data):
+                        if isinstance(event, h2.events.StreamEnded):
+                            connection.send_headers(event.stream_id, HEAD)
+                            connection.send_data(event.stream_id, sys.argv[3].encode(), end_stream=True)
+                    peer.sendall(connection.data_to_send())
+            except OSError:
+                pass
+        server = socket.create_server(("127.0.0.1", 0))
+        print(server.getsockname()[1], flush=True)
+        while True:
+            threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+        """
+
     @Test func anUpstreamIsTrustedByAnAuthorityThatTheConfigurationNames() async throws {
+        try await withProvider(Self.provider) { try await expectTrust($0, $1) }
+    }
+
+    @Test func callsOfAnUpstreamThatSpeaksHTTP2AreMetered() async throws {
+        try await withProvider(Self.multiplexed) { certificate, port in
+            let upstream = ["openai", "--name", "main", "--base-url", "https://localhost:\(port)"]
+            try await GatewayScene.with(upstreams: [upstream]) { scene in
+                let key = try await scene.key().text
+                let gateway = try await scene.gateway(settings: ["FINOPS_GATEWAY_UPSTREAM_CA": certificate])
+                _ = try await gateway.firstAnswer(key)
+                let call = ParallelCalls.Call(
+                    ports: [gateway.port], request: SceneCall.post(key: key, SceneCall.chat))
+                let answers = await ParallelCalls.run(Array(repeating: call, count: 20))
+                #expect(answers.allSatisfy { $0?.status == 200 && $0?.field("x-request-id") == "req-by-h2" })
+                await scene.end(gateway.program)
+                let calls = try await scene.installation.recordedCalls(atLeast: 21)
+                #expect(calls.count == 21 && calls.allSatisfy { $0.ended == "complete" && $0.cost.nanos == 42_500 })
+            }
+        }
+    }
+
+    /// - Parameter body: gets the provider's certificate and its port on `localhost`.
+    private func withProvider(_ script: String, _ body: (String, String) async throws -> Void) async throws {
         let certificate = Self.fixtures.appending(path: "localhost.crt").path
         let whole = SceneCall.answer(1, input: 9, output: 2)
         let answer = String(whole[try #require(whole.range(of: "\r\n\r\n")).upperBound...])
@@ -79,23 +131,21 @@ import Testing
         let server = try ChildProcess(
             .init(
                 path: Self.python,
-                arguments: [
-                    "-c", Self.provider, certificate, Self.fixtures.appending(path: "localhost.key").path, answer,
-                ],
+                arguments: ["-c", script, certificate, Self.fixtures.appending(path: "localhost.key").path, answer],
                 hasLifeline: true, standardOutput: said.fileHandleForWriting.fileDescriptor))
         // Ours would keep the pipe open when the server has ended.
         try said.fileHandleForWriting.close()
-        do { try await expectTrust(certificate, said) } catch {
+        let port = await BlockingThread.running {
+            String(decoding: said.fileHandleForReading.availableData, as: UTF8.self)
+        }.trimmingCharacters(in: .whitespacesAndNewlines)
+        do { try await body(certificate, port) } catch {
             _ = await server.stop()
             throw error
         }
         _ = await server.stop()
     }
 
-    private func expectTrust(_ certificate: String, _ said: Pipe) async throws {
-        let port = await BlockingThread.running {
-            String(decoding: said.fileHandleForReading.availableData, as: UTF8.self)
-        }.trimmingCharacters(in: .whitespacesAndNewlines)
+    private func expectTrust(_ certificate: String, _ port: String) async throws {
         let upstream = ["openai", "--name", "main", "--base-url", "https://localhost:\(port)"]
         try await GatewayScene.with(upstreams: [upstream]) { scene in
             let key = try await scene.key().text

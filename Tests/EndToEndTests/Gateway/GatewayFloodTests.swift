@@ -39,6 +39,27 @@ import Testing
         #expect(peak < 256, "\(peak) MiB were resident")
     }
 
+    /// Reports stay readable, and the gateway's memory bounded, whatever a caller invents.
+    @Test func namesTooManyAreOthersAndTheirCostsStay() async throws {
+        let attack = try AttackScene.shared
+        let scene = attack.scene
+        let before = try await attack.recorded()
+        let calls = (0..<230).map { number in
+            ParallelCalls.Call(
+                ports: [attack.gateway.port],
+                request: SceneCall.post(
+                    key: attack.key.text, SceneCall.chat,
+                    fields: ["X-FinOps-Task-Type: task-\(number)", #"X-FinOps-Metadata: {"name-\#(number)":"a"}"#]))
+        }
+        let answers = await ParallelCalls.run(calls)
+        #expect(answers.allSatisfy { $0?.status == 200 })
+        let recorded = try await scene.installation.recordedCalls(atLeast: before + calls.count).dropFirst(before)
+        let types = Dictionary(grouping: recorded, by: \.context.taskType).mapValues(\.count)
+        #expect(types.count <= 201 && types["other"] ?? 0 >= 30, "\(types.count) types")
+        #expect(Set(recorded.flatMap(\.context.metadata.keys)).count <= 200)
+        #expect(recorded.count == calls.count && recorded.allSatisfy { $0.cost.nanos > 0 })
+    }
+
     @Test func jsonOfAHundredThousandLevelsEndsNothing() async throws {
         let attack = try AttackScene.shared
         let levels = 100_000
