@@ -43,6 +43,7 @@ struct CallsCommand: AsyncParsableCommand {
         let answering = try await Answering.open(options, about: .calls)
         let query = CallQuery(
             span: try span.span(answering), project: project, key: key, limit: limit, after: cursor)
+        try answering.warn([(.project, project), (.gatewayKey, key)])
         let (calls, next) = try answering.reader.calls(query)
         switch options.format {
         case .json:

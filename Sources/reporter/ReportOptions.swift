@@ -138,6 +138,7 @@ struct SelectionOptions: ParsableArguments {
     }
 
     func query(by: [CostDimension], _ answering: Answering) throws -> CostQuery {
+        try answering.warn([(.team, team), (.project, project)])
         let today = answering.today
         var query = answering.query(by: by, try days.days(today: today) ?? DayOptions.span("30d", today: today))
         query.basis = basis

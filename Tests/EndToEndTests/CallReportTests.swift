@@ -100,6 +100,14 @@ import Testing
             #expect(rest["calls"]?.array?.map { $0["call"]?.string } == ["call-1"])
             let filtered = try await log.answer("calls --last 2h --project search --key key-search")
             #expect(filtered["calls"]?.array?.map { $0["call"]?.string } == ["call-3"])
+            // A slip of the hand is told from a project without calls.
+            let slip = try await log.reporter("calls --project rankin --key key-none --json").expecting()
+            #expect(try slip.json()["calls"] == [])
+            for missing in [#"no project "rankin""#, #"no key of the gateway "key-none""#] {
+                #expect(slip.standardError.contains(missing))
+            }
+            let known = try await log.reporter("costs --project ranking --team search --json").expecting()
+            #expect(known.standardError.isEmpty)
             let rows = try await log.reporter("calls --last 2h --csv").expecting().standardOutput
             #expect(rows.split(whereSeparator: \.isNewline).count == 5)
             let table = try await log.reporter("calls --limit 1").expecting().standardOutput
