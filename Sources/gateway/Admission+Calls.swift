@@ -1,6 +1,7 @@
 import EventLog
 import FinOps
 import Metering
+import Spool
 import Synchronization
 
 /// What calls ask.
@@ -12,6 +13,8 @@ extension Admission {
         let context: CallContext
         /// Tokens set aside in the key's rate.
         let tokens: Int64
+        /// Where it is written down until its record is kept; nil for a call without a limit.
+        let underWay: Int?
     }
 
     enum Verdict: Sendable {
@@ -80,7 +83,33 @@ extension Admission {
         }
         state.known.keys.accept(key.id, call: call.attempt.call, at: now)
         let context = state.contexts.admit(context, project: key.project)
-        return .admitted(Ticket(key: key, door: door, context: context, tokens: tokens))
+        let underWay = writeDown(call.attempt, project: key.project, bound: bound.nanos, &state)
+        return .admitted(Ticket(key: key, door: door, context: context, tokens: tokens, underWay: underWay))
+    }
+
+    /// Before the call goes on: whatever ends this program, the next run knows of it.
+    private func writeDown(
+        _ attempt: CallAttempt, project: String, bound: Int64, _ state: inout State
+    ) -> Int? {
+        guard state.known.budget.holds(attempt) else { return nil }
+        return state.underWay?.add(
+            .init(
+                call: attempt.call, attempt: attempt.attempt, started: attempt.started, project: project, bound: bound,
+                ends: attempt.started / 1_000_000 + terms.reservationSeconds))
+    }
+
+    /// What an earlier run let through and left without a record.
+    func hold(_ left: [UnderWayFile.Entry]) {
+        state.withLock { state in
+            let seconds = now().seconds
+            for entry in left.sorted(by: { $0.ends < $1.ends }) {
+                let rest = max(0, min(entry.ends - seconds, terms.reservationSeconds))
+                state.known.budget.hold(
+                    CallAttempt(
+                        call: entry.call, attempt: entry.attempt, started: Timestamp(microseconds: entry.started)),
+                    project: entry.project, bound: entry.bound, until: running.advanced(bySeconds: rest))
+            }
+        }
     }
 
     private func refusal(_ reason: KeyRefusal) -> Refusal {
@@ -134,6 +163,7 @@ extension Admission {
         let used = call.quantities.inputTokens + call.quantities.outputTokens
         state.withLock { state in
             state.known.budget.settle(call)
+            if let place = ticket.underWay { state.underWay?.remove(place) }
             state.rates.settle(ticket.key, setAside: ticket.tokens, used: used, at: running)
         }
     }

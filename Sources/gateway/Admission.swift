@@ -2,6 +2,7 @@ import EventLog
 import FinOps
 import Metering
 import Secret
+import Spool
 import Stages
 import Synchronization
 
@@ -14,10 +15,12 @@ final class Admission: GatewaySink {
         var rates = KeyRates()
         var contexts = ContextRegister()
         var doors: [String: UpstreamDoor] = [:]
+        /// nil where the disk had no room for it.
+        var underWay: UnderWayFile?
     }
 
     let gateway: String
-    private let terms: BudgetTerms
+    let terms: BudgetTerms
     private let policy: ReservationPolicy
     let contact: String
     private let authorities: String?
@@ -37,8 +40,10 @@ final class Admission: GatewaySink {
     ///   - contact: whom a refused caller may ask.
     ///   - zone: IANA, of the business.
     ///   - authorities: PEM file of authorities that upstreams' certificates may also come from.
+    ///   - underWay: where calls under a limit are written down until their records are kept.
     init(
         gateway: String, terms: BudgetTerms, contact: String, zone: String, authorities: String?,
+        underWay: sending UnderWayFile?,
         now: @escaping @Sendable () -> Timestamp, secretsChanged: @escaping @Sendable () -> Void
     ) {
         self.gateway = gateway
@@ -50,7 +55,8 @@ final class Admission: GatewaySink {
         self.now = now
         self.secretsChanged = secretsChanged
         let pricing = CallPricing(.empty, policy: policy)
-        state = Mutex(State(known: GatewayState(gateway: gateway, terms: terms), pricing: pricing))
+        state = Mutex(
+            State(known: GatewayState(gateway: gateway, terms: terms), pricing: pricing, underWay: underWay))
         desks = (0..<8).map { _ in PricingDesk(pricing) }
     }
 

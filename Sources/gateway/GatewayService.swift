@@ -28,11 +28,28 @@ struct GatewayService: Service {
         try makePrivateDirectory(directory)
         let spool = try Spool(directory)
         report(spool.recovery)
-        do { try await run(spool, SnapshotFile(directory + "/state")) } catch {
+        let underWay = underWayFile(directory)
+        let left = underWay?.left ?? []
+        if !left.isEmpty {
+            context.logger.notice(
+                "calls of an earlier run have no record yet: what they may cost is set aside",
+                metadata: ["calls": "\(left.count)"])
+        }
+        do { try await run(spool, SnapshotFile(directory + "/state"), underWay, left) } catch {
             await spool.close()
             throw error
         }
         await spool.close()
+    }
+
+    /// Without it limits hold as well, but for calls that a kill cuts short.
+    private func underWayFile(_ directory: String) -> UnderWayFile? {
+        do throws(SpoolFailure) {
+            return try UnderWayFile(directory + "/under-way", now: context.clock.now().seconds)
+        } catch {
+            context.logger.error("calls under way are not written down", metadata: ["error": "\(error)"])
+            return nil
+        }
     }
 
     private func report(_ recovery: SpoolRecovery) {
@@ -62,7 +79,9 @@ struct GatewayService: Service {
             help: "Records between the first and the last that were not there when the spool was opened.")
     }
 
-    private func run(_ spool: Spool, _ snapshots: SnapshotFile) async throws {
+    private func run(
+        _ spool: Spool, _ snapshots: SnapshotFile, _ underWay: sending UnderWayFile?, _ left: [UnderWayFile.Entry]
+    ) async throws {
         declareMetrics()
         context.health.metrics.set("finops_spool_missing_records", Double(spool.recovery.missing))
         let (clock, configuration, logger) = (context.clock, context.configuration, context.logger)
@@ -71,7 +90,8 @@ struct GatewayService: Service {
         let vault = VaultDoor(context.directory, gateway: name, keeper: keeper, logger: logger, now: now)
         let admission = Admission(
             gateway: name, terms: terms, contact: configuration.gatewayContact, zone: configuration.zone,
-            authorities: configuration.gatewayAuthorities, now: now, secretsChanged: { vault.change.yield() })
+            authorities: configuration.gatewayAuthorities, underWay: underWay, now: now,
+            secretsChanged: { vault.change.yield() })
         let leases = LeaseDesk(admission, logger: logger, now: now)
         let conditions = ConditionDesk(gateway: name, recovery: spool.recovery, logger: logger, now: now)
 
@@ -88,7 +108,7 @@ struct GatewayService: Service {
             admission: admission, keeper: keeper, leases: leases, contact: subscription.contact, now: now)
         let work = Work(
             admission: admission, keeper: keeper, vault: vault, leases: leases, conditions: conditions, desk: desk,
-            readiness: readiness, spool: spool)
+            readiness: readiness, spool: spool, left: left)
 
         let subscriptions = LiveSubscription(context.link.options, reader: reader)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -147,6 +167,8 @@ struct GatewayService: Service {
         let desk: CallDesk
         let readiness: Readiness
         let spool: Spool
+        /// Calls that an earlier run left without a record.
+        let left: [UnderWayFile.Entry]
     }
 
     private func tick(_ work: Work) async throws {
@@ -175,6 +197,7 @@ struct GatewayService: Service {
     private func serve(_ work: Work) async throws {
         guard await work.readiness.known() else { return }
         try await settleUnlogged(work)
+        work.admission.hold(work.left)
         await firstSecrets(work)
         let (listen, tls) = (context.configuration.gatewayListen, try context.configuration.gatewayTLS)
         var configuration = ProxyConfiguration(

@@ -132,6 +132,23 @@ package struct Budget: Sendable {
         return .admitted
     }
 
+    /// A call that an earlier run of this gateway let through, and of which nobody knows how it ended: it may cost its bound
+    /// until its reservation would have ended. Said at a start, after `settle` of what the spool holds and before the first
+    /// `reserve`, the first to end first.
+    /// - Parameter expires: by the clock that nobody sets.
+    package mutating func hold(_ attempt: CallAttempt, project: String, bound: Int64, until expires: Timestamp) {
+        guard reservations[attempt] == nil, unlogged[attempt] == nil, !recent.contains(attempt) else { return }
+        let slot = SpendingBySlot.slot(of: Timestamp(microseconds: attempt.started))
+        let charge = Charge(project: project, slot: slot, nanos: max(0, min(bound, Self.greatestBound)))
+        let windows = windows(of: charge)
+        reservations[attempt] = Reservation(charge: charge, expires: expires)
+        expiring.add(attempt, at: expires)
+        for id in windows { accounts[id]?.reserved += Int128(charge.nanos) }
+    }
+
+    /// Whether a call that was let through counts against a limit.
+    package func holds(_ attempt: CallAttempt) -> Bool { reservations[attempt] != nil }
+
     /// A call that did not happen after all, or ended without a record.
     package mutating func release(_ attempt: CallAttempt) {
         guard let charge = reservations[attempt]?.charge else { return }

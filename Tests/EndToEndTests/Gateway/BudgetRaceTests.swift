@@ -33,7 +33,7 @@ import Testing
             bodies = (0..<BudgetRaceTests.calls).map { _ in
                 let text = String(repeating: "x", count: .random(in: 900...1_200, using: &random))
                 return """
-                    {"model":"gpt-4o-2024-08-06","messages":[{"role":"user","content":"\(text)"}],\
+                    {"model":"gpt-4o-2024-08-06","messages":[{"role":"user","content":"race-\(number):\(text)"}],\
                     "max_tokens":\(Int.random(in: 200...300, using: &random)),"service_tier":"default"}
                     """
             }
@@ -43,11 +43,23 @@ import Testing
     /// Charges nearly all that a request allows, a little later.
     private static func provider() -> ProviderStandIn {
         ProviderStandIn { request in
-            let most = request.body.split(separator: "\"max_tokens\":").last.flatMap { Int($0.prefix(3)) } ?? 0
-            let answer = SceneCall.answer(
-                request.number, input: request.bodyBytes - 150 - request.number % 50,
-                output: most - request.number % 7)
-            return .later(answer, milliseconds: 1 + request.number % 20)
+            let (input, output) = tokens(request)
+            return .later(
+                SceneCall.answer(request.number, input: input, output: output), milliseconds: 1 + request.number % 20)
+        }
+    }
+
+    private static func tokens(_ request: ProviderStandIn.Request) -> (input: Int, output: Int) {
+        let most = request.body.split(separator: "\"max_tokens\":").last.flatMap { Int($0.prefix(3)) } ?? 0
+        return (request.bodyBytes - 150 - request.number % 50, most - request.number % 7)
+    }
+
+    /// Nano-dollars that the provider charges by project, for calls that a kill cut short, too.
+    private static func charged(_ requests: [ProviderStandIn.Request]) -> [String: Int64] {
+        requests.reduce(into: [:]) { sums, request in
+            let project = request.body.split(separator: "\"content\":\"").last?.split(separator: ":").first
+            let (input, output) = tokens(request)
+            sums[project.map(String.init) ?? "", default: 0] += Int64(input) * 2_500 + Int64(output) * 10_000
         }
     }
 
@@ -107,14 +119,18 @@ import Testing
         #expect(Set(delivered).isSubset(of: told), "\(Set(delivered).subtracting(told).count) answers are not told")
         #expect(Set(delivered).count == delivered.count && delivered.count > 20 * Self.rounds)
         var all: Int128 = 0
+        let charged = Self.charged(provider.requests)
+        #expect(Set(charged.keys) == Set(projects))
         for project in projects {
+            let sent = charged[project] ?? 0
+            #expect(sent <= Self.limit + Self.dearest, "the provider charges \(project) \(sent)")
             let own = calls.filter { $0.project == project }
             let sum = own.reduce(Int64(0)) { $0 + $1.cost.nanos }
             #expect(own.allSatisfy { $0.unpricedReason.isEmpty && $0.cost.nanos <= Self.dearest })
-            #expect(sum <= Self.limit + Self.dearest, "\(project) spent \(sum)")
+            #expect(sum <= sent, "\(project) spent \(sum) of \(sent)")
             all += Int128(sum)
         }
-        // A limit that is never nearly reached holds nothing; what a kill cuts short is let through and not counted.
+        // A limit that is never nearly reached holds nothing; what a kill cuts short is let through and in no record.
         #expect(all > Int128(Self.limit) * Int128(projects.count) / 3, "all spent only \(all)")
         try await expectCounted(scene, calls)
     }

@@ -4,8 +4,8 @@ import SwiftProtobuf
 import TestSupport
 import Testing
 
-/// Gateways that hold one limit through a log which loses answers, while they are killed: calls under way and all they have
-/// in memory are gone then, their spool is not.
+/// Gateways that hold one limit through a log which loses answers, while they are killed: all they have in memory is gone
+/// then; their spool is not, nor what they wrote down of calls under way.
 @Suite struct BudgetSimulationTests {
     private static let start = Timestamp(seconds: 1_795_143_600)
 
@@ -23,6 +23,8 @@ import Testing
         var spool: [WireCallRecorded] = []
         var waiting: [Call] = []
         var underWay: [Call] = []
+        /// Cut short by a kill: what they cost is told by nobody.
+        var cutShort: [Call] = []
         var isDead = false
     }
 
@@ -159,11 +161,18 @@ import Testing
                 drain(place, most: .max)
                 gateways[place].isDead = true
                 gateways[place].underWay = []
+                gateways[place].cutShort = []
                 gateways[place].waiting = []
             } else {
                 gateways[place] = fresh(old.name, spool: old.spool)
+                gateways[place].cutShort = old.cutShort.filter { now < ends($0) } + old.underWay
+                for call in gateways[place].cutShort {
+                    gateways[place].budget.hold(call.attempt, project: "chat", bound: call.bound, until: ends(call))
+                }
             }
         }
+
+        func ends(_ call: Call) -> Timestamp { call.started.advanced(bySeconds: terms.reservationSeconds) }
 
         /// A second is long for the wire: what was said before has arrived.
         private mutating func pass(seconds: Int64) {
@@ -181,10 +190,12 @@ import Testing
 
         // MARK: What must hold
 
-        /// What has been let through: calls that ended, and the most that those under way can cost.
+        /// What has been let through: calls that ended, and the most that those under way can cost, and those that were cut
+        /// short a while ago.
         var admitted: Int64 {
             logged + gateways.flatMap(\.spool).reduce(0) { $0 + $1.cost.nanos }
                 + gateways.flatMap(\.underWay).reduce(0) { $0 + $1.bound }
+                + gateways.flatMap(\.cutShort).filter { now < ends($0) }.reduce(0) { $0 + $1.bound }
         }
     }
 
@@ -222,7 +233,7 @@ import Testing
         let spent = world.logged
         guard spent > 0 else { return }
         for place in world.gateways.indices where !world.gateways[place].isDead {
-            #expect(world.gateways[place].budget.reservationCount == 0)
+            #expect(world.gateways[place].budget.reservationCount <= world.gateways[place].cutShort.count)
             let probe = CallAttempt(call: "probe", attempt: 1, started: world.now)
             var budget = world.gateways[place].budget
             budget.take(.thresholdSet(world.spentLimit(spent)), world.nextEvent)
@@ -251,7 +262,7 @@ extension BudgetSimulationTests.World {
             gateways[place].spool = []
         }
         for place in gateways.indices { read(place) }
-        now = now.advanced(bySeconds: terms.leaseSeconds + 1)
+        now = now.advanced(bySeconds: max(terms.leaseSeconds, terms.reservationSeconds) + 1)
     }
 
     /// A limit that is spent to the last nano-dollar.

@@ -134,6 +134,24 @@ import Testing
         #expect(world.budget.reservationCount == 1)
     }
 
+    @Test func aCallThatAKillCutShortIsSetAsideUntilItWouldHaveEnded() throws {
+        var world = World(Self.limit(100))
+        let cut = CallAttempt(call: "cut", attempt: 1, started: Self.noon)
+        let told = CallAttempt(call: "told", attempt: 1, started: Self.noon)
+        let end = Self.noon.advanced(bySeconds: world.terms.reservationSeconds)
+        for attempt in [cut, told] {
+            world.budget.hold(attempt, project: "chat", bound: 50 * Self.cent, until: end)
+            // The same again, as where a start is cut short, too.
+            world.budget.hold(attempt, project: "chat", bound: 50 * Self.cent, until: end)
+        }
+        #expect(try reached(world.ask(1).answer).setAside.nanos == 100 * Self.cent)
+        // Its record had reached the log after all.
+        world.end(told, cents: 10)
+        #expect(world.ask(40).answer == .admitted)
+        #expect(try reached(world.ask(1).answer).spent.nanos == 10 * Self.cent)
+        #expect(world.ask(90, at: end).answer == .admitted)
+    }
+
     @Test func aCallCountsOnceWhoeverTellsItFirst() throws {
         var world = World(Self.limit(100))
         let (call, _) = world.ask(60)
