@@ -47,7 +47,11 @@ void runtime_release_start_pages(void) {
     dl_iterate_phdr(release_object, NULL);
 }
 
-int runtime_limit_heaps(int heaps) { return mallopt(M_ARENA_MAX, heaps) == 1 ? 0 : -1; }
+int runtime_limit_heaps(int heaps) {
+    // Setting either keeps glibc from raising both to what was ever freed at once, after which it gives nothing back.
+    bool is_set = mallopt(M_MMAP_THRESHOLD, 128 << 10) == 1 && mallopt(M_TRIM_THRESHOLD, 512 << 10) == 1;
+    return is_set && mallopt(M_ARENA_MAX, heaps) == 1 ? 0 : -1;
+}
 
 int runtime_hide_memory(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
@@ -67,15 +71,16 @@ int runtime_free_other_threads(const int *kept, int count) {
     if (sched_getaffinity(getpid(), sizeof all, &all) != 0) return -1;
     DIR *threads = opendir("/proc/self/task");
     if (!threads) return -1;
-    int result = 0;
+    int failure = 0;
     for (struct dirent *entry; (entry = readdir(threads));) {
         int thread = atoi(entry->d_name);
         bool is_kept = thread == 0;
         for (int place = 0; place < count; place++) is_kept = is_kept || kept[place] == thread;
         // One that has ended in the meantime is no failure.
         if (is_kept || sched_getaffinity(thread, sizeof own, &own) != 0 || CPU_EQUAL(&own, &all)) continue;
-        if (sched_setaffinity(thread, sizeof all, &all) != 0 && errno != ESRCH) result = -1;
+        if (sched_setaffinity(thread, sizeof all, &all) != 0 && errno != ESRCH) failure = errno;
     }
     closedir(threads);
-    return result;
+    errno = failure;
+    return failure ? -1 : 0;
 }

@@ -120,7 +120,7 @@ struct Answering {
     /// Says on stderr which names that were asked for nobody has made: an empty answer alone does not show a slip.
     func warn(_ names: [(thing: NamedThing, name: String?)]) throws {
         for (thing, name) in names {
-            guard let name, name != CostQuery.none, !quiet, try !reader.knows(thing, name) else { continue }
+            guard let name, !quiet, try !reader.knows(thing, name) else { continue }
             let (what, command) =
                 switch thing {
                 case .team: ("team", "team")
@@ -128,7 +128,8 @@ struct Answering {
                 case .gatewayKey: ("key of the gateway", "key")
                 }
             Output.message(
-                "there is no \(what) \"\(name)\"; those there are: finops \(command) list --dir \(directory.path)")
+                "at position \(reader.checkpoint.position) there is no \(what) \"\(name)\"; those there are: finops \(command) list --dir \(directory.path)"
+            )
         }
     }
 

@@ -33,6 +33,7 @@ struct CostsCommand: CancellableCommand {
         let dimensions = try Self.dimensions(by)
         let answering = try await AsOf.answering(options, asOf)
         let query = try selection.query(by: dimensions, answering)
+        try selection.warn(answering)
         let report = try answering.reader.costs(query)
         try CostPrinting(answering: answering, query: query, report: report).print(options.format)
     }

@@ -47,6 +47,7 @@ struct ExplainCommand: AsyncParsableCommand {
     func run() async throws {
         let answering = try await AsOf.answering(options, asOf)
         let query = try selection.query(by: [], answering)
+        try selection.warn(answering)
         let explanation = try answering.reader.explain(query, limit: limit)
         let table = table(explanation, answering)
         switch options.format {

@@ -137,8 +137,13 @@ struct SelectionOptions: ParsableArguments {
         }
     }
 
+    /// Says what was asked for and nobody has made.
+    func warn(_ answering: Answering) throws {
+        let names: [(NamedThing, String?)] = [(.team, team), (.project, project)]
+        try answering.warn(names.filter { $0.1 != CostQuery.none }.map { (thing: $0.0, name: $0.1) })
+    }
+
     func query(by: [CostDimension], _ answering: Answering) throws -> CostQuery {
-        try answering.warn([(.team, team), (.project, project)])
         let today = answering.today
         var query = answering.query(by: by, try days.days(today: today) ?? DayOptions.span("30d", today: today))
         query.basis = basis

@@ -16,8 +16,8 @@ int runtime_pipe(int ends[2]);
 /// come back from the page cache when they are used again, and trims the heap.
 void runtime_release_start_pages(void);
 
-/// Lets glibc's malloc have at most so many heaps, each of which keeps what its threads once needed; -1 where it cannot be
-/// told. Called before the program has threads.
+/// Lets glibc's malloc have at most so many heaps, each of which keeps what its threads once needed, and give large blocks
+/// back when they are freed; -1 where it cannot be told. Called before the program has threads.
 int runtime_limit_heaps(int heaps);
 
 /// Keeps this process's memory out of core dumps of every kind and away from other programs of the same user; -1 and

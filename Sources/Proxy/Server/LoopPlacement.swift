@@ -8,13 +8,20 @@ import Synchronization
 ///
 /// Left to itself, the kernel wakes a loop beside whoever sent it something, and often two of them wait for one processor
 /// while another is idle: decision 14 says what that cost. A thread that is started by a loop may only run where the loop
-/// does, so all others are freed again, once a second.
+/// does, so all others are freed again, once a second. That
+/// is every other thread of the process: there is one server in it.
 final class LoopPlacement: Sendable {
     private static let interval = TimeAmount.seconds(1)
 
+    private struct State {
+        /// Numbers of the loops' threads.
+        var kept: [Int32] = []
+        /// Whether the last attempt failed: the next failure is then no news.
+        var hasFailed = false
+    }
+
     private let logger: Logger
-    /// Numbers of the loops' threads.
-    private let kept = Mutex<[Int32]>([])
+    private let state = Mutex(State())
 
     private init(_ logger: Logger) { self.logger = logger }
 
@@ -28,18 +35,28 @@ final class LoopPlacement: Sendable {
     }
 
     private func keep(_ index: Int, of count: Int) {
-        let thread = runtime_keep_on_processor(Int32(index), Int32(count))
-        if thread > 0 { kept.withLock { $0.append(thread) } }
-        if thread < 0 { logger.notice("event loops get no processor of their own", metadata: ["errno": "\(errno)"]) }
+        state.withLock { state in
+            let thread = runtime_keep_on_processor(Int32(index), Int32(count))
+            if thread < 0 { say("an event loop gets no processor of its own", errno, &state) }
+            if thread > 0 { state.kept.append(thread) }
+        }
     }
 
     /// - Returns: whether there is anything to free them from.
     private func freeOthers() -> Bool {
-        let kept = kept.withLock { $0 }
-        guard !kept.isEmpty else { return false }
-        if runtime_free_other_threads(kept, Int32(kept.count)) != 0 {
-            logger.notice("threads stay on a loop's processor", metadata: ["errno": "\(errno)"])
+        state.withLock { state in
+            if state.kept.isEmpty { return false }
+            if runtime_free_other_threads(state.kept, Int32(state.kept.count)) != 0 {
+                say("threads stay on an event loop's processor", errno, &state)
+            } else {
+                state.hasFailed = false
+            }
+            return true
         }
-        return true
+    }
+
+    private func say(_ what: String, _ reason: Int32, _ state: inout State) {
+        if !state.hasFailed { logger.notice("\(what)", metadata: ["errno": "\(reason)"]) }
+        state.hasFailed = true
     }
 }

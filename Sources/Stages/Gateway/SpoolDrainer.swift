@@ -22,9 +22,10 @@ package actor SpoolDrainer {
         package var obstacle: String?
     }
 
-    /// Records of one append.
-    private static let batchRecords = 2_000
-    private static let batchBytes = 2 << 20
+    /// Of one append: as many as make the log's commit a small part of it, and no more, for while a gateway catches up it holds
+    /// them several times over, here and on their way to the log and back.
+    private static let batchRecords = 256
+    private static let batchBytes = 512 << 10
     private static let longestPause: Duration = .seconds(2)
     /// So many at a time are more than a quiet gateway has.
     private static let busyRecords = 32

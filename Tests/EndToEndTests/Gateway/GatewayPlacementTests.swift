@@ -5,6 +5,7 @@ import Testing
 /// Where the gateway's threads may run.
 @Suite(.serialized) struct GatewayPlacementTests {
     private struct Thread {
+        let number: String
         let name: String
         /// As the kernel writes them: `0-3,8`.
         let processors: String
@@ -18,7 +19,8 @@ import Testing
             let key = try await scene.key().text
             let gateway = try await scene.gateway()
             _ = try await gateway.firstAnswer(key)
-            let all = try Self.threads(of: gateway.program.pid).first { $0.name == "gateway" }?.processors
+            let main = "\(gateway.program.pid)"
+            let all = try Self.threads(of: gateway.program.pid).first { $0.number == main }?.processors
             var (loops, others): ([Thread], [Thread]) = ([], [])
             try await eventually("other threads run everywhere, not \(others)") {
                 let threads = try Self.threads(of: gateway.program.pid)
@@ -45,7 +47,7 @@ import Testing
                 let line = status.split(separator: "\n").first { $0.hasPrefix(name + ":") } ?? ""
                 return line.dropFirst(name.count + 1).trimmingCharacters(in: .whitespaces)
             }
-            return Thread(name: field("Name"), processors: field("Cpus_allowed_list"))
+            return Thread(number: number, name: field("Name"), processors: field("Cpus_allowed_list"))
         }
     }
 

@@ -41,7 +41,9 @@ import Testing
     /// The indented parts of a section, each as one text.
     private static func blocks(of title: String) throws -> [String] {
         let text = try String(contentsOf: project.appending(path: "README.md"), encoding: .utf8)
-        let section = text.components(separatedBy: "\n\(title)\n").last?.components(separatedBy: "\n### ").first ?? ""
+        let parts = text.components(separatedBy: "\n\(title)\n")
+        try #require(parts.count == 2, "the README has no section \(title)")
+        let section = parts[1].components(separatedBy: "\n### ")[0]
         return section.components(separatedBy: "\n\n").reduce(into: [String]()) { blocks, paragraph in
             guard paragraph.hasPrefix("    ") else { return blocks.append("") }
             let lines = paragraph.split(separator: "\n").map { $0.dropFirst(4) }.joined(separator: "\n")

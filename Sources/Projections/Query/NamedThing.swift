@@ -1,5 +1,5 @@
 /// What an administrator has made and given a name.
-package enum NamedThing: String, CaseIterable, Sendable {
+package enum NamedThing: Sendable {
     case team
     case project
     /// A key of the gateway, by its id.
