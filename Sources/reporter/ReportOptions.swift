@@ -139,8 +139,8 @@ struct SelectionOptions: ParsableArguments {
 
     /// Says what was asked for and nobody has made.
     func warn(_ answering: Answering) throws {
-        let names: [(NamedThing, String?)] = [(.team, team), (.project, project)]
-        try answering.warn(names.filter { $0.1 != CostQuery.none }.map { (thing: $0.0, name: $0.1) })
+        func made(_ name: String?) -> String? { name == CostQuery.none ? nil : name }
+        try answering.warn([(.team, made(team)), (.project, made(project))])
     }
 
     func query(by: [CostDimension], _ answering: Answering) throws -> CostQuery {

@@ -120,10 +120,8 @@ package struct Budget: Sendable {
         guard !windows.isEmpty else { return .admitted }
         let expires = running.advanced(bySeconds: terms.reservationSeconds)
         release(attempt)
-        reservations[attempt] = Reservation(charge: charge, expires: expires)
-        expiring.add(attempt, at: expires)
+        setAside(charge, for: attempt, in: windows, until: expires)
         for id in windows {
-            accounts[id]?.reserved += Int128(charge.nanos)
             var book = books[id] ?? LeaseBook()
             book.lastUse = now
             book.largestBound = max(book.largestBound, charge.nanos)
@@ -140,7 +138,12 @@ package struct Budget: Sendable {
         guard reservations[attempt] == nil, unlogged[attempt] == nil, !recent.contains(attempt) else { return }
         let slot = SpendingBySlot.slot(of: Timestamp(microseconds: attempt.started))
         let charge = Charge(project: project, slot: slot, nanos: max(0, min(bound, Self.greatestBound)))
-        let windows = windows(of: charge)
+        setAside(charge, for: attempt, in: windows(of: charge), until: expires)
+    }
+
+    private mutating func setAside(
+        _ charge: Charge, for attempt: CallAttempt, in windows: [WindowID], until expires: Timestamp
+    ) {
         reservations[attempt] = Reservation(charge: charge, expires: expires)
         expiring.add(attempt, at: expires)
         for id in windows { accounts[id]?.reserved += Int128(charge.nanos) }

@@ -8,8 +8,7 @@ import Synchronization
 ///
 /// Left to itself, the kernel wakes a loop beside whoever sent it something, and often two of them wait for one processor
 /// while another is idle: decision 14 says what that cost. A thread that is started by a loop may only run where the loop
-/// does, so all others are freed again, once a second. That
-/// is every other thread of the process: there is one server in it.
+/// does, so all others of the process, in which there is one server, are freed again, once a second.
 final class LoopPlacement: Sendable {
     private static let interval = TimeAmount.seconds(1)
 
