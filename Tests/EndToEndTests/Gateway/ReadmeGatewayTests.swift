@@ -87,7 +87,7 @@ private final class Shell {
         if line.contains("--key-file -") { line = "echo sk-typed-azure-0001 | \(line)" }
         if line.contains("--as ID") {
             let people = try await installation.run("finops", "person", "list", "--json").expecting().json()
-            let lee = try #require(people.array?.last?["id"]?.string)
+            let lee = try #require(people.array?.first { $0["name"]?.string == "Lee" }?["id"]?.string)
             line = line.replacingOccurrences(of: "--as ID", with: "--as \(lee)")
         }
         if line.contains("--emergency") {
