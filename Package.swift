@@ -13,6 +13,7 @@ let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hum
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
@@ -206,7 +207,7 @@ let package = Package(
         tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "JSON", "Projections", "Storage", protobuf]),
         tests("SpoolTests", ["EventLog", "Spool"]),
         tests(
-            "ProxyTests", ["Proxy", logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS],
+            "ProxyTests", ["Proxy", logging, nioCore, nioEmbedded, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS],
             resources: [.copy("Fixtures")]),
         tests(
             "MeteringTests", ["EventLog", "FinOps", "JSON", "Metering", protobuf], resources: [.copy("Fixtures")]),

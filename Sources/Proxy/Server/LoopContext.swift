@@ -9,6 +9,7 @@ final class LoopContext {
     let handler: any CallHandling
     let budget: BodyBudget
     let pool: UpstreamPool
+    let turnEnd: TurnEnd
     /// For answers of our own, renewed with each sweep.
     private(set) var date = HTTPDate.now()
     private(set) var isStopping = false
@@ -24,7 +25,9 @@ final class LoopContext {
         self.configuration = configuration
         self.handler = handler
         self.budget = budget
-        pool = UpstreamPool(loop: loop, times: configuration.times, trust: trust, logger: logger)
+        turnEnd = TurnEnd(loop: loop)
+        pool = UpstreamPool(
+            loop: loop, turnEnd: turnEnd, times: configuration.times, trust: trust, logger: logger)
     }
 
     /// One timer for all connections of the loop: a timer for each request would cost more than looking at all of them.

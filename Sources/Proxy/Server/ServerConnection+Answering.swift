@@ -58,7 +58,7 @@ extension ServerConnection {
         write(rest)
         if end == .complete {
             answer?.finish(into: &output)
-            flush()
+            flushAtTurnEnd()
             next()
         } else {
             // Without its end, so that the client sees that something is missing.
@@ -83,6 +83,13 @@ extension ServerConnection {
         noteWritability()
     }
 
+    /// For what an upstream said: several of its answers may have come together.
+    func flushAtTurnEnd() {
+        guard !isFlushDue else { return }
+        isFlushDue = true
+        shared.turnEnd.send(self)
+    }
+
     /// - Parameter done: fulfilled when the system has everything.
     func send(_ done: EventLoopPromise<Void>) {
         guard let context else { return done.fail(ChannelError.ioOnClosedChannel) }
@@ -99,5 +106,12 @@ extension ServerConnection {
         let done = context.eventLoop.makePromise(of: Void.self)
         send(done)
         done.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.context?.close(promise: nil) }
+    }
+}
+
+extension ServerConnection: TurnEndSending {
+    func sendWhatIsWritten() {
+        isFlushDue = false
+        flush()
     }
 }

@@ -13,7 +13,11 @@ extension ServerConnection {
         }
     }
 
-    private func abandon() { context?.close(promise: nil) }
+    private func abandon() {
+        // What waits for the turn's end would be lost.
+        if isFlushDue { sendWhatIsWritten() }
+        context?.close(promise: nil)
+    }
 
     /// Whether the client leaves too much lying to be sent more.
     var isBlocked: Bool { sendDeadline != nil }

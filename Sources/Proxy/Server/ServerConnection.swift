@@ -42,6 +42,8 @@ final class ServerConnection: ChannelDuplexHandler {
 
     var answer: AnswerWriter?
     var output = ByteBuffer()
+    /// Whether bytes wait for the end of the loop's turn.
+    var isFlushDue = false
 
     /// What the client sent ahead. Reading stops while something waits here, so it is bounded by what one read brings.
     private var ahead = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 0)

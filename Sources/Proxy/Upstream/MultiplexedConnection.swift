@@ -5,6 +5,7 @@ import NIOHTTP2
 /// An HTTP/2 connection to an upstream: many calls at a time, each on its own stream.
 final class MultiplexedConnection {
     private unowned let owner: UpstreamHost
+    private let turnEnd: TurnEnd
     private let channel: any Channel
     private let multiplexer: NIOHTTP2Handler.StreamMultiplexer
     private var streams = 0
@@ -16,8 +17,9 @@ final class MultiplexedConnection {
     /// Bytes of one answer that may be on their way while its client is slow.
     private static let windowBytes = 256 << 10
 
-    init(_ channel: any Channel, owner: UpstreamHost) throws {
+    init(_ channel: any Channel, owner: UpstreamHost, turnEnd: TurnEnd) throws {
         self.owner = owner
+        self.turnEnd = turnEnd
         self.channel = channel
         var connection = NIOHTTP2Handler.ConnectionConfiguration()
         connection.initialSettings = [
@@ -51,7 +53,7 @@ final class MultiplexedConnection {
         opened.futureResult.assumeIsolated().whenComplete { result in
             do {
                 let stream = try result.get()
-                let link = UpstreamLink(owner: self)
+                let link = UpstreamLink(owner: self, turnEnd: self.turnEnd)
                 try stream.pipeline.syncOperations.addHandler(link)
                 stream.closeFuture.assumeIsolated().whenComplete { _ in self.streamEnded() }
                 if call.isWanted { link.send(call, isReuse: isReuse) } else { link.close() }

@@ -81,7 +81,7 @@ final class UpstreamCall {
         guard isWanted, stage == .answering else { return }
         passOn()
         deadline = .now() + times.idle
-        client?.flush()
+        client?.flushAtTurnEnd()
     }
 
     /// - Returns: whether another connection may carry it: this one had been kept, was found closed at once, and nothing

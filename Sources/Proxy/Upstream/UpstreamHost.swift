@@ -11,6 +11,7 @@ final class UpstreamHost {
 
     private let address: UpstreamAddress
     private let loop: any EventLoop
+    private let turnEnd: TurnEnd
     private let times: ProxyTimes
     private let trust: UpstreamTrust
     private let logger: Logger
@@ -23,9 +24,13 @@ final class UpstreamHost {
     private var waiting: [UpstreamCall] = []
     private var isReachable = true
 
-    init(_ address: UpstreamAddress, loop: any EventLoop, times: ProxyTimes, trust: UpstreamTrust, logger: Logger) {
+    init(
+        _ address: UpstreamAddress, loop: any EventLoop, turnEnd: TurnEnd, times: ProxyTimes, trust: UpstreamTrust,
+        logger: Logger
+    ) {
         self.address = address
         self.loop = loop
+        self.turnEnd = turnEnd
         self.times = times
         self.trust = trust
         self.logger = logger
@@ -72,7 +77,7 @@ final class UpstreamHost {
     private func use(_ socket: UpstreamSocket, _ call: UpstreamCall) throws {
         language = .http1
         let writer = RequestWriter()
-        let link = UpstreamLink(owner: self, writer: writer)
+        let link = UpstreamLink(owner: self, turnEnd: turnEnd, writer: writer)
         let pipeline = socket.channel.pipeline.syncOperations
         try pipeline.addHandler(writer)
         try pipeline.addHandler(ByteToMessageHandler(HTTPResponseDecoder()))
@@ -83,7 +88,7 @@ final class UpstreamHost {
 
     private func share(_ socket: UpstreamSocket, _ call: UpstreamCall) throws {
         language = .http2
-        let shared = try MultiplexedConnection(socket.channel, owner: self)
+        let shared = try MultiplexedConnection(socket.channel, owner: self, turnEnd: turnEnd)
         multiplexed.append(shared)
         if call.isWanted { shared.send(call) }
         releaseWaiting()

@@ -9,6 +9,7 @@ final class UpstreamLink: ChannelDuplexHandler {
     typealias OutboundOut = HTTPClientRequestPart
 
     private let owner: any UpstreamLinkOwner
+    private let turnEnd: TurnEnd
     /// Of HTTP/1: writes a whole request when it is given the head. HTTP/2 takes it in parts.
     private let writer: RequestWriter?
     private var context: ChannelHandlerContext?
@@ -24,8 +25,9 @@ final class UpstreamLink: ChannelDuplexHandler {
     /// Bodies up to this size are on their way when an answer to them comes.
     private static let certainlySentBytes = 16 << 10
 
-    init(owner: any UpstreamLinkOwner, writer: RequestWriter? = nil) {
+    init(owner: any UpstreamLinkOwner, turnEnd: TurnEnd, writer: RequestWriter? = nil) {
         self.owner = owner
+        self.turnEnd = turnEnd
         self.writer = writer
     }
 
@@ -51,11 +53,13 @@ final class UpstreamLink: ChannelDuplexHandler {
         let head = wrapOutboundOut(.head(Self.head(of: call.request)))
         if let writer {
             writer.body = body
-            return context.writeAndFlush(head, promise: sent)
+            context.write(head, promise: sent)
+        } else {
+            context.write(head, promise: nil)
+            if body.readableBytes > 0 { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+            context.write(wrapOutboundOut(.end(nil)), promise: sent)
         }
-        context.write(head, promise: nil)
-        if body.readableBytes > 0 { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: sent)
+        turnEnd.send(self)
     }
 
     private static func head(of request: UpstreamRequest) -> HTTPRequestHead {
@@ -149,6 +153,10 @@ final class UpstreamLink: ChannelDuplexHandler {
         close()
         call?.failed()
     }
+}
+
+extension UpstreamLink: TurnEndSending {
+    func sendWhatIsWritten() { context?.flush() }
 }
 
 /// Who keeps a connection while it has nothing to do.
