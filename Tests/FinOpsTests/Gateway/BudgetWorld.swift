@@ -23,6 +23,13 @@ struct BudgetWorld {
         }
     }
 
+    /// A limit a day, in cents.
+    static func limit(
+        _ cents: Int64, _ scope: CostScope = .project("chat"), policy: String = "block"
+    ) -> FinOpsEvent {
+        Watched.threshold(scope, daily: cents, policy: policy)
+    }
+
     mutating func tell(_ event: FinOpsEvent, to stream: StreamName, at now: Timestamp) {
         guard let recorded = log.append(event, to: stream, at: now) else { return }
         budget.take(event, recorded)
@@ -72,3 +79,12 @@ struct BudgetWorld {
                 }), to: .budget(.project("chat"), .day, firstDay: Day("2026-11-20")!), at: BudgetWorld.noon)
     }
 }
+
+/// Why a call was refused.
+/// - Throws: `Unrefused` if it was not.
+func reached(_ answer: BudgetAnswer) throws -> LimitReached {
+    guard case .refused(let reached) = answer else { throw Unrefused(answer: answer) }
+    return reached
+}
+
+private struct Unrefused: Error { let answer: BudgetAnswer }

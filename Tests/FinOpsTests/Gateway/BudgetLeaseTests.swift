@@ -1,0 +1,165 @@
+import EventLog
+import FinOps
+import SwiftProtobuf
+import TestSupport
+import Testing
+
+/// A limit that several gateways spend from, each from the part that the log has given it.
+@Suite struct BudgetLeaseTests {
+    private typealias World = BudgetWorld
+    private static let cent = BudgetWorld.cent
+    private static let noon = BudgetWorld.noon
+
+    @Test func theLogIsAskedSeldomFarFromTheLimitAndForEachCallNearIt() {
+        var world = World(World.limit(100_000))
+        var requests = 0
+        for _ in 1...1_000 {
+            let call = CallAttempt(call: "c\(requests)-\(world.calls)", attempt: 1, started: Self.noon)
+            world.calls += 1
+            while case .needsLease(let asked) = world.budget.reserve(
+                call, project: "chat", bound: 10 * Self.cent, at: Self.noon)
+            {
+                requests += 1
+                for request in asked { world.grant(request, at: Self.noon) }
+            }
+            world.end(call, cents: 1)
+        }
+        #expect(requests == 1)
+    }
+
+    @Test func whileTheLogIsAskedOthersWait() {
+        var world = World(World.limit(100))
+        let calls = (1...3).map { CallAttempt(call: "c\($0)", attempt: 1, started: Self.noon) }
+        func ask(_ place: Int, _ budget: inout Budget) -> BudgetAnswer {
+            budget.reserve(calls[place], project: "chat", bound: 10 * Self.cent, at: Self.noon)
+        }
+        guard case .needsLease(let requests) = ask(0, &world.budget) else {
+            Issue.record("no lease is asked for")
+            return
+        }
+        #expect(ask(1, &world.budget) == .waiting && ask(2, &world.budget) == .waiting)
+        for request in requests { world.grant(request, at: Self.noon) }
+        #expect(ask(0, &world.budget) == .admitted)
+        // The next part is asked for with those in mind who waited.
+        guard case .needsLease(let more) = ask(1, &world.budget) else {
+            Issue.record("no second lease is asked for")
+            return
+        }
+        for request in more { world.grant(request, at: Self.noon) }
+        #expect(ask(1, &world.budget) == .admitted)
+        #expect(ask(2, &world.budget) == .admitted)
+    }
+
+    @Test func anotherGatewaysPartIsNotSpentUntilItEnds() throws {
+        var world = World(World.limit(100))
+        world.others("b", lease: 100, until: Self.noon.seconds + 60)
+        let taken = try reached(world.ask(1).answer)
+        #expect(taken.setAside.nanos == 100 * Self.cent && !taken.isSpent)
+        #expect(world.ask(1, at: Self.noon.advanced(bySeconds: 60)).answer == .admitted)
+    }
+
+    @Test func ofAPartThatEndedWhatWasSpentStaysSpent() throws {
+        var world = World(World.limit(100))
+        world.others("b", lease: 100, until: Self.noon.seconds + 60)
+        world.tell(
+            .callRecorded(Gatewayed.call("b1", by: "b", started: Self.noon, nanos: 95 * Self.cent)), to: "calls",
+            at: Self.noon)
+        let later = Self.noon.advanced(bySeconds: 60)
+        let (call, answer) = world.ask(5, at: later)
+        #expect(answer == .admitted)
+        world.end(call, cents: 5, at: later)
+        #expect(try reached(world.ask(1, at: later).answer).isSpent)
+    }
+
+    /// A caller names its calls by an idempotency key, and may give all of them the same.
+    @Test func callsOfOneNameHoldEachTheirOwnPart() {
+        var world = World(World.limit(100))
+        let calls = (0..<20).map { CallAttempt(call: "same", attempt: 1, started: Self.noon.advanced(bySeconds: $0)) }
+        let admitted = calls.filter { call in
+            while true {
+                let answer = world.budget.reserve(call, project: "chat", bound: 10 * Self.cent, at: Self.noon)
+                guard case .needsLease(let requests) = answer else { return answer == .admitted }
+                for request in requests { world.grant(request, at: Self.noon) }
+            }
+        }
+        #expect(admitted.count == 10 && world.budget.reservationCount == 10)
+        // They end while the log is away: each counts.
+        for call in admitted {
+            let started = Timestamp(microseconds: call.started)
+            world.budget.settle(
+                Gatewayed.call("same", by: "a", project: "chat", started: started, nanos: 10 * Self.cent))
+        }
+        #expect(world.budget.reservationCount == 0)
+        guard case .refused(let reached) = world.ask(1).answer else {
+            Issue.record("the limit is not reached")
+            return
+        }
+        #expect(reached.isSpent)
+    }
+
+    @Test func theLogsAnswerMayBeLost() {
+        var world = World(World.limit(100))
+        let call = CallAttempt(call: "c1", attempt: 1, started: Self.noon)
+        guard
+            case .needsLease(let requests) = world.budget.reserve(
+                call, project: "chat", bound: Self.cent, at: Self.noon)
+        else {
+            Issue.record("no lease is asked for")
+            return
+        }
+        for request in requests {
+            let recorded = world.log.append(
+                .budgetLeased(request.event), to: request.stream, at: Self.noon, expected: request.expected)
+            world.budget.failed(request)
+            if let recorded { world.budget.take(.budgetLeased(request.event), recorded) }
+        }
+        #expect(world.budget.reserve(call, project: "chat", bound: Self.cent, at: Self.noon) == .admitted)
+    }
+
+    @Test func aPartThatIsUsedIsExtendedAndOneThatIsNotIsLeftToEnd() {
+        var world = World(World.limit(100))
+        let (call, _) = world.ask(10)
+        let late = Self.noon.advanced(bySeconds: 70)
+        let extended = world.budget.maintain(at: late)
+        #expect(extended.map(\.event.expires) == [late.seconds + 120])
+        for request in extended { world.grant(request, at: late) }
+        world.end(call, cents: 10)
+        #expect(world.budget.maintain(at: late.advanced(bySeconds: 70)).isEmpty)
+    }
+
+    @Test func whatIsNotNeededIsGivenBackWhenOthersNeedIt() throws {
+        var world = World(World.limit(1_000))
+        let (call, _) = world.ask(10)
+        world.end(call, cents: 1)
+        world.others("b", lease: 990, until: Self.noon.seconds + 120)
+        let idle = Self.noon.advanced(bySeconds: 30)
+        var parts: [Int64] = []
+        while let request = world.budget.maintain(at: idle).first {
+            parts.append(request.event.amount.nanos / Self.cent)
+            world.grant(request, at: idle)
+        }
+        #expect(parts == [65, 1])
+    }
+
+    /// The log may have taken it, so others may count on the rest.
+    @Test func whatIsGivenBackIsNotSpentWhileTheAnswerIsDue() throws {
+        var world = World(World.limit(1_000))
+        let (call, _) = world.ask(10)
+        world.end(call, cents: 1)
+        world.others("b", lease: 700, until: Self.noon.seconds + 120)
+        let idle = Self.noon.advanced(bySeconds: 30)
+        let request = try #require(world.budget.maintain(at: idle).first)
+        let room = request.event.amount.nanos / Self.cent - 1
+        let next = CallAttempt(call: "next", attempt: 1, started: idle)
+        #expect(
+            world.budget.reserve(next, project: "chat", bound: (room + 1) * Self.cent, at: idle) == .waiting)
+        world.budget.failed(request)
+        guard
+            case .needsLease = world.budget.reserve(next, project: "chat", bound: (room + 1) * Self.cent, at: idle)
+        else {
+            Issue.record("it is spent without a lease")
+            return
+        }
+        #expect(world.budget.reserve(next, project: "chat", bound: room * Self.cent, at: idle) == .admitted)
+    }
+}
