@@ -84,10 +84,16 @@ struct FactsReader {
         return count
     }
 
-    /// The largest that is named: which one a server obeys differs.
+    /// Of the route's own members the largest that is named, for which one a server obeys differs. Another route's bounds
+    /// nothing here: a server that passes over what it does not know would answer without it.
     private func maxOutput() throws(MalformedRequest) -> Int64? {
-        let bounds = [try count(.maxTokens), try count(.maxCompletionTokens), try count(.maxOutputTokens)]
-        return bounds.compactMap(\.self).max()
+        let named = (try count(.maxTokens), try count(.maxCompletionTokens), try count(.maxOutputTokens))
+        return switch route.reading {
+        case .chat: [named.0, named.1].compactMap(\.self).max()
+        case .messages: named.0
+        case .responses: named.2
+        case .none, .embeddings, .images, .transcription, .speech: nil
+        }
     }
 
     /// Characters as the provider counts them: Unicode scalars.

@@ -30,6 +30,10 @@ package struct MeterReading: Hashable, Sendable {
     package internal(set) var answer: String?
     /// An answer that can be fetched again, and would be counted again: what was used counts once under this name.
     package internal(set) var countsOnceAs: String?
+    /// The answer is made in the background: what it uses is not known yet, and may be up to the call's bound.
+    package internal(set) var isPending = false
+    /// An answer made in the background has ended, and no use is told of it.
+    package internal(set) var hasEndedUnused = false
     /// The provider has said what was used, which it does at the end: nothing but the end itself can be missing.
     package internal(set) var isLastWordHeard = false
 
@@ -54,6 +58,7 @@ package struct MeterReading: Hashable, Sendable {
         }
         reading.quantities.requests = 1
         reading.quantities.inputTokens = facts.input.likelyTokens
+        reading.isPending = route.reading == .responses && facts.isBackground
         reading.usageEstimated = "no answer (\(end.rawValue)): the input was estimated from the request"
         return reading
     }

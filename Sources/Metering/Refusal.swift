@@ -22,8 +22,9 @@ package enum Refusal: Hashable, Sendable {
     case modelNotServed(model: String, project: String, contact: String)
     /// 404: it has no meter.
     case unknownRoute
-    /// 429, not to be repeated. `limit` as in `5.00 USD a day`, `resets` an instant with its zone.
-    case limitReached(project: String, limit: String, resets: String, contact: String)
+    /// 429. `limit` as in `5.00 USD a day`, `resets` an instant with its zone. Not to be repeated if it `isSpent`; else what
+    /// is left of it is set aside for calls under way, and may be free again in a moment.
+    case limitReached(project: String, limit: String, isSpent: Bool, resets: String, contact: String)
     /// 429, to be repeated after that many seconds.
     case rateLimited(Rate, limit: Int64, project: String, retryAfter: Int64, contact: String)
     /// 413; the limit is in bytes.
@@ -36,10 +37,14 @@ package enum Refusal: Hashable, Sendable {
     case busy(retryAfter: Int64)
     /// 503: what is used cannot be recorded now, and the policy is to refuse then.
     case notRecordable(retryAfter: Int64)
+    /// 503: a part of a limit has to be asked of the log, which does not answer.
+    case limitUnknown(retryAfter: Int64)
     /// 503: the gateway has not heard from the log for longer than its grace.
     case outOfDate(retryAfter: Int64)
-    /// The secret that keys are known by cannot be opened at present.
+    /// 503: the secret that keys are known by cannot be opened at present.
     case vaultClosed(retryAfter: Int64)
+    /// What is wrong with the request as HTTP: the status, a word for it and a sentence.
+    case unreadable(status: Int, code: String, sentence: String)
 
     /// What is counted per minute.
     package enum Rate: String, Hashable, Sendable { case requests, tokens }
@@ -98,7 +103,7 @@ extension Refusal {
             var inner: [JSONValue.Member] = [
                 .init("type", .string(terms.anthropic)), .init("message", .string(terms.message)),
             ]
-            if case .limitReached = self {
+            if case .limitReached(_, _, isSpent: true, _, _) = self {
                 inner.append(.init("details", .object([.init("error_code", "enforced_spend_limit_reached")])))
             }
             error = .object([
@@ -120,8 +125,9 @@ extension Refusal {
     private var retryAfter: Int64? {
         switch self {
         case .rateLimited(_, _, _, let seconds, _), .busy(let seconds), .notRecordable(let seconds),
-            .outOfDate(let seconds), .vaultClosed(let seconds):
+            .limitUnknown(let seconds), .outOfDate(let seconds), .vaultClosed(let seconds):
             max(1, seconds)
+        case .limitReached(_, _, isSpent: false, _, _): 1
         case .unreachable, .timedOut: 1
         default: nil
         }
@@ -129,12 +135,12 @@ extension Refusal {
 
     private var terms: Terms {
         switch self {
-        case .malformed, .unknownRoute, .tooLarge: requestTerms
+        case .malformed, .unknownRoute, .tooLarge, .unreadable: requestTerms
         case .noKey, .severalKeys, .unknownKey, .expiredKey, .disabledKey, .modelNotAllowed, .routeNotAllowed,
             .modelNotServed:
             keyTerms
         case .limitReached, .rateLimited: limitTerms
-        case .unreachable, .timedOut, .busy, .notRecordable, .outOfDate, .vaultClosed: serverTerms
+        case .unreachable, .timedOut, .busy, .notRecordable, .limitUnknown, .outOfDate, .vaultClosed: serverTerms
         }
     }
 
@@ -148,6 +154,10 @@ extension Refusal {
             Terms(
                 status: 413, type: "invalid_request_error", code: "request_too_large", anthropic: "request_too_large",
                 message: "The request's body is larger than the \(limit) bytes that this gateway takes.")
+        case .unreadable(let status, let code, let sentence):
+            Terms(
+                status: status, type: "invalid_request_error", code: code, anthropic: "invalid_request_error",
+                message: sentence)
         default:
             Terms(
                 status: 404, type: "invalid_request_error", code: "unknown_route", anthropic: "not_found_error",
@@ -209,11 +219,13 @@ extension Refusal {
                 status: 429, type: rate.rawValue, code: "rate_limit_exceeded", anthropic: "rate_limit_error",
                 message: "Rate limit reached for this key of project \(project): \(limit) \(rate.rawValue) per minute. "
                     + "Please try again in \(max(1, seconds))s, or ask \(contact) for a higher limit.")
-        case .limitReached(let project, let limit, let resets, let contact):
+        case .limitReached(let project, let limit, let isSpent, let resets, let contact):
             Terms(
                 status: 429, type: "insufficient_quota", code: "insufficient_quota", anthropic: "rate_limit_error",
-                message: "Project \(project) has reached its limit of \(limit). It resets at \(resets). Ask \(contact)."
-            )
+                message: (isSpent
+                    ? "Project \(project) has reached its limit of \(limit)."
+                    : "What is left of project \(project)'s limit of \(limit) is set aside for calls under way. "
+                        + "Please try again in 1s.") + " It resets at \(resets). Ask \(contact).")
         default: serverTerms
         }
     }
@@ -231,6 +243,11 @@ extension Refusal {
             return broken(
                 503, "usage_not_recordable", "overloaded_error",
                 "What calls use cannot be recorded now, so that none is let through.")
+        case .limitUnknown:
+            return broken(
+                503, "gateway_limit_unknown", "overloaded_error",
+                "A limit that this call counts towards is nearly met, and the event log, which knows what is left of it, "
+                    + "does not answer.")
         case .outOfDate:
             return broken(
                 503, "gateway_out_of_date", "overloaded_error",

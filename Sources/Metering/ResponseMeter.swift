@@ -214,6 +214,9 @@ package struct ResponseMeter: Sendable {
 
     // MARK: Reading
 
+    /// Of an answer that is made in the background: it uses nothing after them.
+    private static let lastStates: Set<String> = ["completed", "failed", "cancelled", "incomplete"]
+
     private func reading(_ end: AnswerEnd) -> MeterReading {
         var reading = MeterReading()
         reading.model = summary.model
@@ -229,11 +232,15 @@ package struct ResponseMeter: Sendable {
         }
         if !route.hasBody {
             // An answer that is fetched was counted when it was made, unless it was made in the background.
-            guard summary.isBackground, usage.isFinal else { return reading }
+            guard summary.isBackground, usage.isFinal else {
+                reading.hasEndedUnused = summary.isBackground && Self.lastStates.contains(summary.status ?? "")
+                return reading
+            }
         }
         if route.reading == .responses, facts.isBackground || summary.isBackground {
             reading.countsOnceAs = summary.id
             if !usage.isFinal, !summary.hasError {
+                reading.isPending = true
                 reading.usageEstimated = "in the background: counted when the answer is fetched"
                 return reading
             }

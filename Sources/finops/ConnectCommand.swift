@@ -61,6 +61,10 @@ struct ConnectCommand: AsyncParsableCommand {
                 made.reason = options.reason
                 let events = try await session.decide(
                     ConnectionRegister.self, on: stream, .connect(made, keyChanged: kept.hasChanged))
+                let connections = try await session.store.connections(of: made.provider)
+                for upstream in try await session.store.upstreams() {
+                    upstream.warnOfDoubleCounting(beside: connections)
+                }
                 return Self.answer(made, changed: !events.isEmpty)
             }
             try answer.print(options.global)
@@ -95,10 +99,7 @@ struct ConnectCommand: AsyncParsableCommand {
             var table = Table([
                 .init("provider"), .init("name"), .init("base_url", title: "address"), .init("api"), .init("key"),
             ])
-            for summary in try await log.allStreams(prefix: "connection-") {
-                guard let made = try await log.fold(summary.stream, with: ConnectionRegister.self).state else {
-                    continue
-                }
+            for made in try await log.connections() {
                 table.rows.append(
                     [made.provider, made.account, made.baseURL, made.api, made.keyMask].map(JSONValue.string))
             }
@@ -131,6 +132,17 @@ struct ConnectCommand: AsyncParsableCommand {
             }
             try answer.print(options.global)
         }
+    }
+}
+
+extension EventReader {
+    /// The accounts that are collected: of one provider, or of all.
+    func connections(of provider: String? = nil) async throws -> [WireConnectionMade] {
+        var all: [WireConnectionMade] = []
+        for summary in try await allStreams(prefix: provider.map { "connection-\($0)-" } ?? "connection-") {
+            if let made = try await fold(summary.stream, with: ConnectionRegister.self).state { all.append(made) }
+        }
+        return all
     }
 }
 

@@ -175,6 +175,7 @@ private struct Examination {
                 try await content(
                     "prices", prefix: "prices-", "no model has a price", "finops price import FILE \(dir)", reader),
                 try await connectionFinding(reader),
+                try await billingFinding(reader),
                 try await mappingFinding(reader),
                 try await channelFinding(reader),
                 try await currencyFinding(reader),
@@ -192,6 +193,20 @@ private struct Examination {
         return try await content(
             "connections", prefix: "connection-", "no provider is connected, and the gateway has no upstream",
             "finops connect openai --name NAME --key-file FILE \(dir)", reader)
+    }
+
+    /// Calls that would count twice: as the gateway's estimate, and as usage of an account with another name.
+    private func billingFinding(_ reader: SQLiteEventReader) async throws -> Finding {
+        var finding = Finding(subject: "accounts of upstreams")
+        let connections = try await reader.connections()
+        for upstream in try await reader.upstreams() {
+            let others = UpstreamBilling.otherAccounts(than: upstream, among: connections)
+            guard let other = others.first else { continue }
+            finding.problem = upstream.doubleCounting(beside: others)
+            finding.remedy = "\(upstream.accountCommand(other)) \(dir)"
+            return finding
+        }
+        return finding
     }
 
     /// Calls through the gateway belong to the project of their key; what an account says has to be mapped.

@@ -36,7 +36,7 @@ struct UpstreamCommand: AsyncParsableCommand {
         var baseURL: String?
         @Option(name: .customLong("key-file"), help: "File that holds the provider's key; - for standard input.")
         var keyFile: String
-        @Option(help: "Whose bill its calls are on: the name of a connected account (default: the upstream's name).")
+        @Option(help: "Whose bill its calls are on: the name of a connected account (default: the only one at this address, or else the upstream's name).")
         var account: String?
         @Option(name: .customLong("provider-key-id"), help: "The provider's id of the key, never the key itself.")
         var keyID: String?
@@ -60,7 +60,8 @@ struct UpstreamCommand: AsyncParsableCommand {
                 try await session.checkNotProvisioned(name.text)
                 let stream = StreamName.upstream(name.text)
                 let known = try await session.store.fold(stream, with: UpstreamRegister.self).state
-                var set = try whole(given, name, address, known: known)
+                let connections = try await session.store.connections(of: provider.rawValue)
+                var set = try whole(given, name, address, known: known, connections)
                 let projects = try await session.store.fold(.projects, with: ProjectRegister.self).state
                 guard set.project.isEmpty || projects[set.project] != nil else {
                     throw AdministrationRejection.unknownProject(set.project, known: projects.keys.sorted())
@@ -72,6 +73,7 @@ struct UpstreamCommand: AsyncParsableCommand {
                 set.secretVersion = UInt32(clamping: kept.version)
                 set.keyMask = key.mask
                 let events = try await session.decide(UpstreamRegister.self, on: stream, .set(set))
+                set.warnOfDoubleCounting(beside: connections)
                 return Answer(
                     changed: !events.isEmpty || kept.hasChanged,
                     "the gateway calls \(set.baseURL) with key \(set.keyMask) as \(set.name)", set.members)
@@ -93,7 +95,8 @@ struct UpstreamCommand: AsyncParsableCommand {
         }
 
         private func whole(
-            _ given: WireUpstreamSet, _ name: GivenName, _ address: ProviderAddress?, known: WireUpstreamSet?
+            _ given: WireUpstreamSet, _ name: GivenName, _ address: ProviderAddress?, known: WireUpstreamSet?,
+            _ connections: [WireConnectionMade]
         ) throws -> WireUpstreamSet {
             // Of another provider nothing is kept but the bill.
             let same = known.flatMap { $0.provider == given.provider ? $0 : nil }
@@ -106,7 +109,10 @@ struct UpstreamCommand: AsyncParsableCommand {
             }
             set.baseURL = url
             set.secretID = "upstream-\(name)"
-            if set.account.isEmpty { set.account = known?.account ?? name.text }
+            if set.account.isEmpty {
+                let collected = UpstreamBilling.account(of: set.provider, at: url, among: connections)
+                set.account = known?.account ?? collected ?? name.text
+            }
             if keyID == nil, let same, same.hasProviderKeyID { set.providerKeyID = same.providerKeyID }
             if projectID == nil, let same, same.hasProviderProjectID { set.providerProjectID = same.providerProjectID }
             if project == nil { set.project = same?.project ?? "" }
@@ -194,10 +200,7 @@ struct UpstreamCommand: AsyncParsableCommand {
                         .joined(separator: ", ")
                 },
             ])
-            for summary in try await log.allStreams(prefix: "upstream-") {
-                guard let set = try await log.fold(summary.stream, with: UpstreamRegister.self).state else { continue }
-                table.rows.append(set.members.map(\.value))
-            }
+            table.rows = try await log.upstreams().sorted { $0.name < $1.name }.map { $0.members.map(\.value) }
             try table.write(options.json ? .json : .table)
         }
     }
@@ -229,6 +232,13 @@ extension UpstreamRegister.Provider: ExpressibleByArgument {
 }
 
 extension WireUpstreamSet {
+    /// Says so on stderr, where its calls are on the bill of nobody who is collected, and somebody at its address is.
+    func warnOfDoubleCounting(beside connections: [WireConnectionMade]) {
+        let others = UpstreamBilling.otherAccounts(than: self, among: connections)
+        guard let other = others.first else { return }
+        Output.message("warning: \(doubleCounting(beside: others)); put it right with: \(accountCommand(other))")
+    }
+
     fileprivate var members: [JSONValue.Member] {
         [
             .init("name", .string(name)), .init("provider", .string(provider)), .init("base_url", .string(baseURL)),

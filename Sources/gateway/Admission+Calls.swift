@@ -13,6 +13,8 @@ extension Admission {
         let context: CallContext
         /// Tokens set aside in the key's rate.
         let tokens: Int64
+        /// Nano-units that it can cost at most.
+        let bound: Int64
         /// Where it is written down until its record is kept; nil for a call without a limit.
         let underWay: Int?
     }
@@ -84,7 +86,7 @@ extension Admission {
         state.known.keys.accept(key.id, call: call.attempt.call, at: now)
         let context = state.contexts.admit(context, project: key.project)
         let underWay = writeDown(call.attempt, project: key.project, bound: bound.nanos, &state)
-        return .admitted(Ticket(key: key, door: door, context: context, tokens: tokens, underWay: underWay))
+        return .admitted(Ticket(key: key, door: door, context: context, tokens: tokens, bound: bound.nanos, underWay: underWay))
     }
 
     /// Before the call goes on: whatever ends this program, the next run knows of it.
@@ -141,13 +143,25 @@ extension Admission {
             case .organisation: " of the organisation"
             }
         return .limitReached(
-            project: key.project, limit: "\(reached.limit) \(each)\(whose)",
+            project: key.project, limit: "\(reached.limit) \(each)\(whose)", isSpent: reached.isSpent,
             resets: "\(reached.resets.rfc3339) (midnight in \(reached.zone))", contact: contact)
     }
 
+    /// What is held back for an answer in the background is added up for as long as a window lasts, a million dollars for each
+    /// at most.
+    private static let greatestPending: Int64 = 1_000_000_000_000_000
+
     /// Prices an attempt that ended.
-    func complete(_ call: inout WireCallRecorded, _ route: Route, _ reading: MeterReading) {
+    /// - Parameter bound: nano-units that it could cost at most.
+    func complete(_ call: inout WireCallRecorded, _ route: Route, _ reading: MeterReading, bound: Int64) {
         var reading = reading
+        if reading.isPending {
+            call.pendingAnswer = reading.answer ?? ""
+            call.bound.currency = Currency.usd.code
+            call.bound.nanos = min(bound, Self.greatestPending)
+        } else if reading.hasEndedUnused {
+            call.pendingAnswer = reading.answer ?? ""
+        }
         if let answer = reading.countsOnceAs, reading.isUse {
             call.countsOnce = answer
             if !state.withLock({ $0.known.countsNow(call) }) {
@@ -174,7 +188,7 @@ extension Admission {
     /// Of an earlier run: its record may not have reached the log.
     func settle(_ call: WireCallRecorded) {
         state.withLock { state in
-            _ = state.known.countsNow(call)
+            state.known.note(call)
             state.known.budget.settle(call)
         }
     }

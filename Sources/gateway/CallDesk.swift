@@ -24,6 +24,9 @@ final class CallDesk: CallHandling {
     /// and again, and a refusal for want of money is worth more to a caller than one for want of an answer.
     private static let leasePatience = TimeAmount.seconds(5)
 
+    /// Longer than a log that is there says nothing.
+    private static let silence = Duration.seconds(4)
+
     private let settings: Settings
     private let admission: Admission
     private let keeper: UsageKeeper
@@ -32,7 +35,7 @@ final class CallDesk: CallHandling {
     private let now: @Sendable () -> Timestamp
     private let keyHash = Mutex<Secret?>(nil)
     private let isVaultClosed = Atomic(false)
-    private let random = Mutex(RandomWords())
+    private let beginnings = Mutex(Beginnings())
     let tally = CallTally()
 
     init(
@@ -58,8 +61,7 @@ final class CallDesk: CallHandling {
     var isWithoutKeys: Bool { isVaultClosed.load(ordering: .relaxed) && !hasKeyHash }
 
     func begin(_ request: ProxyRequest, then: @escaping @Sendable (ProxyDecision) -> Void) {
-        let started = now()
-        let id = random.withLock { EventID.v7(at: started, using: &$0) }
+        let (started, id) = beginnings.withLock { $0.next(at: now()) }
         let speaksAnthropic = request.head.headers.contains(name: "anthropic-version")
         do throws(Refused) {
             let call = try read(request, id, started, speaksAnthropic)
@@ -79,9 +81,9 @@ final class CallDesk: CallHandling {
             return nil
         } catch {
             tally.refused()
-            let id = "call-\(EventID.v7(at: now()))"
             return ProxyAnswer(
-                error.refusal.answer(in: Self.dialect(of: head.uri, speaksAnthropic: speaksAnthropic), request: id))
+                error.refusal.answer(
+                    in: Self.dialect(of: head.uri, speaksAnthropic: speaksAnthropic), request: requestID()))
         }
     }
 
@@ -151,7 +153,8 @@ final class CallDesk: CallHandling {
             // What was to be asked for is asked for all the same: the next call needs it, too.
             guard NIODeadline.now() < call.begun + Self.leasePatience else {
                 leases.wait(for: requests) {}
-                return refuse(call, .busy(retryAfter: 1), then)
+                let isLogAway = contact.age() >= Self.silence
+                return refuse(call, isLogAway ? .limitUnknown(retryAfter: 5) : .busy(retryAfter: 1), then)
             }
             leases.wait(for: requests) { self.admit(call, request, then) }
         }
@@ -195,7 +198,7 @@ final class CallDesk: CallHandling {
     func record(
         _ event: inout WireCallRecorded, _ call: IncomingCall, _ ticket: Admission.Ticket, _ reading: MeterReading
     ) {
-        admission.complete(&event, call.match.route, reading)
+        admission.complete(&event, call.match.route, reading, bound: ticket.bound)
         let stream = StreamName.calls(account: event.account, day: Day(utc: call.started))
         let new = FinOpsEvent.callRecorded(event).newEvent(id: call.id, occurred: call.started)
         admission.remember(event, as: new)
@@ -208,34 +211,36 @@ final class CallDesk: CallHandling {
 
     func answer(to problem: ProxyProblem, target: String?) -> ProxyAnswer {
         tally.refused()
+        let refusal: Refusal =
+            switch problem {
+            case .bodyTooLarge: .tooLarge(limit: settings.bodyLimit)
+            case .overloaded: .busy(retryAfter: 2)
+            default:
+                .unreadable(status: Int(problem.status.code), code: problem.rawValue, sentence: problem.sentence)
+            }
         let dialect = Self.dialect(of: target ?? "", speaksAnthropic: false)
-        let id = "call-\(random.withLock { EventID.v7(at: now(), using: &$0) })"
-        switch problem {
-        case .bodyTooLarge:
-            return ProxyAnswer(Refusal.tooLarge(limit: settings.bodyLimit).answer(in: dialect, request: id))
-        case .overloaded: return ProxyAnswer(Refusal.busy(retryAfter: 2).answer(in: dialect, request: id))
-        default: return Self.plain(problem, dialect)
-        }
+        return ProxyAnswer(refusal.answer(in: dialect, request: requestID()))
     }
 
-    /// What is wrong with the request as HTTP.
-    private static func plain(_ problem: ProxyProblem, _ dialect: Dialect) -> ProxyAnswer {
-        let error: JSONValue = [
-            "message": .string(problem.sentence), "type": "invalid_request_error", "param": .null,
-            "code": .string(problem.rawValue),
-        ]
-        let body: JSONValue =
-            dialect == .anthropic
-            ? [
-                "type": "error",
-                "error": ["type": "invalid_request_error", "message": .string(problem.sentence)],
-            ] : ["error": error]
-        return ProxyAnswer(
-            status: problem.status, headers: ["content-type": "application/json"], body: ByteBuffer(string: body.text))
-    }
+    private func requestID() -> String { "call-\(beginnings.withLock { $0.next(at: now()).id })" }
 
     private static func dialect(of target: String, speaksAnthropic: Bool) -> Dialect {
         speaksAnthropic || target.hasPrefix("/v1/messages") ? .anthropic : .openai
+    }
+}
+
+/// When calls begin, and their ids. No two of a gateway begin in the same microsecond: a caller may give several the same
+/// name, and they are told apart by when they began.
+private struct Beginnings {
+    private var random = RandomWords()
+    private var last = Timestamp(microseconds: 0)
+    /// A clock that is set back further than this is followed.
+    private static let furthest: Int64 = 1_000_000
+
+    mutating func next(at now: Timestamp) -> (started: Timestamp, id: EventID) {
+        let ahead = last.microseconds - now.microseconds
+        last = (0..<Self.furthest).contains(ahead) ? Timestamp(microseconds: last.microseconds + 1) : now
+        return (last, EventID.v7(at: last, using: &random))
     }
 }
 

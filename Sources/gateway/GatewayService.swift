@@ -199,7 +199,7 @@ struct GatewayService: Service {
         try await settleUnlogged(work)
         work.admission.hold(work.left)
         await firstSecrets(work)
-        let (listen, tls) = (context.configuration.gatewayListen, try context.configuration.gatewayTLS)
+        let (listen, tls) = (context.configuration.gatewayListen, context.configuration.gatewayTLS)
         var configuration = ProxyConfiguration(
             listen: ListenAddress(host: listen.host, port: listen.port),
             tls: tls.map { ProxyTLS(certificate: $0.certificate, key: $0.key) })

@@ -50,22 +50,29 @@ final class LeaseDesk: Sendable {
     func run(_ store: any EventStore) async {
         var session: ProducerSession?
         var sequence: UInt64 = 0
+        var isRefusalTold = false
         for await requests in asked {
             do {
-                if session == nil {
-                    let opened = try await store.openSession(ProducerName("gateway-\(admission.gateway)-leases"))
-                    (session, sequence) = (opened, opened.lastSequence)
+                let current: ProducerSession
+                if let session { current = session } else {
+                    current = try await store.openSession(ProducerName("gateway-\(admission.gateway)-leases"))
+                    (session, sequence) = (current, current.lastSequence)
                 }
-                guard let session else { continue }
                 sequence += 1
                 let receipt = try await store.append(
-                    AppendRequest(session: session, sequence: sequence, appends(requests)))
+                    AppendRequest(session: current, sequence: sequence, appends(requests)))
+                isRefusalTold = false
                 for (index, request) in requests.enumerated() {
                     admission.granted(request, at: Position(receipt.first.value + UInt64(index)))
                 }
             } catch {
                 // Another gateway was faster, or the log is away: the subscription tells what became of it.
-                logger.debug("no part of a limit", metadata: ["error": "\(error)"])
+                if !error.isPassing, !isRefusalTold {
+                    logger.warning("the log gives no part of a limit", metadata: ["error": "\(error)"])
+                } else {
+                    logger.debug("no part of a limit", metadata: ["error": "\(error)"])
+                }
+                isRefusalTold = !error.isPassing
                 session = nil
                 for request in requests { admission.failed(request) }
                 // Asked again at once, the same would be refused: what the other has leased is on its way here.
@@ -79,6 +86,16 @@ final class LeaseDesk: Sendable {
         requests.map { request in
             let event = FinOpsEvent.budgetLeased(request.event).newEvent(in: request.stream, occurred: now())
             return StreamAppend(request.stream, expected: .exactly(request.expected), [event])
+        }
+    }
+}
+
+extension StoreError {
+    /// Somebody was faster, or the log is busy or away.
+    fileprivate var isPassing: Bool {
+        switch self {
+        case .refused(let refusal): isConflict || refusal.isRetriable
+        case .failed(let failure): failure.isRetriable
         }
     }
 }

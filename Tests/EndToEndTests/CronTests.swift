@@ -56,9 +56,11 @@ import Testing
 
     /// A collector whose own daily run is hours away, beside its log.
     private func withCollector(_ body: (Installation, String) async throws -> Void) async throws {
-        try await Installation.with { plain in
+        try await Installation.with(followsClock: true) { plain in
             try await plain.connect()
             try await plain.keep(Self.secret)
+            // Near its midnight the daily run would come by itself.
+            try plain.startClockAtNoon()
             var installation = plain
             installation.environment = [
                 "FINOPS_CRON_LISTEN": "127.0.0.1:0", "FINOPS_DAILY_TIME": "23:59", "FINOPS_POLL_INTERVAL": "1d",

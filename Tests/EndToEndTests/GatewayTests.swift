@@ -14,11 +14,12 @@ import Testing
     @Test func aCallIsAnsweredAndItsExactCostIsInTheLog() async throws {
         let upstream = MeteredUpstream()
         try await Installation.with { installation in
-            let client = try await installation.prepareGateway(upstream)
+            let prepared = try await installation.prepareGateway(upstream)
             let log = try await installation.serveLog()
             defer { log.send(SIGKILL) }
             let gateway = try installation.start("gateway", ["run"])
             defer { gateway.send(SIGKILL) }
+            let client = try await prepared.at(gateway)
             let answer = try await client.firstAnswer(gateway)
             #expect(answer.status == 200 && answer.body.contains(#""prompt_tokens":1000"#))
             let call = try #require(try await installation.recordedCalls(atLeast: 1).first)
@@ -41,7 +42,8 @@ import Testing
         let upstream = MeteredUpstream()
         var random = SeededGenerator(seed: 50)
         try await Installation.with { installation in
-            let client = try await installation.prepareGateway(upstream)
+            // All come back to the place that the load knows.
+            let client = try await installation.prepareGateway(upstream, port: Loopback.freePort())
             var log = try await installation.serveLog()
             defer { log.send(SIGKILL) }
             let first = try installation.start("gateway", ["run"])
@@ -94,6 +96,11 @@ import Testing
 }
 
 extension GatewayClient {
+    /// The same at the port that a gateway has which was to take any, once it listens.
+    func at(_ gateway: RunningProgram) async throws -> GatewayClient {
+        GatewayClient(port: try await gateway.listeningPort(), key: key)
+    }
+
     /// Waits until the gateway lets a call through.
     func firstAnswer(_ gateway: RunningProgram) async throws -> GatewayAnswer {
         var answer: GatewayAnswer?
@@ -108,8 +115,9 @@ extension GatewayClient {
 }
 
 extension Installation {
-    /// A project with a key, the upstream's key in the vault, and a port for the gateway.
-    func prepareGateway(_ upstream: MeteredUpstream) async throws -> GatewayClient {
+    /// A project with a key, and the upstream's key in the vault.
+    /// - Parameter port: of the gateway; 0 for any: then the client is to be brought to where it is.
+    func prepareGateway(_ upstream: MeteredUpstream, port: UInt16 = 0) async throws -> GatewayClient {
         try await run("finops", "init").expecting()
         try await run("finops", "team", "add", "research").expecting()
         try await run("finops", "project", "add", "chatbot", "--team", "research").expecting()
@@ -119,10 +127,7 @@ extension Installation {
         ).expecting()
         let issued = try await run("finops", "key", "issue", "--project", "chatbot", "--json").expecting().json()
         guard let key = issued["key"]?.string else { throw Unexpected("no key in \(issued.text)") }
-        let port = freePort()
-        let path = StateDirectory(path: directory).configuration
-        let before = try String(contentsOfFile: path, encoding: .utf8)
-        try (before + "\ngateway_listen: 127.0.0.1:\(port)\n").write(toFile: path, atomically: true, encoding: .utf8)
+        try configure(["gateway_listen: 127.0.0.1:\(port)"])
         return GatewayClient(port: port, key: key)
     }
 
@@ -143,20 +148,4 @@ extension Installation {
         }
         return calls
     }
-}
-
-/// A port of loopback that nobody has at the moment.
-func freePort() -> UInt16 {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    withUnsafeMutableBytes(of: &address) { raw in
-        let pointer = raw.baseAddress!.assumingMemoryBound(to: sockaddr.self)
-        _ = bind(descriptor, pointer, length)
-        _ = getsockname(descriptor, pointer, &length)
-    }
-    return UInt16(bigEndian: address.sin_port)
 }

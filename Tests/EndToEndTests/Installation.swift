@@ -130,6 +130,14 @@ struct Installation: Sendable {
 }
 
 extension Installation {
+    /// Lets the clock of the initialised directory go on from tomorrow's noon in Seoul: no day and no week of its
+    /// business ends while a test runs, and nothing that was recorded before lies ahead.
+    func startClockAtNoon() throws {
+        let now = wallTime()
+        let noon = Day(utc: now).advanced(by: 1).utcStart.advanced(bySeconds: 3 * 3_600)
+        try PipelineClock(scale: .init(start: noon, rate: 1, anchor: now)).store(in: StateDirectory(path: directory))
+    }
+
     /// Initialises the directory and connects the sandbox as account `acme`.
     /// - Parameter pipeline: of a demo, whose clock begins then.
     func connect(pipeline: String? = nil) async throws {

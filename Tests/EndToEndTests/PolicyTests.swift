@@ -12,7 +12,7 @@ import Testing
     @Test func aLimitCrossedByCallsEndsTheKeyAndThereIsEvidence() async throws {
         let upstream = MeteredUpstream()
         try await Installation.with { installation in
-            let client = try await installation.prepareGateway(upstream)
+            let prepared = try await installation.prepareGateway(upstream)
             // Three calls are more than it.
             try await installation.run(
                 "finops", "threshold", "set", "--project", "chatbot", "--daily", "0.01", "--policy", "disable-keys"
@@ -23,6 +23,7 @@ import Testing
             defer { gateway.send(SIGKILL) }
             let watcher = try installation.start("threshold-watcher", ["run"])
             defer { watcher.send(SIGKILL) }
+            let client = try await prepared.at(gateway)
             _ = try await client.firstAnswer(gateway)
             var last: GatewayAnswer?
             try await eventually("the key is refused, not \(String(describing: last)): \(watcher.standardErrorSoFar)") {

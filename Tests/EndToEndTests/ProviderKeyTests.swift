@@ -29,7 +29,8 @@ import Testing
             let gateway = try installation.start("gateway", ["run"])
             defer { gateway.send(SIGKILL) }
             let issued = try await bench.json("key issue --project chat")
-            let client = GatewayClient(port: bench.port, key: try #require(issued["key"]?.string))
+            let port = try await gateway.listeningPort()
+            let client = GatewayClient(port: port, key: try #require(issued["key"]?.string))
             _ = try await client.firstAnswer(gateway)
             let call = try #require(try await installation.recordedCalls(atLeast: 1).first)
             #expect(call.providerKeyID == made["provider_key_id"]?.string && call.upstream == "chat")
@@ -44,7 +45,7 @@ import Testing
             #expect(client.ask()?.status == 403)
             // A key that nobody disabled meets the provider itself.
             let second = try await bench.json("key issue --project chat")
-            let other = GatewayClient(port: bench.port, key: try #require(second["key"]?.string))
+            let other = GatewayClient(port: port, key: try #require(second["key"]?.string))
             try await eventually("the provider refuses") { other.ask()?.status == 401 }
             try await bench.expectEvidence(of: id)
             let refused = try await installation.run("finops", "project", "provision", "chat", "--account", "acme")
@@ -196,11 +197,10 @@ import Testing
     }
 }
 
-/// An installation with the sandbox connected as `acme`, two projects, a log that serves, and a port for the gateway.
+/// An installation with the sandbox connected as `acme`, two projects, and a log that serves.
 private struct ProviderBench {
     let installation: Installation
     let log: RunningProgram
-    let port: UInt16
 
     init(_ installation: Installation) async throws {
         self.installation = installation
@@ -209,10 +209,6 @@ private struct ProviderBench {
         for project in ["chat", "lab"] {
             try await installation.run("finops", "project", "add", project, "--team", "apps").expecting()
         }
-        port = freePort()
-        let path = StateDirectory(path: installation.directory).configuration
-        let before = try String(contentsOfFile: path, encoding: .utf8)
-        try (before + "\ngateway_listen: 127.0.0.1:\(port)\n").write(toFile: path, atomically: true, encoding: .utf8)
         log = try await installation.serveLog()
     }
 
@@ -269,7 +265,7 @@ private struct ProviderBench {
         let gateway = try installation.start("gateway", ["run"])
         defer { gateway.send(SIGKILL) }
         let key = try #require(try await json("key issue --project chat")["key"]?.string)
-        _ = try await GatewayClient(port: port, key: key).firstAnswer(gateway)
+        _ = try await GatewayClient(port: gateway.listeningPort(), key: key).firstAnswer(gateway)
         gateway.send(SIGTERM)
         _ = await gateway.wait()
     }

@@ -11,7 +11,7 @@ import Testing
         let upstream = MeteredUpstream()
         try await withKeyService { service in
             try await Installation.with { installation in
-                let client = try await installation.prepareGateway(upstream)
+                let prepared = try await installation.prepareGateway(upstream)
                 try await installation.connect()
                 try await installation.setSlack()
                 try await installation.moveToKMS(service)
@@ -23,6 +23,7 @@ import Testing
                 defer { log.send(SIGKILL) }
                 let gateway = try installation.start("gateway", ["run"])
                 defer { gateway.send(SIGKILL) }
+                let client = try await prepared.at(gateway)
                 #expect(try await client.firstAnswer(gateway).status == 200)
                 // What runs has what it needs; a new key is hashed by what KMS guards, and people can disable the old one.
                 try await installation.run("finops", "key", "issue", "--project", "chatbot").expecting()
@@ -43,7 +44,7 @@ import Testing
         let upstream = MeteredUpstream()
         try await withKeyService { service in
             try await Installation.with { installation in
-                let client = try await installation.prepareGateway(upstream)
+                let prepared = try await installation.prepareGateway(upstream)
                 try await installation.connect()
                 try await installation.moveToKMS(service)
                 await service.end()
@@ -55,6 +56,7 @@ import Testing
                 defer { log.send(SIGKILL) }
                 let gateway = try installation.start("gateway", ["run"])
                 defer { gateway.send(SIGKILL) }
+                let client = try await prepared.at(gateway)
                 try await eventually("it serves: \(gateway.standardErrorSoFar)", limit: .seconds(60)) {
                     client.ask() != nil || gateway.hasEnded
                 }

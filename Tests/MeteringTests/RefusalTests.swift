@@ -25,8 +25,9 @@ import Testing
         ),
         (.unknownRoute, 404, "unknown_route", "not_found_error"),
         (
-            .limitReached(project: "search", limit: "5.00 USD a day", resets: "2026-11-23T00:00:00Z", contact: "Anna"),
-            429, "insufficient_quota", "rate_limit_error"
+            .limitReached(
+                project: "search", limit: "5.00 USD a day", isSpent: true, resets: "2026-11-23T00:00:00Z",
+                contact: "Anna"), 429, "insufficient_quota", "rate_limit_error"
         ),
         (
             .rateLimited(.tokens, limit: 10, project: "search", retryAfter: 7, contact: "Anna"), 429,
@@ -41,6 +42,11 @@ import Testing
         (.outOfDate(retryAfter: 1), 503, "gateway_out_of_date", "overloaded_error"),
         (.vaultClosed(retryAfter: 1), 503, "gateway_vault_closed", "overloaded_error"),
         (.severalKeys, 401, "invalid_api_key", "authentication_error"),
+        (.limitUnknown(retryAfter: 5), 503, "gateway_limit_unknown", "overloaded_error"),
+        (
+            .unreadable(status: 431, code: "headers_too_large", sentence: "s"), 431, "headers_too_large",
+            "invalid_request_error"
+        ),
     ]
 
     @Test(arguments: all.indices) func eachHasTheShapeOfItsDialect(_ index: Int) throws {
@@ -65,6 +71,20 @@ import Testing
         #expect(!answer.headers.contains { $0.name == "retry-after" })
     }
 
+    /// Another moment there may be room again.
+    @Test(arguments: Dialect.allCases) func moneyThatIsOnlySetAsideIsToBeAskedForAgain(_ dialect: Dialect) {
+        let refusal = Refusal.limitReached(
+            project: "search", limit: "5.00 USD a day", isSpent: false, resets: "2026-11-23T00:00:00Z", contact: "Anna")
+        let answer = refusal.answer(in: dialect, request: "r")
+        let text = String(decoding: answer.body, as: UTF8.self)
+        for word in ["set aside", "search", "5.00 USD a day", "2026-11-23T00:00:00Z", "Anna"] {
+            #expect(text.contains(word), "\(text)")
+        }
+        #expect(answer.status == 429 && !text.contains("enforced_spend_limit_reached"))
+        #expect(answer.headers.contains { $0.name == "retry-after" && $0.value == "1" })
+        #expect(!answer.headers.contains { $0.name == "x-should-retry" })
+    }
+
     /// Whoever knows whose key it is, says so: the project, and whom to ask.
     @Test(arguments: Dialect.allCases) func whoeverHasAKeyIsToldWhomToAsk(_ dialect: Dialect) {
         let known = Self.all.map(\.0).filter { refusal in
@@ -73,7 +93,7 @@ import Testing
                 .rateLimited:
                 true
             case .malformed, .noKey, .unknownKey, .severalKeys, .unknownRoute, .tooLarge, .unreachable, .timedOut,
-                .busy, .notRecordable, .outOfDate, .vaultClosed:
+                .busy, .notRecordable, .limitUnknown, .outOfDate, .vaultClosed, .unreadable:
                 false
             }
         }

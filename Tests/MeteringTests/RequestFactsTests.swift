@@ -29,6 +29,19 @@ import Testing
         #expect(facts.splice == nil)
     }
 
+    /// A server that passes over what it does not know would answer without the bound.
+    @Test func anotherRoutesMemberBoundsNothing() throws {
+        let all = #"{"model":"m","max_tokens":1,"max_completion_tokens":2,"max_output_tokens":3,"input":"a"}"#
+        for (target, most) in [
+            ("/v1/chat/completions", 2), ("/v1/completions", 2), ("/v1/responses", 3), ("/v1/messages", 1),
+            ("/v1/embeddings", nil),
+        ] as [(String, Int64?)] {
+            #expect(try Metered.facts(target, all).maxOutputTokens == most, "\(target)")
+        }
+        #expect(try chat(#"{"model":"m","max_output_tokens":1}"#).maxOutputTokens == nil)
+        #expect(try Metered.facts("/v1/responses", #"{"model":"m","max_tokens":1}"#).maxOutputTokens == nil)
+    }
+
     @Test func namesAndValuesWithEscapesAreTheSameNames() throws {
         let facts = try chat(#"{"mod\u0065l":"gpt\u002d4o","str\u0065am":true}"#)
         #expect(facts.model == "gpt-4o")

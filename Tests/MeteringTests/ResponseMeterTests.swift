@@ -307,16 +307,26 @@ import Testing
         let queued = try Metered.run(
             "/v1/responses", body: body, answer: Metered.fixture("openai/response-background-queued.json"))
         #expect(queued.nanos == 0)
-        #expect(queued.reading.countsOnceAs == "resp_EXAMPLE0001")
+        #expect(queued.reading.countsOnceAs == "resp_EXAMPLE0001" && queued.reading.isPending)
         let made = String(decoding: try Metered.fixture("openai/response.json"), as: UTF8.self)
         let fetched = try Metered.run(
             "/v1/responses/resp_EXAMPLE0001", method: "GET",
             answer: Array(made.replacing(#""background": false"#, with: #""background": true"#).utf8))
         #expect(fetched.nanos == 15_756_000)
         #expect(fetched.reading.countsOnceAs == "resp_EXAMPLE0001" && fetched.reading.isUse)
+        #expect(!fetched.reading.isPending)
         // What was made while the caller waited was counted then.
         let again = try Metered.run("/v1/responses/resp_EXAMPLE0001", method: "GET", answer: Array(made.utf8))
         #expect(again.nanos == 0 && again.call.quantities == WireQuantities())
+    }
+
+    /// It holds its bound back no longer, though nobody is told what it used.
+    @Test(arguments: [("queued", false), ("in_progress", false), ("failed", true), ("cancelled", true)])
+    func anAnswerInTheBackgroundThatEndsWithoutUseIsKnownToHaveEnded(state: String, isOver: Bool) throws {
+        let answer = #"{"id":"resp_7","background":true,"status":"\#(state)","model":"gpt-4o","usage":null}"#
+        let fetched = try Metered.run("/v1/responses/resp_7", method: "GET", answer: Array(answer.utf8))
+        #expect(fetched.reading.hasEndedUnused == isOver && !fetched.reading.isPending)
+        #expect(fetched.reading.answer == "resp_7" && !fetched.reading.isUse)
     }
 
     @Test func speechIsCountedByTheRequestsCharacters() throws {

@@ -32,6 +32,17 @@ import Testing
         ).calls
     }
 
+    /// A caller may give all its calls one name, and two gateways may be called in the same microsecond.
+    @Test func callsOfTwoGatewaysAreTwoWhateverTheirName() async throws {
+        let log = try await log([
+            projectAdded("ranking", team: "search"),
+            called("call-1", at: "2026-11-19T05", nanos: 1_000), called("call-1", at: "2026-11-19T05", nanos: 1_000),
+            called("call-1", at: "2026-11-19T05", nanos: 20_000, gateway: "gateway-2"),
+        ])
+        #expect(try calls(log).count == 2)
+        #expect(try costs(log, [.project]) == [["ranking"]: 21_000])
+    }
+
     @Test func aCallIsARowWithAllThatIsKnownOfIt() async throws {
         let log = try await log([
             projectAdded("ranking", team: "search"),
@@ -187,7 +198,10 @@ import Testing
             ({ $0.started = -1 }, "no time"), ({ $0.duration = -1 }, "no duration"), ({ $0.account = "" }, "account"),
             ({ $0.quantities.inputTokens = -1 }, "count"), ({ $0.cost.currency = "" }, "currency"),
         ] as [((inout WireCallRecorded) -> Void, String)] {
-            guard case .callRecorded(var call) = called("1", at: "2026-11-19T05") else { return }
+            guard case .callRecorded(var call) = called("1", at: "2026-11-19T05") else {
+                Issue.record("no call")
+                return
+            }
             change(&call)
             let log = ScenarioLog()
             try await log.append([.callRecorded(call)])

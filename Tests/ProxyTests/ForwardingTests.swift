@@ -70,14 +70,13 @@ import Testing
     }
 
     @Test func whatComesAfterSomethingThatIsNoHTTPDoesNotEndTheCall() async throws {
-        let upstream = try await StandIn.start { _, wire in
-            wire.channel.eventLoop.scheduleTask(in: .milliseconds(100)) { wire.send(StandIn.hello) }
-        }
+        let upstream = try await StandIn.start { _, _ in }
         try await TestProxy.with(Passing(to: upstream.address)) { proxy in
             let client = try await proxy.connect()
             client.send(TestProxy.get("/slow"))
             _ = await upstream.requests(1)
             for _ in 0..<3 { try await client.sent("this is no request\r\n\r\n") }
+            upstream.wires[0].send(StandIn.hello)
             let answer = await client.whole()
             #expect(answer.hasPrefix("HTTP/1.1 200 OK") && answer.hasSuffix("{\"hello\":true}"))
             #expect(await proxy.handler.ends(1) == [.complete])

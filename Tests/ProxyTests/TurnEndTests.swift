@@ -32,13 +32,40 @@ import Testing
 
     /// Between an answer's end and the turn's, the program may be told to stop.
     @Test func anAnswerIsSentBeforeItsConnectionIsClosed() throws {
-        let channel = EmbeddedChannel()
+        let answered = try Answered()
+        #expect(try answered.channel.readOutbound(as: ByteBuffer.self) == nil)
+        answered.connection.stop()
+        try answered.expectAnswer()
+        #expect(!answered.channel.isActive)
+    }
+
+    /// A client that is slow has the end of its answer from here after the call has ended, and is no client with nothing to do.
+    @Test(arguments: [true, false]) func aConnectionIsOpenUntilItsClientHasTakenTheAnswer(isStopping: Bool) throws {
+        let answered = try Answered()
+        answered.client.isSlow = true
+        answered.channel.embeddedEventLoop.run()
+        if isStopping { answered.connection.stop() } else { answered.connection.look(at: .now() + .hours(1)) }
+        answered.channel.embeddedEventLoop.run()
+        #expect(answered.channel.isActive)
+        answered.client.take()
+        try answered.expectAnswer()
+        #expect(!answered.channel.isActive)
+    }
+}
+
+/// A connection whose first request has got its answer.
+private struct Answered {
+    let channel = EmbeddedChannel()
+    let client = SlowClient()
+    let connection: ServerConnection
+
+    init() throws {
         let context = LoopContext(
             loop: channel.embeddedEventLoop,
-            configuration: ProxyConfiguration(listen: ListenAddress(host: "127.0.0.1", port: 0)),
-            handler: Undecided(),
+            configuration: ProxyConfiguration(listen: ListenAddress(host: "127.0.0.1", port: 0)), handler: Undecided(),
             budget: BodyBudget(limit: 1_000), trust: try UpstreamTrust(), logger: Logger(label: "test"))
-        let connection = ServerConnection(shared: context)
+        connection = ServerConnection(shared: context)
+        try channel.pipeline.syncOperations.addHandler(client)
         try channel.pipeline.syncOperations.addHandler(connection)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         connection.bytesArrived()
@@ -47,12 +74,34 @@ import Testing
         try channel.writeInbound(HTTPServerRequestPart.end(nil))
         connection.begin(.ok, ["content-length": "2"])
         connection.ended(.complete, ByteBuffer(string: "ok"))
-        #expect(try channel.readOutbound(as: ByteBuffer.self) == nil)
-        connection.stop()
+    }
+
+    func expectAnswer() throws {
         let answer = try #require(try channel.readOutbound(as: ByteBuffer.self))
         #expect(String(buffer: answer).hasSuffix("\r\n\r\nok"))
-        #expect(!channel.isActive)
         channel.embeddedEventLoop.run()
+    }
+}
+
+/// Takes what is written when it pleases.
+private final class SlowClient: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+    var isSlow = false
+    private var context: ChannelHandlerContext?
+    private var left: [(data: NIOAny, promise: EventLoopPromise<Void>?)] = []
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if isSlow { left.append((data, promise)) } else { context.write(data, promise: promise) }
+    }
+
+    func take() {
+        isSlow = false
+        for piece in left { context?.write(piece.data, promise: piece.promise) }
+        left = []
+        context?.flush()
     }
 }
 

@@ -27,7 +27,12 @@ extension Budget {
         let rest = Int128(account.limit) - others(book, account, at: now) - used
         // No part is large enough for a sum that cannot be named: asked for it, the log would be asked for ever.
         guard rest > 0, used + Int128(bound) <= Int128(Int64.max) else {
-            return .none(reached(id, account, book, at: now))
+            let reached = reached(id, account, book, at: now)
+            // Others give back what they do not need only to those of whom they know.
+            let isKnown = book.parts[gateway]?.isStanding(at: now) ?? false
+            if isKnown || reached.isSpent || rest > 0 { return .none(reached) }
+            if let asked = book.asked, now < asked.advanced(bySeconds: Self.patienceSeconds) { return .wait }
+            return .ask(request(id, account, book, nanos: used, at: now))
         }
         if let part = spendable(book, account, at: now), used + Int128(bound) <= Int128(part) { return .room }
         if let asked = book.asked, now < asked.advanced(bySeconds: Self.patienceSeconds) { return .wait }

@@ -61,6 +61,7 @@ package struct Budget: Sendable {
     var books: [WindowID: LeaseBook] = [:]
     /// The last attempts that the log has of this gateway: one that is settled after that is not counted again.
     var recent = Recent<CallAttempt>()
+    var pending = PendingAnswers()
     private var accounts: [WindowID: Account] = [:]
     private var plans: [Plan: [WindowID]] = [:]
     private var unlogged: [CallAttempt: Charge] = [:]
@@ -172,8 +173,10 @@ package struct Budget: Sendable {
         for id in windows { accounts[id]?.unlogged += Int128(charge.nanos) }
     }
 
-    /// Nano-units that a call counts with: its cost, and without one what its tokens cost at the terms' price.
+    /// Nano-units that a call counts with: its cost, and without one what its tokens cost at the terms' price; its bound while
+    /// an answer in the background may still use as much.
     package func cost(of event: WireCallRecorded) -> Int64 {
+        if event.hasBound, event.bound.currency == currency.code { return max(0, event.bound.nanos) }
         if event.hasCost, event.cost.currency == currency.code { return max(0, event.cost.nanos) }
         return unpriced(tokens: Self.tokens(standingFor: event.quantities))
     }
@@ -251,7 +254,7 @@ package struct Budget: Sendable {
     }
 
     private mutating func take(_ event: WireCallRecorded) {
-        let charge = charge(of: event)
+        let charge = pending.take(event, charge(of: event))
         let ids = windows(of: charge)
         if event.gateway == gateway {
             let attempt = CallAttempt(event)
@@ -265,6 +268,11 @@ package struct Budget: Sendable {
         }
         spending.add(charge, by: event.gateway)
         for id in ids { accounts[id]?.spent[event.gateway, default: 0] += Int128(charge.nanos) }
+        for (charge, gateway) in pending.ended(by: event) where charge.slot >= forgottenBefore {
+            let ids = windows(of: charge)
+            spending.add(charge, by: gateway)
+            for id in ids { accounts[id]?.spent[gateway, default: 0] += Int128(charge.nanos) }
+        }
     }
 
     private mutating func note(_ sequence: UInt64) {
@@ -298,6 +306,7 @@ package struct Budget: Sendable {
         guard slot >= forgottenBefore + 3_600 else { return }
         forgottenBefore = slot
         spending.forget(before: slot)
+        pending.forget(before: slot)
         unlogged = unlogged.filter { $0.value.slot >= slot }
         let day = Day(utc: Timestamp(seconds: slot))
         books = books.filter { $0.key.firstDay >= day }

@@ -21,14 +21,6 @@ package struct CallAttempt: Hashable, Codable, Sendable {
 
     /// Attempts hardly ever start in the same microsecond, and a number costs less than a text.
     package func hash(into hasher: inout Hasher) { hasher.combine(started) }
-
-    package init(from decoder: any Decoder) throws {
-        let box = try decoder.container(keyedBy: CodingKeys.self)
-        call = try box.decode(String.self, forKey: .call)
-        attempt = try box.decode(UInt32.self, forKey: .attempt)
-        // Absent in what an earlier version wrote.
-        started = try box.decodeIfPresent(Int64.self, forKey: .started) ?? 0
-    }
 }
 
 /// How limits are held.

@@ -25,7 +25,7 @@ package struct GatewayState: Sendable {
 
     /// Takes an event in; one that it knows already changes nothing.
     package mutating func take(_ event: FinOpsEvent, _ recorded: RecordedEvent) {
-        if case .callRecorded(let call) = event { _ = countsNow(call) }
+        if case .callRecorded(let call) = event { note(call) }
         keys.take(event, recorded)
         budget.take(event, recorded)
     }
@@ -33,6 +33,12 @@ package struct GatewayState: Sendable {
     /// Whether a call's use counts: that of an answer made in the background only the first time.
     package mutating func countsNow(_ call: WireCallRecorded) -> Bool {
         call.countsOnce.isEmpty || answers.insert("\(call.account)\0\(call.countsOnce)")
+    }
+
+    /// What a call says besides what it cost; also said of calls of an earlier run that the log may not have.
+    package mutating func note(_ call: WireCallRecorded) {
+        _ = countsNow(call)
+        keys.noteAccepted(call)
     }
 
     /// Where nothing but other types lay up to a position: a snapshot then begins after them.
@@ -65,18 +71,18 @@ package struct GatewayState: Sendable {
             self.init(gateway: gateway, terms: terms)
             try document.keys.fill(&keys)
             try document.budget.fill(&budget)
-            for answer in document.answers ?? [] { answers.insert(answer) }
+            for answer in document.answers { answers.insert(answer) }
         } catch { return nil }  // Written by another version: nothing is lost, the log has it all.
     }
 }
 
 private struct StateDocument: Codable {
-    static let newestFormat = 1
+    /// Another one whenever the meaning of anything here changes: what is written in the old one is read from the log again.
+    static let newestFormat = 2
     var format = newestFormat
     var keys: KeyTableDocument
     var budget: BudgetDocument
-    /// Absent in what an earlier version wrote.
-    var answers: [String]?
+    let answers: [String]
 }
 
 /// A timeline as pairs.
@@ -100,14 +106,18 @@ private struct TimelineDocument: Codable {
 }
 
 private struct KeyTableDocument: Codable {
+    struct Replaced: Codable {
+        let prefix: String
+        let hash: Data
+        let validUntil: Int64
+    }
+
     struct Key: Codable {
         let issued: Data
         let prefix: String
         let hash: Data
-        let replaced: Data?
-        let replacedUntil: Int64?
-        let isDisabled: Bool
-        /// Absent in what an earlier version wrote.
+        let replaced: Replaced?
+        /// nil while it may be used.
         let disabledFor: String?
     }
 
@@ -127,8 +137,10 @@ private struct KeyTableDocument: Codable {
         keys = try table.keys.sorted { $0.key < $1.key }.map(\.value).map { entry in
             Key(
                 issued: try entry.issued.serializedBytes(), prefix: entry.facts.prefix, hash: Data(entry.hash.bytes),
-                replaced: entry.replaced.map { Data($0.hash.bytes) }, replacedUntil: entry.replaced?.validUntil,
-                isDisabled: entry.isDisabled, disabledFor: entry.disabled)
+                replaced: entry.replaced.map {
+                    Replaced(prefix: $0.facts.prefix, hash: Data($0.hash.bytes), validUntil: $0.validUntil)
+                },
+                disabledFor: entry.disabled)
         }
         upstreams = table.upstreams
         projects = table.projects.mapValues(TimelineDocument.init)
@@ -144,9 +156,10 @@ private struct KeyTableDocument: Codable {
             guard let hash = KeyHash(key.hash) else { continue }
             var entry = KeyTable.Entry(
                 issued: issued, facts: KeyFacts(issued, prefix: key.prefix), hash: hash,
-                disabled: key.isDisabled ? key.disabledFor ?? "" : nil)
-            if let replaced = key.replaced.flatMap({ KeyHash($0) }), let until = key.replacedUntil {
-                entry.replaced = (replaced, until)
+                disabled: key.disabledFor)
+            if let replaced = key.replaced, let hash = KeyHash(replaced.hash) {
+                entry.replaced = .init(
+                    facts: KeyFacts(issued, prefix: replaced.prefix), hash: hash, validUntil: replaced.validUntil)
             }
             table.add(entry)
         }
@@ -173,9 +186,6 @@ private struct BudgetDocument: Codable {
         let project: String
         let gateway: String
         let nanos: Int64
-
-        /// Slots were hours once.
-        private enum CodingKeys: String, CodingKey { case slot = "hour", project, gateway, nanos }
     }
 
     struct Book: Codable {
@@ -190,8 +200,9 @@ private struct BudgetDocument: Codable {
     let spent: [Spent]
     let books: [Book]
     let recent: [CallAttempt]
-    /// Absent in what an earlier version wrote.
-    let takenSequence: UInt64?
+    let takenSequence: UInt64
+    let pending: [String: [PendingAnswers.Held]]
+    let over: [String]
 
     init(_ budget: Budget) throws {
         position = budget.position.value
@@ -211,6 +222,8 @@ private struct BudgetDocument: Codable {
         }.sorted { $0.window.stream.text < $1.window.stream.text }
         recent = budget.recent.inOrder
         takenSequence = budget.takenSequence
+        pending = budget.pending.held
+        over = budget.pending.over.inOrder
     }
 
     func fill(_ budget: inout Budget) throws {
@@ -230,6 +243,8 @@ private struct BudgetDocument: Codable {
             budget.books[book.window] = LeaseBook(version: StreamVersion(book.version), parts: book.parts)
         }
         for attempt in recent { budget.recent.insert(attempt) }
-        budget.takenSequence = takenSequence ?? 0
+        budget.takenSequence = takenSequence
+        budget.pending.held = pending
+        for answer in over { budget.pending.over.insert(answer) }
     }
 }

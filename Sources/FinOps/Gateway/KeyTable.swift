@@ -16,7 +16,7 @@ package struct KeyTable: Sendable {
         var issued: WireKeyIssued
         var facts: KeyFacts
         var hash: KeyHash
-        var replaced: (hash: KeyHash, validUntil: Int64)?
+        var replaced: Replaced?
         /// What was said when it was disabled; nil while it may be used.
         var disabled: String?
 
@@ -37,6 +37,15 @@ package struct KeyTable: Sendable {
         /// Unix microseconds.
         package let at: Int64
         package let call: String
+    }
+
+    /// A value that was replaced.
+    struct Replaced: Sendable {
+        /// With its own prefix: a refusal names the value that was shown.
+        let facts: KeyFacts
+        let hash: KeyHash
+        /// Unix seconds.
+        let validUntil: Int64
     }
 
     /// A key's value: the one in use, or the one before it.
@@ -65,17 +74,23 @@ package struct KeyTable: Sendable {
     /// Whether a presented key may be used at all; what it may be used for, its facts tell.
     package func answer(to hash: KeyHash, at now: Timestamp) -> KeyAnswer {
         guard let place = places[hash], let entry = keys[place.id] else { return .refused(.unknown) }
-        if let reason = entry.disabled { return .refused(.disabled(entry.facts, reason: reason)) }
-        if let expires = entry.facts.expires, expires <= now.seconds { return .refused(.expired(entry.facts)) }
-        if place.isReplaced, let replaced = entry.replaced, replaced.validUntil <= now.seconds {
-            return .refused(.replaced(entry.facts))
-        }
-        return .accepted(entry.facts)
+        let replaced = place.isReplaced ? entry.replaced : nil
+        let facts = replaced?.facts ?? entry.facts
+        if let reason = entry.disabled { return .refused(.disabled(facts, reason: reason)) }
+        if let expires = facts.expires, expires <= now.seconds { return .refused(.expired(facts)) }
+        if let replaced, replaced.validUntil <= now.seconds { return .refused(.replaced(facts)) }
+        return .accepted(facts)
     }
 
     /// Notes that a request was let through: proof for a later disablement. Called under the lock that `answer` had.
     package mutating func accept(_ id: String, call: String, at now: Timestamp) {
         accepted[id] = Acceptance(at: now.microseconds, call: call)
+    }
+
+    /// Notes the same of a call of an earlier run: that run's last ones are in no snapshot.
+    package mutating func noteAccepted(_ call: WireCallRecorded) {
+        guard call.gateway == gateway, call.started > accepted[call.key]?.at ?? .min else { return }
+        accepted[call.key] = Acceptance(at: call.started, call: call.call)
     }
 
     /// The team that a project belongs to at a moment.
@@ -135,7 +150,7 @@ package struct KeyTable: Sendable {
     private mutating func rotate(_ event: WireKeyRotated) {
         guard var entry = keys[event.key], let hash = KeyHash(event.hash) else { return }
         if let older = entry.replaced { places[older.hash] = nil }
-        entry.replaced = (entry.hash, event.oldValidUntil)
+        entry.replaced = Replaced(facts: entry.facts, hash: entry.hash, validUntil: event.oldValidUntil)
         entry.hash = hash
         entry.facts = KeyFacts(entry.issued, prefix: event.prefix)
         add(entry)

@@ -486,6 +486,24 @@ package nonisolated struct WireCallRecorded: @unchecked Sendable {
     set {_uniqueStorage()._countsOnce = newValue}
   }
 
+  /// With `bound`: id of an answer that is made in the background and whose use is not known yet. Without: the answer of
+  /// that id has ended, and no use will be told. Empty for all other answers.
+  package var pendingAnswer: String {
+    get {_storage._pendingAnswer}
+    set {_uniqueStorage()._pendingAnswer = newValue}
+  }
+
+  /// The most that an answer made in the background can cost: what the call counts with towards limits until that answer's
+  /// use is told, or its end. Absent for all other answers.
+  package var bound: WireMoney {
+    get {_storage._bound ?? WireMoney()}
+    set {_uniqueStorage()._bound = newValue}
+  }
+  /// Returns true if `bound` has been explicitly set.
+  package var hasBound: Bool {_storage._bound != nil}
+  /// Clears the value of `bound`. Subsequent reads from it will return its default value.
+  package mutating func clearBound() {_uniqueStorage()._bound = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1088,7 +1106,7 @@ nonisolated extension WireKeyDisablementEnforced: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CallRecorded"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}call\0\u{1}attempt\0\u{1}gateway\0\u{1}key\0\u{1}project\0\u{1}upstream\0\u{1}provider\0\u{1}account\0\u{3}provider_key_id\0\u{3}provider_project_id\0\u{1}route\0\u{3}model_asked\0\u{1}model\0\u{1}kind\0\u{3}service_tier\0\u{1}batch\0\u{1}quantities\0\u{1}cost\0\u{3}price_version\0\u{3}price_estimated\0\u{3}unpriced_reason\0\u{3}usage_estimated\0\u{1}status\0\u{1}ended\0\u{1}started\0\u{3}first_byte\0\u{1}duration\0\u{1}streamed\0\u{3}upstream_request\0\u{1}context\0\u{1}region\0\u{3}other_charges\0\u{1}unpriceable\0\u{3}counts_once\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}call\0\u{1}attempt\0\u{1}gateway\0\u{1}key\0\u{1}project\0\u{1}upstream\0\u{1}provider\0\u{1}account\0\u{3}provider_key_id\0\u{3}provider_project_id\0\u{1}route\0\u{3}model_asked\0\u{1}model\0\u{1}kind\0\u{3}service_tier\0\u{1}batch\0\u{1}quantities\0\u{1}cost\0\u{3}price_version\0\u{3}price_estimated\0\u{3}unpriced_reason\0\u{3}usage_estimated\0\u{1}status\0\u{1}ended\0\u{1}started\0\u{3}first_byte\0\u{1}duration\0\u{1}streamed\0\u{3}upstream_request\0\u{1}context\0\u{1}region\0\u{3}other_charges\0\u{1}unpriceable\0\u{3}counts_once\0\u{3}pending_answer\0\u{1}bound\0")
 
   fileprivate class _StorageClass {
     var _call: String = String()
@@ -1125,6 +1143,8 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
     var _otherCharges: Bool = false
     var _unpriceable: Bool = false
     var _countsOnce: String = String()
+    var _pendingAnswer: String = String()
+    var _bound: WireMoney? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1169,6 +1189,8 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
       _otherCharges = source._otherCharges
       _unpriceable = source._unpriceable
       _countsOnce = source._countsOnce
+      _pendingAnswer = source._pendingAnswer
+      _bound = source._bound
     }
   }
 
@@ -1221,6 +1243,8 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
         case 32: try { try decoder.decodeSingularBoolField(value: &_storage._otherCharges) }()
         case 33: try { try decoder.decodeSingularBoolField(value: &_storage._unpriceable) }()
         case 34: try { try decoder.decodeSingularStringField(value: &_storage._countsOnce) }()
+        case 35: try { try decoder.decodeSingularStringField(value: &_storage._pendingAnswer) }()
+        case 36: try { try decoder.decodeSingularMessageField(value: &_storage._bound) }()
         default: break
         }
       }
@@ -1335,6 +1359,12 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
       if !_storage._countsOnce.isEmpty {
         try visitor.visitSingularStringField(value: _storage._countsOnce, fieldNumber: 34)
       }
+      if !_storage._pendingAnswer.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._pendingAnswer, fieldNumber: 35)
+      }
+      try { if let v = _storage._bound {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 36)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1378,6 +1408,8 @@ nonisolated extension WireCallRecorded: SwiftProtobuf.Message, SwiftProtobuf._Me
         if _storage._otherCharges != rhs_storage._otherCharges {return false}
         if _storage._unpriceable != rhs_storage._unpriceable {return false}
         if _storage._countsOnce != rhs_storage._countsOnce {return false}
+        if _storage._pendingAnswer != rhs_storage._pendingAnswer {return false}
+        if _storage._bound != rhs_storage._bound {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -4,7 +4,7 @@
 /// 64-bit sums hold any total: `units` reaches its end at 9 × 10¹⁸ units, `nanos` after 9 × 10⁹ cells. Both are linear in
 /// the cells, so they come out the same whatever the order and batching. `STRICT` refuses a sum that left the integers.
 enum ProjectionSchema {
-    static let version: Int64 = 6
+    static let version: Int64 = 7
 
     static let tables = """
         CREATE TABLE checkpoint(
@@ -126,7 +126,7 @@ enum ProjectionSchema {
             user TEXT, status INTEGER NOT NULL, first_byte INTEGER NOT NULL, duration INTEGER NOT NULL,
             \(CallTable.quantityColumns.map { "\($0) INTEGER NOT NULL" }.joined(separator: ", ")),
             position INTEGER NOT NULL, first_cost INTEGER, repriced INTEGER, metadata TEXT,
-            PRIMARY KEY (started, call, attempt)) STRICT, WITHOUT ROWID;
+            PRIMARY KEY (started, call, attempt, gateway)) STRICT, WITHOUT ROWID;
         CREATE TABLE unpriced_calls(
             provider TEXT NOT NULL, model TEXT NOT NULL, account TEXT NOT NULL, day TEXT NOT NULL,
             reason TEXT NOT NULL, calls INTEGER NOT NULL, PRIMARY KEY (provider, model)) STRICT, WITHOUT ROWID;
@@ -246,7 +246,7 @@ enum ProjectionSchema {
     static let dumped: [(table: String, order: String)] = [
         ("checkpoint", "one"), ("label", "id"), ("account", "id"), ("scope", "id"), ("owner", "id"), ("series", "id"),
         ("attribution", "series, begins"), ("terms", "id"), ("cell", "id"), ("cell_detail", "id"),
-        ("daily", "series, day, utc_day, owner, currency, yields"), ("calls", "started, call, attempt"),
+        ("daily", "series, day, utc_day, owner, currency, yields"), ("calls", "started, call, attempt, gateway"),
         ("corrections", "position"), ("unpriced_calls", "provider, model"),
         ("yielding", "id"), ("share", "id, owner"), ("project_teams", "position"),
         ("gateway_keys", "key"), ("kills", "position"), ("enforcements", "decision, gateway"),

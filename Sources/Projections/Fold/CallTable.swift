@@ -33,13 +33,16 @@ final class CallTable {
         insert = try Statement(connection, "INSERT INTO calls VALUES (\(marks),NULL,NULL,?) ON CONFLICT DO NOTHING")
         select = try Statement(
             connection,
-            "SELECT series, terms, cost, position FROM calls WHERE started = ? AND call = ? AND attempt = ?")
+            """
+            SELECT series, terms, cost, position FROM calls
+            WHERE started = ? AND call = ? AND attempt = ? AND gateway = ?
+            """)
         update = try Statement(
             connection,
             """
             UPDATE calls SET series = ?4, terms = ?5, cost = ?6,
             first_cost = CASE WHEN repriced IS NULL THEN cost ELSE first_cost END, repriced = ?7
-            WHERE started = ?1 AND call = ?2 AND attempt = ?3
+            WHERE started = ?1 AND call = ?2 AND attempt = ?3 AND gateway = ?8
             """)
     }
 
@@ -54,8 +57,11 @@ final class CallTable {
     }
 
     /// - Returns: nil for an attempt that is not there.
-    func priced(_ call: WireCallRecorded) throws(ProjectionFailure) -> Priced? {
-        try select.rows([.integer(call.started), .text(call.call), .integer(Int64(call.attempt))]) { row in
+    func priced(_ call: WireCallRecorded, _ numbers: Numbers) throws(ProjectionFailure) -> Priced? {
+        let place: [SQLValue] = [
+            .integer(call.started), .text(call.call), .integer(Int64(call.attempt)), .integer(numbers.gateway),
+        ]
+        return try select.rows(place) { row in
             Priced(
                 series: row.integer(0), terms: row.integer(1), cost: row.optionalInteger(2), position: row.integer(3))
         }.first
@@ -65,7 +71,8 @@ final class CallTable {
     func reprice(_ call: WireCallRecorded, _ numbers: Numbers) throws(ProjectionFailure) {
         try update.run(
             .integer(call.started), .text(call.call), .integer(Int64(call.attempt)), .integer(numbers.series),
-            .integer(numbers.terms), call.hasCost ? .integer(call.cost.nanos) : .null, .integer(numbers.position))
+            .integer(numbers.terms), call.hasCost ? .integer(call.cost.nanos) : .null, .integer(numbers.position),
+            .integer(numbers.gateway))
     }
 
     /// - Returns: false if the attempt is there already: it was said twice.

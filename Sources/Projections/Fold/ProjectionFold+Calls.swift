@@ -21,10 +21,10 @@ extension ProjectionFold {
     func apply(_ event: WireCallRepriced, _ context: ProjectedEvent) throws {
         let call = event.call
         try check(call)
-        guard let known = try calls.priced(call) else {
+        let numbers = try numbers(of: call, context)
+        guard let known = try calls.priced(call, numbers) else {
             throw Inapplicable("it reprices attempt \(call.attempt) at \(call.call), which was not recorded")
         }
-        let numbers = try numbers(of: call, context)
         try calls.reprice(call, numbers)
         if known.cost == nil, call.hasCost { try forgetUnpriced(call) }
         try storeCorrection(of: event, context)

@@ -8,16 +8,13 @@ extension ServerConnection {
         guard now > deadline else { return }
         switch phase {
         case .head, .body: refuse(.tooSlow)
-        case .idle, .draining: abandon()
+        case .idle: closeAfterSending()
+        case .draining: abandon()
         case .deciding, .forwarding, .closed: break
         }
     }
 
-    private func abandon() {
-        // What waits for the turn's end would be lost.
-        if isFlushDue { sendWhatIsWritten() }
-        context?.close(promise: nil)
-    }
+    private func abandon() { context?.close(promise: nil) }
 
     /// Whether the client leaves too much lying to be sent more.
     var isBlocked: Bool { sendDeadline != nil }
@@ -36,7 +33,8 @@ extension ServerConnection {
     /// The program stops: what runs may end, and nothing begins.
     func stop() {
         switch phase {
-        case .idle, .head: abandon()
+        // The client may not have taken all of its last answer yet.
+        case .idle, .head: closeAfterSending()
         case .body, .deciding, .forwarding, .draining, .closed: break
         }
     }

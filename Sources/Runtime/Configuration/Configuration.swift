@@ -88,17 +88,9 @@ package struct Configuration: Sendable {
     /// Where the gateway takes calls.
     package var gatewayListen: NumericAddress { checked(NumericAddress(self["gateway_listen"].text)) }
     /// PEM files of its certificate and key; nil: it speaks plain HTTP.
-    /// - Throws: `CommandFailure` if one is set without the other.
     package var gatewayTLS: (certificate: String, key: String)? {
-        get throws {
-            switch (path("gateway_tls_certificate"), path("gateway_tls_key")) {
-            case (nil, nil): return nil
-            case (let certificate?, let key?): return (certificate, key)
-            default:
-                throw CommandFailure(
-                    .usage, "gateway_tls_certificate and gateway_tls_key belong together: config.yaml has one of them")
-            }
-        }
+        guard let certificate = path("gateway_tls_certificate"), let key = path("gateway_tls_key") else { return nil }
+        return (certificate, key)
     }
     /// PEM file of authorities besides the system's; nil: none.
     package var gatewayAuthorities: String? { path("gateway_upstream_ca") }
@@ -169,10 +161,27 @@ extension Configuration {
             }
             values[setting.key] = value
         }
+        checkGateway(values, in: &document)
         let rates = rates(in: &document)
         document.refuseUnknownKeys()
         guard document.problems.isEmpty else { throw DocumentProblems(document.problems) }
         return Configuration(values: values, rates: rates)
+    }
+
+    /// What must go together.
+    private static func checkGateway(_ values: [String: Value], in document: inout DocumentMapping) {
+        func line(_ key: String) -> Int? { if case .file(let line)? = values[key]?.origin { line } else { nil } }
+        let files = ["gateway_tls_certificate", "gateway_tls_key"]
+        let set = files.filter { values[$0].map { $0.text != "none" } ?? false }
+        if set.count == 1 {
+            document.report("\(files[0]) and \(files[1]) belong together: only \(set[0]) is set", line: line(set[0]))
+        } else if set.isEmpty, let listen = values["gateway_listen"].flatMap({ NumericAddress($0.text) }),
+            !listen.isLoopback
+        {
+            document.report(
+                "gateway_listen: \(listen) is reachable from other machines, where plain HTTP would show every key: "
+                    + "set \(files[0]) and \(files[1]), or listen on 127.0.0.1", line: line("gateway_listen"))
+        }
     }
 
     private static func rates(in document: inout DocumentMapping) -> [Rate] {

@@ -24,6 +24,9 @@ package struct NumericAddress: Hashable, Sendable, CustomStringConvertible {
         self.port = Int(port)
     }
 
+    /// Whether only this machine reaches it.
+    package var isLoopback: Bool { host == "::1" || host.hasPrefix("127.") }
+
     /// As it stands in a URL.
     package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }

@@ -199,6 +199,7 @@ package actor SpoolDrainer {
                 return value
             } catch {
                 guard error.isWorthWaitingFor else { throw error }
+                try Task.checkCancellation()
                 logger.warning("calls wait in the spool", metadata: ["error": "\(error)"])
                 obstacle = "\(error)"
                 report()

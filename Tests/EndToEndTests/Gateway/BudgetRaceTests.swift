@@ -68,7 +68,7 @@ import Testing
         var random = SeededGenerator(seed: 1_000)
         let projects = (1...Self.rounds).map { "race-\($0)" }
         try await GatewayScene.with(
-            projects: projects, upstreams: [["openai", "--name", "main", "--base-url", provider.url]]
+            projects: projects, upstreams: [["openai", "--name", "main", "--base-url", provider.url]], atNoon: true
         ) { scene in
             var rounds: [Round] = []
             for number in 1...Self.rounds {
@@ -102,7 +102,8 @@ import Testing
         }
         let statuses = Dictionary(grouping: answers.map { $0?.status ?? 0 }) { $0 }.mapValues(\.count)
         let refused = answers.count { $0?.status == 429 && $0?.body.contains("insufficient_quota") == true }
-        #expect(refused > 0 && statuses[200] ?? 0 > 0, "\(round.project) never met its limit: \(statuses)")
+        // Killed before the first answer, all that a gateway let through may be set aside, and nobody else be let through.
+        #expect(refused > 0, "\(round.project) never met its limit: \(statuses)")
         #expect(statuses[0] == nil, "\(round.project): some calls were never answered: \(statuses)")
         pair.took(answers.compactMap { $0?.status == 200 ? $0?.field("x-request-id") : nil })
         try await pair.areUp()

@@ -13,12 +13,13 @@ import Testing
 
     /// Every call costs 9 × 2,500 + 300 × 10,000 nano-dollars and 309 tokens.
     private func with(
-        _ configuration: [String] = [], _ body: (GatewayScene, ProviderStandIn) async throws -> Void
+        _ configuration: [String] = [], atNoon: Bool = false,
+        _ body: (GatewayScene, ProviderStandIn) async throws -> Void
     ) async throws {
         let provider = ProviderStandIn { .text(SceneCall.answer($0.number, input: 9, output: 300)) }
         try await GatewayScene.with(
             upstreams: [["openai", "--name", "main", "--base-url", provider.url]],
-            configuration: ["gateway_contact: \(Self.contact)"] + configuration
+            configuration: ["gateway_contact: \(Self.contact)"] + configuration, atNoon: atNoon
         ) { try await body($0, provider) }
     }
 
@@ -53,8 +54,9 @@ import Testing
     /// In a zone whose day ends on another date of UTC.
     @Test func aKeyIsAcceptedToTheLastSecondOfItsLastDay() async throws {
         try await with(["zone: America/New_York"]) { scene, provider in
-            let key = try await scene.key("chatbot", "--expires", "2026-12-31").text
-            let midnight = try #require(Day("2027-01-01")).utcStart.advanced(bySeconds: 5 * 3_600)
+            let last = Day(utc: wallTime()).advanced(by: 30)
+            let midnight = try #require(BusinessCalendar("America/New_York")).start(of: last.advanced(by: 1))
+            let key = try await scene.key("chatbot", "--expires", "\(last)").text
             func stopClock(at now: Timestamp) throws {
                 try PipelineClock(scale: .init(start: now, rate: 1, anchor: now, frozen: now))
                     .store(in: StateDirectory(path: scene.installation.directory))
@@ -74,7 +76,7 @@ import Testing
             }
             let answer = try #require(refused)
             #expect(answer.status == 401)
-            try expect(answer, "invalid_api_key", names: ["2026-12-31", "chatbot", Self.contact])
+            try expect(answer, "invalid_api_key", names: ["\(last)", "chatbot", Self.contact])
             #expect(provider.requests.count == calls, "a refused call was sent on")
             await scene.end(after.program)
         }
@@ -117,7 +119,7 @@ import Testing
 
     /// What a refused call had set aside of the project's limit is free again at once: sixty of them would be twice the limit.
     @Test func aKeysRatesHoldAndTakeNothingFromTheLimit() async throws {
-        try await with { scene, provider in
+        try await with(atNoon: true) { scene, provider in
             try await scene.installation.run(
                 "finops", "threshold", "set", "--project", "chatbot", "--daily", "0.10", "--policy", "block"
             ).expecting()

@@ -18,13 +18,15 @@ struct GatewayScene: Sendable {
     /// - Parameters:
     ///   - upstreams: what is typed behind `finops upstream set`.
     ///   - configuration: lines of `config.yaml`.
+    ///   - atNoon: whether all of it goes by a clock on which no day ends during the test.
     static func with(
-        projects: [String] = ["chatbot"], upstreams: [[String]], configuration: [String] = [],
+        projects: [String] = ["chatbot"], upstreams: [[String]], configuration: [String] = [], atNoon: Bool = false,
         _ body: (GatewayScene) async throws -> Void
     ) async throws {
         try await Installation.with { installation in
             try await installation.run("finops", "init").expecting()
             try installation.configure(configuration)
+            if atNoon { try installation.startClockAtNoon() }
             let log = try await installation.serveLog()
             defer { log.send(SIGKILL) }
             let scene = GatewayScene(installation: installation, log: log)
@@ -45,15 +47,12 @@ struct GatewayScene: Sendable {
         }
     }
 
-    /// Starts a gateway on a port of loopback, and waits until it serves.
-    func gateway(
-        _ name: String = "gateway", port: UInt16 = Loopback.freePort(), settings: [String: String] = [:]
-    ) async throws -> SceneGateway {
-        let gateway = try start(name, port: port, settings: settings)
-        try await gateway.serves()
-        return gateway
+    /// Starts a gateway on some port of loopback, and waits until it serves.
+    func gateway(_ name: String = "gateway", settings: [String: String] = [:]) async throws -> SceneGateway {
+        try await start(name, port: 0, settings: settings).serves()
     }
 
+    /// - Parameter port: 0 for any: `listens` tells which.
     func start(_ name: String, port: UInt16, settings: [String: String] = [:]) throws -> SceneGateway {
         var installation = installation
         installation.environment["FINOPS_GATEWAY_LISTEN"] = "127.0.0.1:\(port)"
@@ -87,13 +86,21 @@ struct SceneGateway: Sendable {
     let program: RunningProgram
 
     /// Waits until it listens.
-    func serves() async throws {
+    /// - Returns: the same with the port that it has.
+    func listens() async throws -> SceneGateway {
+        SceneGateway(name: name, port: try await program.listeningPort(), program: program)
+    }
+
+    /// Waits until it answers by plain HTTP.
+    /// - Returns: the same with the port that it has.
+    @discardableResult
+    func serves() async throws -> SceneGateway {
+        let gateway = try await listens()
         try await eventually("\(name) serves: \(program.standardErrorSoFar)") {
             if program.hasEnded { throw Unexpected("\(name) has ended: \(program.standardErrorSoFar)") }
-            // Somebody else may be quicker to take the port that was free.
-            guard program.standardErrorSoFar.contains("msg=listening") else { return false }
-            return await get("/") != nil
+            return await gateway.get("/") != nil
         }
+        return gateway
     }
 
     private func get(_ path: String) async -> HTTPAnswer? {
@@ -163,6 +170,25 @@ enum SceneCall {
             "usage":{"prompt_tokens":\(input),"completion_tokens":\(output),"total_tokens":\(input + output)},\
             "service_tier":"default"}
             """)
+    }
+}
+
+extension RunningProgram {
+    /// The port of a gateway, once it says where it listens.
+    func listeningPort() async throws -> UInt16 {
+        var port: UInt16?
+        try await eventually("it listens: \(standardErrorSoFar)") {
+            if hasEnded { throw Unexpected("the gateway has ended: \(standardErrorSoFar)") }
+            // The last line may be half written.
+            let lines = standardErrorSoFar.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+            let line = lines.first { $0.contains("msg=listening") && $0.contains("address=") }
+            let words = line?.split(separator: " ") ?? []
+            let address = words.first { $0.hasPrefix("address=") }
+            port = address?.split(separator: ":").last.flatMap { UInt16($0) }
+            return port != nil
+        }
+        guard let port else { throw Unexpected("no port") }
+        return port
     }
 }
 

@@ -1,3 +1,4 @@
+import FinOps
 import Foundation
 import JSON
 import Runtime
@@ -78,7 +79,11 @@ private final class Shell {
     }
 
     func type(_ written: String) async throws {
+        // Whatever year it is read in, a key of the next one has not expired.
+        let nextYear = Day(utc: wallTime()).civil.year + 1
         var line = written.replacingOccurrences(of: "key-01a2…", with: key.id)
+            .replacingOccurrences(
+                of: "--expires [0-9]{4}-", with: "--expires \(nextYear)-", options: .regularExpression)
         if line.hasPrefix("finops upstream set openai") || line.contains("upstream set anthropic")
             || line.hasPrefix("finops connect")
         {

@@ -29,6 +29,12 @@ import Testing
             let metrics = try HealthClient.get("/metrics", socket: directory.healthSocket(stage: "gateway"))?.body
             #expect(metrics?.contains("\nfinops_spool_missing_records 1\n") == true, "\(metrics ?? "none")")
             #expect(gateway.program.standardErrorSoFar.contains("records of the spool are not there"))
+            // The log has them a moment before the spool lets them go.
+            try await eventually("what was delivered is deleted") {
+                [1, 3].allSatisfy {
+                    !FileManager.default.fileExists(atPath: "\(folder)/0000000000000000000\($0).spool")
+                }
+            }
             await scene.end(gateway.program)
 
             // What lay around the hole was delivered and deleted.

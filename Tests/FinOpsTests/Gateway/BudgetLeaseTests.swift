@@ -1,6 +1,5 @@
 import EventLog
 import FinOps
-import SwiftProtobuf
 import TestSupport
 import Testing
 
@@ -161,5 +160,32 @@ import Testing
             return
         }
         #expect(world.budget.reserve(next, project: "chat", bound: room * Self.cent, at: idle) == .admitted)
+    }
+
+    /// Who has a part gives back only what others want, and a newcomer has none by which it would be known.
+    @Test func whoComesLateMakesItselfKnown() throws {
+        var world = World(World.limit(100))
+        world.others("b", lease: 100, until: Self.noon.seconds + 120)
+        let (_, answer) = world.ask(1)
+        let taken = try reached(answer)
+        #expect(!taken.isSpent)
+        let said = world.log.events.compactMap { event, _ in
+            if case .budgetLeased(let lease) = event, lease.gateway == "a" { lease } else { nil }
+        }
+        #expect(said.map(\.amount.nanos) == [0], "it asked for nothing, once")
+        _ = try reached(world.ask(1).answer)
+        #expect(world.log.events.count { event, _ in event.type == "budget.leased" } == 2)
+
+        // And whoever has more than it needs hears of it.
+        var rich = World(World.limit(100))
+        let (call, _) = rich.ask(10)
+        rich.end(call, cents: 1)
+        rich.others("b", lease: 0, until: Self.noon.seconds + 120)
+        let idle = Self.noon.advanced(bySeconds: 6)
+        for request in rich.budget.maintain(at: idle) { rich.grant(request, at: idle) }
+        let kept = rich.log.events.compactMap { event, _ in
+            if case .budgetLeased(let lease) = event, lease.gateway == "a" { lease.amount.nanos } else { nil }
+        }
+        #expect(try #require(kept.last) < 25 * Self.cent)
     }
 }

@@ -1,6 +1,5 @@
 import EventLog
 import FinOps
-import SwiftProtobuf
 import TestSupport
 import Testing
 

@@ -146,6 +146,19 @@ struct TestProxy {
 
     func connect() async throws -> Wire { try await Wire.connect(server.address.port) }
 
+    /// How much of the first call's answer has come when it does not go on any more. One quiet moment may be the
+    /// machine's: it takes two seconds of them.
+    func bytesAtRest() async throws -> Int {
+        var (last, quiet) = (0, 0)
+        while quiet < 8 {
+            try await Task.sleep(for: .milliseconds(250))
+            let bytes = handler.calls.first?.bytes ?? 0
+            quiet = bytes > 0 && bytes == last ? quiet + 1 : 0
+            last = bytes
+        }
+        return last
+    }
+
     static func get(_ path: String = "/v1/models", _ fields: String = "") -> String {
         "GET \(path) HTTP/1.1\r\nHost: gateway\r\n\(fields)\r\n"
     }

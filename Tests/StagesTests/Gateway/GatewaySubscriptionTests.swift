@@ -17,7 +17,7 @@ import Testing
 
     /// Runs a subscription until `body` has seen enough.
     private func follow(
-        _ path: String, _ sink: Admission, keepEvery: Duration = .seconds(3_600), isLogAway: Bool = false,
+        _ path: String, _ sink: RefusedKeys, keepEvery: Duration = .seconds(3_600), isLogAway: Bool = false,
         _ body:
             @Sendable (GatewaySubscription, Spool, @Sendable () -> GatewaySubscription.Progress?) async throws -> Void
     ) async throws {
@@ -46,7 +46,7 @@ import Testing
     @Test func itIsReadyAtTheHeadOfTheStartAndThenFollows() async throws {
         for number in 0..<250 { try await disable("key-\(number)") }
         try await withTemporaryDirectory { path in
-            let sink = Admission()
+            let sink = RefusedKeys()
             try await follow(path, sink) { subscription, _, progress in
                 try await eventually { progress()?.isReady == true }
                 #expect(sink.disabled.count == 250 && progress()?.handled == Position(250))
@@ -60,7 +60,7 @@ import Testing
     @Test func aDisablementIsToldOnceItWouldSurviveARestartWithoutTheLog() async throws {
         try await disable("key-old")
         try await withTemporaryDirectory { path in
-            try await follow(path, Admission()) { _, spool, progress in
+            try await follow(path, RefusedKeys()) { _, spool, progress in
                 try await eventually { progress()?.isReady == true }
                 try await disable("key-a")
                 try await eventually { spool.status.durable == 1 }
@@ -75,7 +75,7 @@ import Testing
                 let state = try #require(try SnapshotFile(path + "/state").load())
                 #expect(state.position == Position(2))
             }
-            let restarted = Admission()
+            let restarted = RefusedKeys()
             try await follow(path, restarted, isLogAway: true) { subscription, spool, progress in
                 try await eventually { progress()?.isReady == true }
                 #expect(restarted.disabled == ["key-old", "key-a"])
@@ -86,7 +86,7 @@ import Testing
 
     @Test func withoutTheLogAndWithoutAStateItIsNotReady() async throws {
         try await withTemporaryDirectory { path in
-            try await follow(path, Admission(), isLogAway: true) { subscription, _, progress in
+            try await follow(path, RefusedKeys(), isLogAway: true) { subscription, _, progress in
                 // Ten times its patience.
                 try await eventually { subscription.contact.age() >= .milliseconds(200) }
                 #expect(progress() == nil)
@@ -99,7 +99,7 @@ import Testing
         try await withTemporaryDirectory { path in
             let foreign = SnapshotFile(path + "/state")
             try await foreign.save(.init(position: Position(1), bytes: [0xFF]))
-            let sink = Admission()
+            let sink = RefusedKeys()
             try await follow(path, sink) { _, spool, progress in
                 try await eventually { progress()?.isReady == true }
                 #expect(sink.disabled == ["key-a"])
@@ -112,10 +112,10 @@ import Testing
         try await disable("key-a")
         try await withTemporaryDirectory { path in
             try await SnapshotFile(path + "/state").save(
-                .init(position: Position(9), bytes: Admission.state(["key-b"])))
+                .init(position: Position(9), bytes: RefusedKeys.state(["key-b"])))
             let spool = try Spool(path)
             let subscription = GatewaySubscription(
-                .init(gateway: "test", types: ["key.disabled"]), sink: Admission(), spool: spool,
+                .init(gateway: "test", types: ["key.disabled"]), sink: RefusedKeys(), spool: spool,
                 snapshots: SnapshotFile(path + "/state"), ask: { Position(1) }, logger: .silent,
                 now: { Timestamp(seconds: 1_800_000_000) })
             let error = await #expect(throws: GatewayAhead.self) { try await subscription.run(WentBack()) }
@@ -140,7 +140,7 @@ import Testing
 }
 
 /// The keys that are refused.
-final class Admission: GatewaySink {
+final class RefusedKeys: GatewaySink {
     private let keys = Mutex<Set<String>>([])
 
     var disabled: Set<String> { keys.withLock(\.self) }

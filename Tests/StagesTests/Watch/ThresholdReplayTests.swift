@@ -72,7 +72,10 @@ import Testing
             try await bench.usage((0..<count).map { Int64($0 % 7) }, on: day)
         }
         try await bench.watcher().catchUp()
-        guard case .thresholdSet(let statement) = armed else { return }
+        guard case .thresholdSet(let statement) = armed else {
+            Issue.record("no threshold")
+            return
+        }
         let outcome = try await replay(bench, statement, "2026-11-01", "2026-11-30")
         let found = try await bench.findings()
         #expect(found.count > 50)
@@ -102,7 +105,10 @@ import Testing
         try await bench.poison()
         try await bench.usage([600], at: 4)
         guard case .thresholdSet(let statement) = WatchBench.threshold(.organisation, daily: 500, levels: [100, 200])
-        else { return }
+        else {
+            Issue.record("no threshold")
+            return
+        }
         let outcome = try await replay(bench, statement, "2026-11-20", "2026-11-20")
         #expect(outcome.crossings.map(\.crossed.level) == [100])
         #expect(outcome.unreadable.count == 1 && outcome.unreadable[0].hasPrefix("position 2: "))
