@@ -49,6 +49,9 @@ package struct Route: Hashable, Sendable {
     /// Whether calls of it have a body that names a model.
     package var hasBody: Bool { method == "POST" }
 
+    /// Whether it only fetches an answer that was made before, which costs nothing.
+    package var fetchesAnswer: Bool { reading == .responses && !hasBody }
+
     /// Every route there is.
     package static let all: [Route] = [
         Route("POST", "/v1/chat/completions", .openai, "completions", .chat),

@@ -194,14 +194,17 @@ final class SpoolCore: Sendable {
     }
 
     private func syncOnce() {
-        let (files, through, folderChanged) = state.withLock { state in
+        let work = state.withLock { state -> (files: [SpoolFile], through: UInt64, folderChanged: Bool)? in
+            state.isDirty = false
+            // A sync that succeeds now says nothing of what the one before it lost: `mend` writes all that anew.
+            guard state.failure == nil else { return nil }
             defer {
                 state.unsynced = []
                 state.folderChanged = false
-                state.isDirty = false
             }
             return (state.unsynced + [state.active], state.next - 1, state.folderChanged)
         }
+        guard let (files, through, folderChanged) = work else { return }
         do throws(SpoolFailure) {
             for file in files {
                 while settings.sync(file.descriptor) != 0 {

@@ -67,8 +67,12 @@ extension Admission {
         let bound = state.pricing.upperBound(
             call.facts, route, provider: door.facts.provider.rawValue, day: Day(utc: call.started))
         let running = running
-        let answer = state.known.budget.reserve(
-            call.attempt, project: key.project, bound: bound.nanos, at: now, running: running)
+        // What an answer in the background may use is held back until it is fetched, which a limit must not stop.
+        let answer =
+            route.fetchesAnswer
+            ? .admitted
+            : state.known.budget.reserve(
+                call.attempt, project: key.project, bound: bound.nanos, at: now, running: running)
         switch answer {
         case .admitted: break
         case .refused(let reached): return .refused(refusal(reached, key))
@@ -86,7 +90,8 @@ extension Admission {
         state.known.keys.accept(key.id, call: call.attempt.call, at: now)
         let context = state.contexts.admit(context, project: key.project)
         let underWay = writeDown(call.attempt, project: key.project, bound: bound.nanos, &state)
-        return .admitted(Ticket(key: key, door: door, context: context, tokens: tokens, bound: bound.nanos, underWay: underWay))
+        return .admitted(
+            Ticket(key: key, door: door, context: context, tokens: tokens, bound: bound.nanos, underWay: underWay))
     }
 
     /// Before the call goes on: whatever ends this program, the next run knows of it.

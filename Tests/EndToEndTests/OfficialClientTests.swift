@@ -68,7 +68,7 @@ import Testing
             #expect(expected.count > 3)
 
             var rows: [JSONValue] = []
-            try await eventually("\(expected.count) calls are on record, not \(rows.count)") {
+            try await eventually("\(expected.count) calls are on record, not \(rows.count): \(rows)") {
                 rows = try await installation.calls().filter { $0["project"]?.string == "chatbot" }
                 return rows.count >= expected.count
             }

@@ -94,11 +94,11 @@ final class RunningProgram: Sendable {
 
 /// Returns once the condition holds; fails the test after `limit`.
 func eventually(
-    _ what: String, limit: Duration = .seconds(60), _ condition: () async throws -> Bool
+    _ what: @autoclosure () -> String, limit: Duration = .seconds(60), _ condition: () async throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + limit
     while try await !condition() {
-        guard ContinuousClock.now < end else { throw Unexpected("not within \(limit): \(what)") }
+        guard ContinuousClock.now < end else { throw Unexpected("not within \(limit): \(what())") }
         try await Task.sleep(for: .milliseconds(20))
     }
 }

@@ -1,4 +1,5 @@
 import EventLog
+import Foundation
 import Glibc
 import Spool
 import TestSupport
@@ -126,6 +127,41 @@ import Testing
             #expect(again.recovery.records == 59 && again.recovery.damage.isEmpty && again.recovery.missing == 0)
             await again.close()
         }
+    }
+
+    /// The kernel says only once that it has lost something: a later sync that succeeds vouches for nothing before it.
+    @Test func whatASyncMayHaveLostIsWrittenAnewThoughTheNextOneSucceeds() async throws {
+        try await withTemporaryDirectory { path in
+            let gate = SyncGate()
+            gate.fail()
+            let spool = try Spool(path, SpoolSettings(segmentBytes: 2_000, sync: { gate.sync($0) }))
+            try fill(spool, 1..<2)
+            try await eventually { gate.waiting == 1 }
+            gate.heal()
+            try fill(spool, 2..<40)
+            let files = try Self.files(path)
+            #expect(files.count > 2)
+            gate.open()
+            try await eventually { spool.status.failure != nil }
+            // The thread that syncs was rung for once more, and is to do nothing.
+            try await Task.sleep(for: .milliseconds(50))
+            try await spool.mend()
+            let after = try Self.files(path)
+            #expect(files.allSatisfy { name, number in after[name] != nil && after[name] != number }, "\(files) \(after)")
+            #expect(spool.status.durable == 39)
+            await spool.close()
+        }
+    }
+
+    /// The spool's files and their inodes.
+    private static func files(_ path: String) throws -> [String: UInt64] {
+        let names = try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".spool") }
+        return try Dictionary(
+            uniqueKeysWithValues: names.map { name in
+                var facts = stat()
+                try #require(stat("\(path)/\(name)", &facts) == 0)
+                return (name, UInt64(facts.st_ino))
+            })
     }
 
     @Test func aSpoolWhoseRecordsCannotBeReadAnyMoreIsNotMended() async throws {

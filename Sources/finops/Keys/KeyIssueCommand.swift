@@ -16,7 +16,7 @@ extension KeyCommand {
                 and routes are names or patterns, in which * is any run of characters and # one digit.
                 Examples:
                   finops key issue --project chatbot --json
-                  finops key issue --project chatbot --models 'gpt-4o*,o3' --expires 2026-12-31 --requests-per-minute 600
+                  finops key issue --project chatbot --models 'gpt-4o*,o3' --expires 2027-12-31 --requests-per-minute 600
                 """)
 
         @Option(help: "The project that pays.") var project: String

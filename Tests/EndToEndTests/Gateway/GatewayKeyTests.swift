@@ -2,7 +2,10 @@ import EventLog
 import FinOps
 import Foundation
 import JSON
+import Glibc
 import Runtime
+import Storage
+import SwiftProtobuf
 import TestSupport
 import Testing
 
@@ -48,6 +51,31 @@ import Testing
             #expect(try await scene.installation.recordedCalls(atLeast: 3).count == 3)
             #expect(provider.requests.count == before + 2)
             await scene.end(gateway.program)
+        }
+    }
+
+    /// What it is proof of must not end with the program that saw it.
+    @Test func theLastCallOfAKeyIsKnownAfterAKill() async throws {
+        try await with { scene, _ in
+            let (id, key) = try await scene.key()
+            let first = try await scene.gateway()
+            _ = try await first.firstAnswer(key)
+            let last = try #require(await first.post(key: key)?.field("x-finops-call"))
+            first.program.send(SIGKILL)
+            _ = await first.program.wait()
+            let second = try await scene.gateway()
+            try await scene.installation.run("finops", "key", "disable", id, "--reason", "leaked").expecting()
+            try await eventually("it is refused") { await second.post(key: key)?.status == 403 }
+            let log = SQLiteEventReader(
+                files: LogFiles(database: StateDirectory(path: scene.installation.directory).logDatabase))
+            var proof: WireKeyDisablementEnforced?
+            try await eventually("it has acknowledged") {
+                let page = try await log.read(after: .start, limit: 1, types: ["key.disablement-enforced"])
+                proof = try page.events.first.map { try WireKeyDisablementEnforced(serializedBytes: $0.event.payload) }
+                return proof != nil
+            }
+            #expect(proof?.lastCall == last && proof?.hasLastAccepted == true)
+            await scene.end(second.program)
         }
     }
 

@@ -251,6 +251,49 @@ import Testing
         }
     }
 
+    /// The provider charges for an answer whether or not anybody fetches it.
+    @Test func answersThatAreMadeInTheBackgroundAreHeldToTheLimit() async throws {
+        let provider = ProviderStandIn { request in
+            let isDone = request.method == "GET"
+            let id = isDone ? request.target.split(separator: "/").last.map(String.init) : "resp_\(request.number)"
+            let usage = isDone ? #"{"input_tokens":10,"output_tokens":1,"total_tokens":11}"# : "null"
+            return .text(
+                answer(
+                    "200 OK", headers: ["Content-Type: application/json"],
+                    #"{"id":"\#(id ?? "")","background":true,"status":"\#(isDone ? "completed" : "queued")","#
+                        + #""model":"gpt-4o","usage":\#(usage)}"#))
+        }
+        try await GatewayScene.with(upstreams: [Self.upstream(provider)], atNoon: true) { scene in
+            try await scene.installation.run(
+                "finops", "threshold", "set", "--project", "chatbot", "--daily", "0.05", "--policy", "block"
+            ).expecting()
+            let key = try await scene.key().text
+            let gateway = try await scene.gateway()
+            // A cent for what it may write, and a little for what it reads.
+            let body =
+                #"{"model":"gpt-4o","input":"a","background":true,"max_output_tokens":1000,"service_tier":"default"}"#
+            var begun = 0
+            try await eventually("the limit is met, not after \(begun) calls") {
+                let answer = await gateway.post("/v1/responses", key: key, body)
+                if answer?.status == 200 { begun += 1 }
+                return answer?.status == 429 && begun > 0
+            }
+            #expect((4...6).contains(begun))
+            let calls = try await scene.installation.recordedCalls(atLeast: begun)
+            #expect(calls.allSatisfy { $0.cost.nanos == 0 && (10_000_001...11_000_000).contains($0.bound.nanos) })
+            try await heard(scene, [gateway], count: calls.count)
+            #expect(await gateway.post("/v1/responses", key: key, body)?.status == 429)
+
+            // To fetch it costs nothing, whatever is left of the limit.
+            let fetch = "GET /v1/responses/\(calls[0].pendingAnswer) HTTP/1.1\r\nHost: g\r\nConnection: close\r\n"
+            #expect(await gateway.send(fetch + "Authorization: Bearer \(key)\r\n\r\n")?.status == 200)
+            try await eventually("what it used takes the place of what it might have") {
+                await gateway.post("/v1/responses", key: key, body)?.status == 200
+            }
+            await scene.end(gateway.program)
+        }
+    }
+
     /// Waits until all gateways have handled what the log holds.
     private func heard(_ scene: GatewayScene, _ gateways: [SceneGateway], count: Int) async throws {
         let log = SQLiteEventReader(

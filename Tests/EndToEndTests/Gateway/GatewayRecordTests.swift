@@ -40,8 +40,12 @@ import Testing
             let before = wallTime().microseconds
             let asked = SceneCall.chat.replacingOccurrences(of: "gpt-4o-2024-08-06", with: "gpt-4o")
             let whole = try await gateway.firstAnswer(key.text, asked)
+            // What is compressed could not be read.
+            #expect(provider.requests.allSatisfy { $0.field("accept-encoding") == "identity" })
             let streaming = asked.replacingOccurrences(of: #"{"model""#, with: #"{"stream":true,"model""#)
-            let stream = try #require(await gateway.post(key: key.text, streaming))
+            let stream = try #require(
+                await gateway.post(key: key.text, streaming, fields: ["Accept-Encoding: gzip, br"]))
+            #expect(provider.requests.last?.field("accept-encoding") == "identity")
             #expect(stream.status == 200 && stream.body.contains("yes") && !stream.body.contains("prompt_tokens"))
             let after = wallTime().microseconds
 
@@ -65,6 +69,26 @@ import Testing
                 #expect(call.started >= before && call.started + call.duration <= after + 50_000)
                 #expect(call.ended == "complete")
             }
+            await scene.end(gateway.program)
+        }
+    }
+
+    /// An application may give all its calls one name. They are told apart by when they began, on whatever clock.
+    @Test func callsOfOneNameThatBeginTogetherAreAllOnRecord() async throws {
+        let provider = ProviderStandIn { .text(SceneCall.answer($0.number, input: 9, output: 2)) }
+        try await GatewayScene.with(upstreams: [["openai", "--name", "main", "--base-url", provider.url]]) { scene in
+            let key = try await scene.key().text
+            let now = wallTime()
+            try PipelineClock(scale: .init(start: now, rate: 1, anchor: now, frozen: now))
+                .store(in: StateDirectory(path: scene.installation.directory))
+            let gateway = try await scene.gateway()
+            _ = try await gateway.firstAnswer(key)
+            let request = SceneCall.post(key: key, SceneCall.chat, fields: ["Idempotency-Key: same"])
+            let calls = (0..<40).map { _ in ParallelCalls.Call(ports: [gateway.port], request: request) }
+            #expect(await ParallelCalls.run(calls).allSatisfy { $0?.status == 200 })
+            let told = try await scene.installation.recordedCalls(atLeast: 41)
+            #expect(told.count == 41 && Set(told.map(\.started)).count == 41)
+            #expect(Set(told.dropFirst().map(\.call)).count == 1)
             await scene.end(gateway.program)
         }
     }
