@@ -36,7 +36,10 @@ struct UpstreamCommand: AsyncParsableCommand {
         var baseURL: String?
         @Option(name: .customLong("key-file"), help: "File that holds the provider's key; - for standard input.")
         var keyFile: String
-        @Option(help: "Whose bill its calls are on: the name of a connected account (default: the only one at this address, or else the upstream's name).")
+        @Option(
+            help:
+                "Whose bill its calls are on: the name of a connected account (default: the only one at this address, or else the upstream's name)."
+        )
         var account: String?
         @Option(name: .customLong("provider-key-id"), help: "The provider's id of the key, never the key itself.")
         var keyID: String?

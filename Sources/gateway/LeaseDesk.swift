@@ -54,7 +54,9 @@ final class LeaseDesk: Sendable {
         for await requests in asked {
             do {
                 let current: ProducerSession
-                if let session { current = session } else {
+                if let session {
+                    current = session
+                } else {
                     current = try await store.openSession(ProducerName("gateway-\(admission.gateway)-leases"))
                     (session, sequence) = (current, current.lastSequence)
                 }

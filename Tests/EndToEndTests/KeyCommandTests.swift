@@ -80,6 +80,33 @@ import Testing
         }
     }
 
+    /// Calls and usage of the same account under two names would count twice.
+    @Test func anUpstreamIsOnTheBillOfTheAccountAtItsAddress() async throws {
+        try await Installation.with { installation in
+            let file = try await prepared(installation)
+            let address = "--base-url http://127.0.0.1:9999 --key-file \(file)"
+            #expect(try await json(installation, "upstream set openai --name main \(address)")["account"] == "main")
+            func finding() async throws -> JSONValue? {
+                try await installation.run("finops", "doctor", "--json").json()["checks"]?.array?
+                    .first { $0["check"] == "accounts of upstreams" }
+            }
+            #expect(try await finding()?["ok"] == true)
+            let connect = "connect openai --name acme \(address)".split(separator: " ").map(String.init)
+            let connected = try await installation.run("finops", arguments: connect).expecting().standardError
+            #expect(connected.contains("warning: upstream \"main\" puts its calls on account \"main\""), "\(connected)")
+            let problem = try await finding()
+            #expect(problem?["ok"] == false && problem?["problem"]?.string?.contains("would count twice") == true)
+            #expect(problem?["remedy"]?.string?.contains("--name main --account acme") == true)
+            #expect(
+                try await json(installation, "upstream set openai --name main --account acme \(address)")["account"]
+                    == "acme")
+            #expect(try await finding()?["ok"] == true)
+            #expect(try await json(installation, "upstream set openai --name new \(address)")["account"] == "acme")
+            let local = "upstream set openai --name local --base-url http://127.0.0.1:8000 --key-file \(file)"
+            #expect(try await json(installation, local)["account"] == "local")
+        }
+    }
+
     @Test func aKeyIsShownOnceAndKeptAsAHash() async throws {
         try await Installation.with { installation in
             _ = try await prepared(installation)

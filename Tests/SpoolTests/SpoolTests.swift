@@ -147,7 +147,8 @@ import Testing
             try await Task.sleep(for: .milliseconds(50))
             try await spool.mend()
             let after = try Self.files(path)
-            #expect(files.allSatisfy { name, number in after[name] != nil && after[name] != number }, "\(files) \(after)")
+            #expect(
+                files.allSatisfy { name, number in after[name] != nil && after[name] != number }, "\(files) \(after)")
             #expect(spool.status.durable == 39)
             await spool.close()
         }

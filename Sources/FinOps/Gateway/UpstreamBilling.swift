@@ -37,7 +37,8 @@ extension WireUpstreamSet {
     /// What is wrong if there are `UpstreamBilling.otherAccounts`, without a full stop.
     package func doubleCounting(beside accounts: [String]) -> String {
         let names = accounts.map { "\"\($0)\"" }.joined(separator: ", ")
-        return "upstream \"\(name)\" puts its calls on account \"\(account)\", and usage at its address is collected as "
+        return
+            "upstream \"\(name)\" puts its calls on account \"\(account)\", and usage at its address is collected as "
             + "\(names): the same calls would count twice"
     }
 

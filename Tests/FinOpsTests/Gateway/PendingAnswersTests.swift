@@ -11,7 +11,9 @@ import Testing
     private static let noon = BudgetWorld.noon
 
     /// One that was begun through a gateway, of which nothing else is known.
-    private func begun(_ answer: String, bound cents: Int64, by gateway: String, _ call: CallAttempt) -> WireCallRecorded {
+    private func begun(_ answer: String, bound cents: Int64, by gateway: String, _ call: CallAttempt)
+        -> WireCallRecorded
+    {
         var event = Gatewayed.call(call.call, by: gateway, started: Self.noon, nanos: 0)
         event.pendingAnswer = answer
         event.bound = Money(nanos: cents * Self.cent, currency: .usd).wire
@@ -19,7 +21,8 @@ import Testing
     }
 
     private func fetched(_ answer: String, cents: Int64, by gateway: String) -> WireCallRecorded {
-        var event = Gatewayed.call("fetch-\(answer)-\(gateway)", by: gateway, started: Self.noon, nanos: cents * Self.cent)
+        var event = Gatewayed.call(
+            "fetch-\(answer)-\(gateway)", by: gateway, started: Self.noon, nanos: cents * Self.cent)
         event.countsOnce = answer
         return event
     }

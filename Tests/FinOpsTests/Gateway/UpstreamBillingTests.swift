@@ -24,7 +24,8 @@ import Testing
 
     @Test(arguments: [
         ("https://api.openai.com/v1", "acme"), ("https://api.openai.com/v1/other", "acme"),
-        ("https://eu.api.openai.com/v1", nil), ("http://api.openai.com/v1", nil), ("https://api.openai.com:8443/v1", nil),
+        ("https://eu.api.openai.com/v1", nil), ("http://api.openai.com/v1", nil),
+        ("https://api.openai.com:8443/v1", nil),
     ])
     func theOnlyAccountAtTheAddressIsMeant(address: String, account: String?) {
         let connections = [Self.connected("acme"), Self.connected("claude", provider: "anthropic")]
