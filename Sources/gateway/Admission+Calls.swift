@@ -88,7 +88,7 @@ extension Admission {
                     rate, limit: Int64(limit), project: key.project, retryAfter: seconds, contact: contact))
         }
         state.known.keys.accept(key.id, call: call.attempt.call, at: now)
-        let context = state.contexts.admit(context, project: key.project)
+        let context = state.contexts.admit(context, project: key.project, at: now)
         let underWay = writeDown(call.attempt, project: key.project, bound: bound.nanos, &state)
         return .admitted(
             Ticket(key: key, door: door, context: context, tokens: tokens, bound: bound.nanos, underWay: underWay))

@@ -15,7 +15,7 @@ final class Admission: GatewaySink {
         var rates = KeyRates()
         var contexts = ContextRegister()
         var doors: [String: UpstreamDoor] = [:]
-        /// nil where the disk had no room for it.
+        /// nil where the file could not be made or opened.
         var underWay: UnderWayFile?
     }
 
@@ -103,6 +103,7 @@ final class Admission: GatewaySink {
         var (arePricesNew, needsSecrets) = (false, false)
         for event in events {
             state.known.take(event.event, event.recorded)
+            if case .callRecorded(let call) = event.event { state.contexts.take(call) }
             arePricesNew = state.prices.take(event.event, event.recorded) || arePricesNew
             switch event.event {
             case .upstreamSet, .upstreamRemoved, .keyIssued, .keyRotated: needsSecrets = true
@@ -137,33 +138,45 @@ final class Admission: GatewaySink {
 
     func snapshot() -> [UInt8] {
         state.withLock { state in
-            let known: [UInt8]
-            do { known = try state.known.snapshot() } catch {
+            let parts: [[UInt8]]
+            do { parts = [try state.known.snapshot(), try state.contexts.snapshot()] } catch {
                 preconditionFailure("the state can be written: \(error)")
             }
-            var bytes = withUnsafeBytes(of: UInt64(known.count).littleEndian) { Array($0) }
-            bytes += known
+            var bytes: [UInt8] = []
+            for part in parts {
+                bytes += withUnsafeBytes(of: UInt64(part.count).littleEndian) { Array($0) }
+                bytes += part
+            }
             state.prices.encode(into: &bytes)
             return bytes
         }
     }
 
     func restore(_ bytes: [UInt8]) throws {
-        guard bytes.count >= 8 else { throw UnreadableState() }
-        let count = bytes[..<8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        guard count <= UInt64(bytes.count - 8) else { throw UnreadableState() }
-        let end = 8 + Int(count)
-        guard let known = GatewayState(snapshot: Array(bytes[8..<end]), gateway: gateway, terms: terms) else {
+        var rest = bytes[...]
+        guard let known = GatewayState(snapshot: try Self.part(of: &rest), gateway: gateway, terms: terms) else {
             throw UnreadableState()
         }
-        let prices = try PriceShelf(bytes[end...])
+        let contexts = try ContextRegister(snapshot: try Self.part(of: &rest))
+        let prices = try PriceShelf(rest)
         state.withLock { state in
             state.known = known
+            state.contexts = contexts
             state.prices = prices
             usePrices(&state)
             openDoors(&state)
         }
         secretsChanged()
+    }
+
+    /// Takes a part, with its length before it.
+    private static func part(of bytes: inout ArraySlice<UInt8>) throws(UnreadableState) -> [UInt8] {
+        guard bytes.count >= 8 else { throw UnreadableState() }
+        let count = bytes.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        bytes = bytes.dropFirst(8)
+        guard count <= UInt64(bytes.count) else { throw UnreadableState() }
+        defer { bytes = bytes.dropFirst(Int(count)) }
+        return Array(bytes.prefix(Int(count)))
     }
 
     struct UnreadableState: Error, CustomStringConvertible {

@@ -72,6 +72,8 @@ struct GatewayService: Service {
         metrics.declare("finops_spool_waiting_records", .gauge, help: "Records that the log does not have yet.")
         metrics.declare("finops_spool_bytes", .gauge, help: "Bytes of the spool's files.")
         metrics.declare("finops_spool_refused_records_total", .counter, help: "Records that the log refused for good.")
+        metrics.declare(
+            "finops_gateway_unreadable_events", .gauge, help: "Events since the start that were passed over unread.")
         metrics.declare("finops_spool_oldest_seconds", .gauge, help: "Age of the oldest record that waits.")
         metrics.declare("finops_spool_lost_records_total", .counter, help: "Records that could not be kept anywhere.")
         metrics.declare(
@@ -138,6 +140,8 @@ struct GatewayService: Service {
             ask: { () async throws(StoreError) in try await store.ping() }, logger: context.logger, now: { wallTime() },
             onProgress: { progress in
                 health.consumed("admission", through: progress.handled, head: progress.head)
+                health.metrics.set("finops_gateway_unreadable_events", Double(progress.unreadable))
+                readiness.unreadable = progress.unreadable
                 if progress.isReady { readiness.knows() }
             })
     }
@@ -186,6 +190,10 @@ struct GatewayService: Service {
                 context.health.notReady("what calls use cannot be kept (\(work.keeper.policy)): \(failure)")
             } else if work.desk.isOutOfDate {
                 context.health.notReady("the log has not been heard of for longer than gateway_log_grace")
+            } else if work.readiness.unreadable > 0 {
+                context.health.notReady(
+                    "events about keys, limits or calls cannot be read (\(work.readiness.unreadable)), and are not in force: "
+                        + "the gateway's log names them; install the version that wrote them")
             } else if work.desk.isWithoutKeys {
                 context.health.notReady("the vault does not open, so that no key is known; finops doctor says why")
             } else {

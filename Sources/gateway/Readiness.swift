@@ -4,6 +4,7 @@ import Synchronization
 final class Readiness: Sendable {
     private let isKnown = Atomic(false)
     private let serving = Atomic(false)
+    private let unread = Atomic(0)
     private let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     func knows() {
@@ -14,6 +15,12 @@ final class Readiness: Sendable {
     func known() async -> Bool {
         for await _ in signals { return true }
         return false
+    }
+
+    /// Events that were passed over: what they say of keys and limits is not in force here.
+    var unreadable: Int {
+        get { unread.load(ordering: .relaxed) }
+        set { unread.store(newValue, ordering: .relaxed) }
     }
 
     func serves() { serving.store(true, ordering: .relaxed) }

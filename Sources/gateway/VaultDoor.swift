@@ -41,7 +41,7 @@ actor VaultDoor {
     var isDue: Bool { ContinuousClock.now >= due }
 
     /// Fetches what is missing. What cannot be fetched is missed: its calls are refused, and it is tried again at the next
-    /// change and by `retry`.
+    /// change and when it `isDue`.
     /// - Returns: whether nothing is missing.
     @discardableResult
     func fetch(_ admission: Admission, _ desk: CallDesk) async -> Bool {

@@ -207,10 +207,12 @@ extension Installation {
 
 extension Installation {
     /// Puts an event into the log past the commands that would refuse it, or the programs that would have to find it.
-    func smuggle(_ event: FinOpsEvent, into stream: StreamName) async throws {
+    /// - Parameter schema: another than 1 for what no program can read.
+    func smuggle(_ event: FinOpsEvent, into stream: StreamName, schema: UInt16 = 1) async throws {
         var random = SystemRandomNumberGenerator()
         let now = wallTime()
-        let new = event.newEvent(id: .v7(at: now, using: &random), occurred: now)
+        var new = event.newEvent(id: .v7(at: now, using: &random), occurred: now)
+        new.schema = schema
         try await LogSession.withLog(StateDirectory(path: directory)) { store in
             let session = try await store.openSession(ProducerName("smuggler-\(new.id)"))
             _ = try await store.append(AppendRequest(session: session, sequence: 1, [StreamAppend(stream, [new])]))

@@ -1,3 +1,4 @@
+import EventLog
 import FinOps
 import Metering
 import Testing
@@ -42,12 +43,36 @@ import Testing
 
     @Test func valuesTooManyBecomeOther() throws {
         var register = ContextRegister(limit: 3, userLimit: 2)
+        let now = Timestamp(seconds: 1_795_143_600)
         func admit(_ task: String, _ project: String) throws -> String {
-            register.admit(try context(["x-finops-task-type": task]), project: project).taskType
+            register.admit(try context(["x-finops-task-type": task]), project: project, at: now).taskType
         }
         for task in ["a", "b", "c"] { #expect(try admit(task, "p") == task) }
         #expect(try admit("d", "p") == "other")
         #expect(try admit("a", "p") == "a")
         #expect(try admit("d", "q") == "d")
+    }
+
+    @Test func whatWasAdmittedIsKnownAfterARestartAndFromOtherGateways() throws {
+        let now = Timestamp(seconds: 1_795_143_600)
+        var register = ContextRegister()
+        func task(_ name: String, _ register: inout ContextRegister, at now: Timestamp) throws -> String {
+            register.admit(try context(["x-finops-task-type": name]), project: "p", at: now).taskType
+        }
+        for number in 0..<150 { _ = try task("own-\(number)", &register, at: now) }
+        for number in 0..<50 {
+            var call = WireCallRecorded()
+            (call.project, call.started, call.context.taskType) = ("p", now.microseconds, "theirs-\(number)")
+            register.take(call)
+            register.take(call)
+        }
+        var back = try ContextRegister(snapshot: try register.snapshot())
+        #expect(try task("new", &back, at: now) == ContextRegister.other)
+        #expect(try task("own-149", &back, at: now) == "own-149" && task("theirs-49", &back, at: now) == "theirs-49")
+        // What nobody has said for long makes room, and what was said lately does not.
+        let later = now.advanced(bySeconds: 91 * 86_400)
+        #expect(try task("own-1", &back, at: now.advanced(bySeconds: 80 * 86_400)) == "own-1")
+        #expect(try task("new", &back, at: later) == "new" && task("own-1", &back, at: later) == "own-1")
+        #expect(throws: (any Error).self) { try ContextRegister(snapshot: [1]) }
     }
 }

@@ -251,6 +251,21 @@ import Testing
         }
     }
 
+    /// A key that another version has disabled goes on here: whoever looks must see why.
+    @Test func whatCannotBeReadOfTheLogIsToldOf() async throws {
+        let provider = ProviderStandIn { .text(SceneCall.answer($0.number, input: 9, output: 2)) }
+        try await GatewayScene.with(upstreams: [Self.upstream(provider)]) { scene in
+            let (id, key) = try await scene.key()
+            let gateway = try await scene.gateway()
+            _ = try await gateway.firstAnswer(key)
+            try await scene.installation.smuggle(Gatewayed.disabled(id), into: .key(id), schema: 9_999)
+            try await eventually("it says so") {
+                try readiness(scene, gateway).contains("events about keys, limits or calls cannot be read (1)")
+            }
+            await scene.end(gateway.program)
+        }
+    }
+
     /// The provider charges for an answer whether or not anybody fetches it.
     @Test func answersThatAreMadeInTheBackgroundAreHeldToTheLimit() async throws {
         let provider = ProviderStandIn { request in
