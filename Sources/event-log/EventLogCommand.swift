@@ -6,7 +6,7 @@ import Runtime
     static let configuration = CommandConfiguration(
         commandName: "event-log", abstract: "Serves and inspects the log of all events.",
         discussion: """
-            serve is the only writer. All other commands read the log's file and work with or without it; import and
+            serve is the only writer. All other commands read the log's file and work with or without it; import and \
             restore write the file themselves and work only without it.
             Examples:
               event-log ls --prefix usage-

@@ -12,8 +12,9 @@ struct Import: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Makes or continues a log from exported CloudEvents.",
         discussion: """
-            The log comes out as it was: positions, times, hashes. What it holds already is compared, not written again, so an
-            import that was interrupted or refused is repeated as a whole. Not while event-log serve runs.
+            The log comes out as it was: positions, times, hashes. What it holds already is compared, not written \
+            again, so an import that was interrupted or refused is repeated as a whole. Not while event-log serve \
+            runs.
             Example: event-log import --dir D events.jsonl
             """)
 

@@ -14,9 +14,9 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write the log and serve it to all programs of the pipeline.",
         discussion: """
-            Programs of this directory connect through sockets in its run folder. The network is closed unless
-            --listen-requests and --listen-events are given, as finops up does where the pipeline has tcp:// endpoints:
-            connections are encrypted then, and each key on the list may append only what its line allows.
+            Programs of this directory connect through sockets in its run folder. The network is closed unless \
+            --listen-requests and --listen-events are given, as finops up does where the pipeline has tcp:// \
+            endpoints: connections are encrypted then, and each key on the list may append only what its line allows.
 
             Examples:
               event-log serve --dir /var/lib/finops

@@ -17,7 +17,7 @@ struct AlertCommand: AsyncParsableCommand {
             commandName: "ack",
             abstract: "Says that you look after what stands: what of it was not sent yet is not sent any more.",
             discussion: """
-                Without --window and --day it is about everything of the scope that stands. Another level, or another
+                Without --window and --day it is about everything of the scope that stands. Another level, or another \
                 window, alerts again.
                 Examples:
                   finops alert ack --project search-api --reason "rollback is on its way"

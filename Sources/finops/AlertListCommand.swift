@@ -10,7 +10,7 @@ extension AlertCommand {
         static let configuration = CommandConfiguration(
             abstract: "Shows which limits are passed and what does not happen that should.",
             discussion: """
-                It looks at the windows that began within the last eight days. --all shows every window there was, and
+                It looks at the windows that began within the last eight days. --all shows every window there was, and \
                 what was taken back.
                 Examples:
                   finops alert list

@@ -11,8 +11,9 @@ struct BackupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backup", abstract: "Copies the log, the vault and the configuration, while everything runs.",
         discussion: """
-            Into a directory, or into one file if the name ends in .tar, .tar.gz or .tgz. Without the master key nobody can read
-            the vault in it: keep the key elsewhere, or say --include-keys and keep the backup as you keep a key.
+            Into a directory, or into one file if the name ends in .tar, .tar.gz or .tgz. Without the master key \
+            nobody can read the vault in it: keep the key elsewhere, or say --include-keys and keep the backup as you \
+            keep a key.
             Example: finops backup /backups/finops-2026-11-22.tar.gz
             """)
 

@@ -22,7 +22,7 @@ struct BusCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Makes this machine's key pair once, and prints the public key.",
             discussion: """
-                The secret key stays in keys/bus.key (mode 600) and is never shown; the public one lies beside it, in
+                The secret key stays in keys/bus.key (mode 600) and is never shown; the public one lies beside it, in \
                 keys/bus.pub. Again changes nothing.
                 Example: finops bus key --dir D
                 """)

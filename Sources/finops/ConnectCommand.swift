@@ -21,8 +21,8 @@ struct ConnectCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "openai", abstract: "Connects an OpenAI organisation.",
             discussion: """
-                The admin key goes into the vault, encrypted; it is read from a file or from standard input, never from the
-                command line. The same again changes nothing; another key replaces the old one.
+                The admin key goes into the vault, encrypted; it is read from a file or from standard input, never \
+                from the command line. The same again changes nothing; another key replaces the old one.
                 Examples:
                   finops connect openai --name acme --key-file admin-key.txt
                   pass show openai/admin | finops connect openai --name acme --key-file -

@@ -31,8 +31,9 @@ struct KeyCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Lists the gateway's keys and how they stand, then mapped keys and projects of providers.",
             discussion: """
-                Kind gateway is a key of the gateway: active, rotating (the value before is accepted too), expired or
-                disabled. Kinds key and provider-project are a provider's, each with the project that pays and since when.
+                Kind gateway is a key of the gateway: active, rotating (the value before is accepted too), expired or \
+                disabled. Kinds key and provider-project are a provider's, each with the project that pays and since \
+                when.
                 Example: finops key list --dir D
                 """)
 

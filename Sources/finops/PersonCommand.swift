@@ -16,8 +16,8 @@ struct PersonCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Adds a person who does not act as a user of this machine, and shows their token this once.",
             discussion: """
-                With the token, in a file, they act by --as ID --token-file FILE. Only an administrator may add people; the
-                first person of the directory is one.
+                With the token, in a file, they act by --as ID --token-file FILE. Only an administrator may add \
+                people; the first person of the directory is one.
                 Example: finops person add "Kim Min-jun" --administrator --reason "second approver"
                 """)
 
@@ -96,8 +96,8 @@ struct PersonCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Destroys what names a person; what they did stays, under an id that leads nowhere.",
             discussion: """
-                The log is not changed: it never held the name. Backups made before hold it, encrypted, as long as they are kept.
-                Only an administrator may forget people, and not the last administrator.
+                The log is not changed: it never held the name. Backups made before hold it, encrypted, as long as \
+                they are kept. Only an administrator may forget people, and not the last administrator.
                 Example: finops person forget 5f2a… --reason "left the company"
                 """)
 

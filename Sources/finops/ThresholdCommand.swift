@@ -15,11 +15,11 @@ struct ThresholdCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Limits what a project, a team or the organisation may cost.",
             discussion: """
-                Days and weeks (from Monday) are those of the zone. Each level, in per cent of the limit, is told once per
-                window; what is set counts whole, in place of what was set before. What it would have found so far:
-                threshold-watcher dry-run. With --policy block the gateway refuses calls beyond the limit until the next
-                window; with disable-keys it does so too, and the keys of the scope are disabled until an administrator
-                approves them again (finops key reactivate). Examples:
+                Days and weeks (from Monday) are those of the zone. Each level, in per cent of the limit, is told once \
+                per window; what is set counts whole, in place of what was set before. What it would have found so \
+                far: threshold-watcher dry-run. With --policy block the gateway refuses calls beyond the limit until \
+                the next window; with disable-keys it does so too, and the keys of the scope are disabled until an \
+                administrator approves them again (finops key reactivate). Examples:
                   finops threshold set --project chatbot --daily 10.00 --weekly 50.00
                   finops threshold set --project chatbot --daily 5.00 --policy block
                   finops threshold set --organisation --weekly 2000 --levels 50,80,100 --zone Asia/Seoul

@@ -16,9 +16,9 @@ struct UpstreamCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Sets an upstream: OpenAI, a compatible server, Azure OpenAI or Anthropic.",
             discussion: """
-                The provider's key goes into the vault, encrypted; it is read from a file or from standard input, never from
-                the command line. What is not said stays as it was. An upstream with deployments is called for their models
-                only; others by the ones without.
+                The provider's key goes into the vault, encrypted; it is read from a file or from standard input, \
+                never from the command line. What is not said stays as it was. An upstream with deployments is called \
+                for their models only; others by the ones without.
                 Examples:
                   finops upstream set openai --name main --key-file openai-key.txt
                   finops upstream set openai --name local --base-url http://127.0.0.1:8000/v1 --key-file key.txt --deployment llama-3=llama-3

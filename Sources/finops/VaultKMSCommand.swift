@@ -15,9 +15,10 @@ struct VaultKMSCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "set", abstract: "Tries a key of AWS KMS and keeps how to reach it.",
             discussion: """
-                The credentials are read from a file as AWS's own tools write it (aws_access_key_id, aws_secret_access_key and
-                perhaps aws_session_token under [default]); they go into the vault, under the local master key. They need
-                kms:GenerateDataKey, kms:Encrypt and kms:Decrypt on the key. Secrets move there with finops vault rotate.
+                The credentials are read from a file as AWS's own tools write it (aws_access_key_id, \
+                aws_secret_access_key and perhaps aws_session_token under [default]); they go into the vault, under \
+                the local master key. They need kms:GenerateDataKey, kms:Encrypt and kms:Decrypt on the key. Secrets \
+                move there with finops vault rotate.
                 Example: finops vault kms set --key-id alias/finops --region eu-central-1 --credentials-file ~/.aws/credentials
                 """)
 

@@ -10,10 +10,10 @@ struct VaultRotateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rotate", abstract: "Wraps every secret anew, under a new master key or by AWS KMS.",
         discussion: """
-            Programs go on meanwhile. Killed at any moment, the same command goes on where it was; the old master key is there
-            until nothing lies under it. Without --to, secrets stay where they are and the local master key becomes a new one.
-            With --to aws-kms, what names people and the way to KMS itself stay under the local key: nobody could disable a key
-            while KMS is out of reach otherwise.
+            Programs go on meanwhile. Killed at any moment, the same command goes on where it was; the old master key \
+            is there until nothing lies under it. Without --to, secrets stay where they are and the local master key \
+            becomes a new one. With --to aws-kms, what names people and the way to KMS itself stay under the local \
+            key: nobody could disable a key while KMS is out of reach otherwise.
             Examples:
               finops vault rotate --reason "an administrator left"
               finops vault rotate --to aws-kms --reason "policy 12"

@@ -7,8 +7,8 @@ struct IngestOpenAICommand: AsyncParsableCommand {
         commandName: "ingest-openai",
         abstract: "Collects usage and costs of the connected OpenAI organisations.",
         discussion: """
-            Accounts are connected with `finops connect openai`. Running it again never counts anything twice: what is in
-            the log already is no difference. Examples:
+            Accounts are connected with `finops connect openai`. Running it again never counts anything twice: what is \
+            in the log already is no difference. Examples:
               ingest-openai check --dir D
               ingest-openai backfill --from 2026-11-01 --to 2026-11-20 --dir D
               ingest-openai run --dir D

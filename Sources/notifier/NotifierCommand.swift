@@ -7,8 +7,8 @@ struct NotifierCommand: AsyncParsableCommand {
         commandName: "notifier",
         abstract: "Takes alerts to Slack, mail and Sentry, and notices when something falls silent.",
         discussion: """
-            Channels are set with `finops channel set`. Every attempt is in the log: `reporter notifications` shows them, and
-            what could not be delivered is in `finops dead-letters`. Examples:
+            Channels are set with `finops channel set`. Every attempt is in the log: `reporter notifications` shows \
+            them, and what could not be delivered is in `finops dead-letters`. Examples:
               notifier run --dir D
               notifier test --channel slack --dir D
             """,

@@ -14,8 +14,8 @@ struct TestCommand: CancellableCommand {
         commandName: "test",
         abstract: "Send a test message to a channel; exit code 0 only when the other side accepted it.",
         discussion: """
-            The message takes the way of every alert: through the log, the outbox and the running notifier, or, where none
-            runs, this program. Example:
+            The message takes the way of every alert: through the log, the outbox and the running notifier, or, where \
+            none runs, this program. Example:
               notifier test --channel slack --dir D
             Exit codes: 0 accepted, 4 the credential is refused, 75 it may pass, 1 anything else.
             """)

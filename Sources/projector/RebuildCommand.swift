@@ -10,8 +10,8 @@ struct RebuildCommand: CancellableCommand {
         commandName: "rebuild",
         abstract: "Build all projections anew from the log and swap them in.",
         discussion: """
-            Reports are answered from the old ones until then. With --json the digest of the new ones is printed: the same
-            log gives the same digest.
+            Reports are answered from the old ones until then. With --json the digest of the new ones is printed: the \
+            same log gives the same digest.
             Example: projector rebuild --dir D --json
             """)
 

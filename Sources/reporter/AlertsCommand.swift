@@ -10,12 +10,12 @@ struct AlertsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "alerts", abstract: "Crossed thresholds and conditions of the pipeline, newest first.",
         discussion: """
-            An alert is open until it is acknowledged or cleared by what becomes known later; --state open shows what
+            An alert is open until it is acknowledged or cleared by what becomes known later; --state open shows what \
             stands and nobody looks after. --from, --to and --last choose the days on which it was found.
-            "percent" is the cost in per cent of the limit, rounded as in messages; "previous" is the window before up to
-            the same distance from its start, "forecast" a straight line to the window's end; "cause" is the consumer
-            that grew most. "notified" is when a message first told it. JSON has "conditions" beside "alerts": what
-            should have happened and did not.
+            "percent" is the cost in per cent of the limit, rounded as in messages; "previous" is the window before up \
+            to the same distance from its start, "forecast" a straight line to the window's end; "cause" is the \
+            consumer that grew most. "notified" is when a message first told it. JSON has "conditions" beside \
+            "alerts": what should have happened and did not.
             Example: reporter alerts --state open --last 7d --dir D
             Example: reporter alerts --json --dir D
             """)

@@ -10,15 +10,15 @@ struct CallsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "calls", abstract: "Calls through the gateways, one row an attempt, newest first.",
         discussion: """
-            --last 1h, 30min, 7d or 2w chooses by when they started, --from and --to by business day; the last hour if
-            neither is given. At most --limit rows come; JSON's "next" is what --after takes for the following ones.
-            Token classes are disjoint: "uncached_input_tokens", "cached_input_tokens", "cache_write_tokens",
-            "output_tokens" and those of audio and images sum to all tokens; "reasoning_tokens" lie within the output.
-            "cost" is null where there is no price ("unpriced_reason"). If other prices changed it, "repriced_position" is
-            the event and "corrected_from" what it was recorded with.
-            "usage_estimated" says why tokens were counted by the gateway; null: the provider told them. "ended" is
-            complete, client-gone, upstream-cut, timed-out, gateway-stopped or unreachable. "team" is the project's in that hour.
-            JSON's "caller_supplied" names the fields that are the caller's word, which nobody has checked.
+            --last 1h, 30min, 7d or 2w chooses by when they started, --from and --to by business day; the last hour if \
+            neither is given. At most --limit rows come; JSON's "next" is what --after takes for the following ones. \
+            Token classes are disjoint: "uncached_input_tokens", "cached_input_tokens", "cache_write_tokens", \
+            "output_tokens" and those of audio and images sum to all tokens; "reasoning_tokens" lie within the output. \
+            "cost" is null where there is no price ("unpriced_reason"). If other prices changed it, \
+            "repriced_position" is the event and "corrected_from" what it was recorded with.
+            "usage_estimated" says why tokens were counted by the gateway; null: the provider told them. "ended" is \
+            complete, client-gone, upstream-cut, timed-out, gateway-stopped or unreachable. "team" is the project's in \
+            that hour. JSON's "caller_supplied" names the fields that are the caller's word, which nobody has checked.
             Example: reporter calls --last 1h --json
             Example: reporter calls --from 2026-11-20 --to 2026-11-20 --project chat --limit 100
             """)

@@ -10,9 +10,9 @@ struct CorrectionsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "corrections", abstract: "Metered rows and calls whose cost other prices changed, newest first.",
         discussion: """
-            "before" and "after" are both costs, "before_version" and "after_version" the prices they come from; counts never
-            change. JSON's "next" is what --after takes for the following ones. The old figure as a whole:
-            reporter costs --as-of with a position before the correction.
+            "before" and "after" are both costs, "before_version" and "after_version" the prices they come from; \
+            counts never change. JSON's "next" is what --after takes for the following ones. The old figure as a \
+            whole: reporter costs --as-of with a position before the correction.
             Example: reporter corrections --limit 100 --json
             """)
 

@@ -9,11 +9,11 @@ struct CostsCommand: CancellableCommand {
     static let configuration = CommandConfiguration(
         commandName: "costs", abstract: "Costs by team, project, key, model … and time.",
         discussion: """
-            --by takes one or several of team, project, provider, account, service, key, model, tier, batch,
-            provider-project, task-type, intent, feature, hour, day, week, month. Task types, intents and features are
-            those of calls through a gateway, whose key is the gateway's; they are null for metered and billed costs, and
-            JSON's "caller_supplied" names them: they are the caller's word, which nobody has checked.
-            --basis best counts the bill where it is in force, else what was metered, else what calls estimate.
+            --by takes one or several of team, project, provider, account, service, key, model, tier, batch, \
+            provider-project, task-type, intent, feature, hour, day, week, month. Task types, intents and features are \
+            those of calls through a gateway, whose key is the gateway's; they are null for metered and billed costs, \
+            and JSON's "caller_supplied" names them: they are the caller's word, which nobody has checked.
+            --basis best counts the bill where it is in force, else what was metered, else what calls estimate. \
             --as-of answers from what the log held then.
             Example: reporter costs --by team,model --last 7d --dir D
             """)

@@ -9,12 +9,13 @@ struct KillsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kills", abstract: "Decisions to disable a key, and what each gateway made of them, newest first.",
         discussion: """
-            "acknowledged_ms" is from the decision to the moment from which a gateway refused the key, "last_accepted_ms"
-            from the decision to the last request that it let through: 0 or less means none after the decision, null none
-            at all. A gateway that was heard of within a day before the decision and has not acknowledged it has null in
-            "enforced", and "acknowledged" is false. A drill refuses nothing. CSV and JSONL have a row for each gateway.
-            "steps" are those of an emergency at the provider: "outcome" is started (nobody knows how it ended), done,
-            refused, skipped or, in a drill, rehearsed; "before" is what was in force, to put it back.
+            "acknowledged_ms" is from the decision to the moment from which a gateway refused the key, \
+            "last_accepted_ms" from the decision to the last request that it let through: 0 or less means none after \
+            the decision, null none at all. A gateway that was heard of within a day before the decision and has not \
+            acknowledged it has null in "enforced", and "acknowledged" is false. A drill refuses nothing. CSV and \
+            JSONL have a row for each gateway. "steps" are those of an emergency at the provider: "outcome" is started \
+            (nobody knows how it ended), done, refused, skipped or, in a drill, rehearsed; "before" is what was in \
+            force, to put it back.
             Example: reporter kills --json --dir D
             """)
 

@@ -10,9 +10,9 @@ struct NotificationsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "notifications", abstract: "Attempts to deliver messages, newest first, and what still waits.",
         discussion: """
-            A row is one attempt. "state" is started, delivered, failed, uncertain (it may have arrived), abandoned
-            (a dead letter), retried or skipped; "items" is how many things the message tells, "held_back" how many of
-            them it only counts, "may_repeat" whether an earlier attempt may have arrived. JSON has "waiting": what is
+            A row is one attempt. "state" is started, delivered, failed, uncertain (it may have arrived), abandoned (a \
+            dead letter), retried or skipped; "items" is how many things the message tells, "held_back" how many of \
+            them it only counts, "may_repeat" whether an earlier attempt may have arrived. JSON has "waiting": what is \
             not told yet, by destination.
             Example: reporter notifications --destination slack --limit 10 --dir D
             Example: reporter notifications --json --dir D

@@ -12,13 +12,14 @@ struct ReconcileCommand: AsyncParsableCommand {
         commandName: "reconcile",
         abstract: "What gateways estimated, providers metered and billed, by key, model and day, and why it differs.",
         discussion: """
-            Days are UTC's, as usage and bills are; the last seven unless others are named. Amounts are US dollars, which
-            price lists are in. "estimated_to_metered" and "metered_to_billed" are the second less the first, and null where
-            there is nothing to compare with. Causes are found by pricing the quantities again: cache, tier and batch (the
-            same tokens counted elsewhere), day_boundary (in the hours around midnight), unmetered_traffic (requests that
-            no gateway made, or a bill for what no usage tells), price (the same quantities at other prices) and rounding.
-            What cannot be told is "unexplained". "unexplained_percent" is without signs, of the best statement.
-            A bill that names no key or model is spread over the day's usage by its cost. --check ends with 3 above a limit.
+            Days are UTC's, as usage and bills are; the last seven unless others are named. Amounts are US dollars, \
+            which price lists are in. "estimated_to_metered" and "metered_to_billed" are the second less the first, \
+            and null where there is nothing to compare with. Causes are found by pricing the quantities again: cache, \
+            tier and batch (the same tokens counted elsewhere), day_boundary (in the hours around midnight), \
+            unmetered_traffic (requests that no gateway made, or a bill for what no usage tells), price (the same \
+            quantities at other prices) and rounding. What cannot be told is "unexplained". "unexplained_percent" is \
+            without signs, of the best statement. A bill that names no key or model is spread over the day's usage by \
+            its cost. --check ends with 3 above a limit.
             Example: reporter reconcile --from 2026-11-16 --to 2026-11-20 --json
             Example: reporter reconcile --last 7d --check 1%
             """)

@@ -11,8 +11,9 @@ struct DryRunCommand: CancellableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dry-run", abstract: "Show the crossings that a threshold would have led to.",
         discussion: """
-            It looks at the windows that touch the days, and plays the log over them as it came in: a crossing is known when
-            the cost was. One that was taken back says when. Each row, in the order in which it would have been told:
+            It looks at the windows that touch the days, and plays the log over them as it came in: a crossing is \
+            known when the cost was. One that was taken back says when. Each row, in the order in which it would have \
+            been told:
               window, first_day, level      day or week, its first day in the zone, per cent of the limit
               limit, cost, cost_nano        of the whole window; cost_nano in units of 10^-9
               basis                         metered, billed, estimated or mixed

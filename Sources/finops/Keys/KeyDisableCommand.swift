@@ -11,11 +11,12 @@ extension KeyCommand {
         static let configuration = CommandConfiguration(
             abstract: "Disables a key at once: all applications that use it are refused.",
             discussion: """
-                Then it waits up to two seconds and shows how long each gateway took. With --drill nothing is refused; the
-                gateways answer as if it were. Reactivation takes two people: finops key reactivate.
-                With --emergency it also deletes the provider's key behind it, and caps the spend of the provider's project:
-                final there, and everybody who shares them stops. If others do, that takes --yes; else only the gateway's key
-                is disabled, and whom it would hit is said. What fails or waits is tried again by the same command.
+                Then it waits up to two seconds and shows how long each gateway took. With --drill nothing is refused; \
+                the gateways answer as if it were. Reactivation takes two people: finops key reactivate.
+                With --emergency it also deletes the provider's key behind it, and caps the spend of the provider's \
+                project: final there, and everybody who shares them stops. If others do, that takes --yes; else only \
+                the gateway's key is disabled, and whom it would hit is said. What fails or waits is tried again by \
+                the same command.
                 Examples:
                   finops key disable key-0192f3a4… --reason "runaway loop"
                   finops key disable key-0192f3a4… --reason "leaked" --emergency

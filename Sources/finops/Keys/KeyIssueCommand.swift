@@ -12,8 +12,8 @@ extension KeyCommand {
         static let configuration = CommandConfiguration(
             abstract: "Issues a key of the gateway for a project, and shows it this once.",
             discussion: """
-                An application calls the gateway with it. Its project pays for every call and stays the same for ever. Models
-                and routes are names or patterns, in which * is any run of characters and # one digit.
+                An application calls the gateway with it. Its project pays for every call and stays the same for ever. \
+                Models and routes are names or patterns, in which * is any run of characters and # one digit.
                 Examples:
                   finops key issue --project chatbot --json
                   finops key issue --project chatbot --models 'gpt-4o*,o3' --expires 2027-12-31 --requests-per-minute 600

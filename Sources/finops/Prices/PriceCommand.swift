@@ -16,9 +16,10 @@ struct PriceCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Takes over what a price file says differently, model by model.",
             discussion: """
-                What is collected afterwards is priced by it, and so is what had no price until now; rows that have a price keep
-                it (`finops price correct` changes the past). A model that the file does not name stays as it is. Models whose
-                prices become more than 5 times as high or as low wait for a second person: `finops price pending`.
+                What is collected afterwards is priced by it, and so is what had no price until now; rows that have a \
+                price keep it (`finops price correct` changes the past). A model that the file does not name stays as \
+                it is. Models whose prices become more than 5 times as high or as low wait for a second person: \
+                `finops price pending`.
                 Example: finops price import prices.json --reason "contract of November"
                 """)
 

@@ -9,11 +9,11 @@ extension PriceCommand {
         static let configuration = CommandConfiguration(
             abstract: "Corrects prices that were wrong in the past, and reprices what has a price already.",
             discussion: """
-                Counts never change; each cost that does is an event with both values, the reason and the correction's id:
-                `reporter corrections`. `reporter costs --as-of` an earlier moment still gives the old figure. Without prices,
-                what the price list says now is applied to the days, for one model or all of the provider; if that changes no
-                cost, nothing is written. If it is stopped, the same command goes on where it was. A jump of more than 5
-                times waits for a second person. Examples:
+                Counts never change; each cost that does is an event with both values, the reason and the correction's \
+                id: `reporter corrections`. `reporter costs --as-of` an earlier moment still gives the old figure. \
+                Without prices, what the price list says now is applied to the days, for one model or all of the \
+                provider; if that changes no cost, nothing is written. If it is stopped, the same command goes on \
+                where it was. A jump of more than 5 times waits for a second person. Examples:
                   finops price correct --provider openai --model gpt-4o --from 2026-11-01 --input 2.50 --reason "invoice 7"
                   finops price correct --provider openai --from 2026-11-01 --to 2026-11-15 --reason "import of the 16th"
                 """)

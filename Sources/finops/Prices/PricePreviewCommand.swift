@@ -9,9 +9,10 @@ extension PriceCommand {
         static let configuration = CommandConfiguration(
             abstract: "Shows what prices would make of the last 7 days, and changes nothing.",
             discussion: """
-                Takes a price file or the arguments of `finops price set`. "now" is what the rows cost as they stand, "then"
-                what they would cost, as if the new prices had been in force. Metered rows and calls through gateways stand
-                apart, since both may be the same consumption. What would wait for a second person is named. Examples:
+                Takes a price file or the arguments of `finops price set`. "now" is what the rows cost as they stand, \
+                "then" what they would cost, as if the new prices had been in force. Metered rows and calls through \
+                gateways stand apart, since both may be the same consumption. What would wait for a second person is \
+                named. Examples:
                   finops price preview prices.json
                   finops price preview --provider openai --model gpt-4o --input 2.50 --json
                 """)

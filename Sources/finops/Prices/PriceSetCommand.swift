@@ -9,10 +9,10 @@ extension PriceCommand {
         static let configuration = CommandConfiguration(
             abstract: "Sets prices of one model from a day on.",
             discussion: """
-                Prices are USD per 1,000,000 tokens, exact. What had no price gets one; what has one keeps it
-                (`finops price correct` changes the past). The effect on the last 7 days is shown as if the prices had been in
-                force. A price that becomes more than 5 times what it is, or less than a fifth, waits for a second person:
-                `finops price pending`. Examples:
+                Prices are USD per 1,000,000 tokens, exact. What had no price gets one; what has one keeps it (`finops \
+                price correct` changes the past). The effect on the last 7 days is shown as if the prices had been in \
+                force. A price that becomes more than 5 times what it is, or less than a fifth, waits for a second \
+                person: `finops price pending`. Examples:
                   finops price set --provider openai --model gpt-4o --input 2.50 --output 10 --reason "contract"
                   finops price set --provider openai --model gpt-4o --price batch_input=1 --from 2026-12-01 --reason new
                 """)

@@ -11,10 +11,10 @@ extension ProjectCommand {
         static let configuration = CommandConfiguration(
             abstract: "Makes a project and a key at the provider, for the calls of one project of ours.",
             discussion: """
-                With the admin key of a connected account it makes a project there, a service account in it, and its key,
-                which goes into the vault and is never shown. The gateway then calls the provider with that key for the calls
-                of this project and for no others, and costs of the provider's project belong to it. The same again goes on
-                where it was interrupted, or changes nothing.
+                With the admin key of a connected account it makes a project there, a service account in it, and its \
+                key, which goes into the vault and is never shown. The gateway then calls the provider with that key \
+                for the calls of this project and for no others, and costs of the provider's project belong to it. The \
+                same again goes on where it was interrupted, or changes nothing.
                 Example: finops project provision chatbot --account acme
                 """)
 
@@ -75,8 +75,8 @@ extension ProjectCommand {
         static let configuration = CommandConfiguration(
             abstract: "Takes back what was provisioned: deletes the key, archives the provider's project.",
             discussion: """
-                Both are final. Without --yes it only says what would stop. The gateway stops calling it first. The same again
-                goes on where it was interrupted.
+                Both are final. Without --yes it only says what would stop. The gateway stops calling it first. The \
+                same again goes on where it was interrupted.
                 Example: finops project deprovision --upstream chatbot --yes --reason "team is gone"
                 """)
 

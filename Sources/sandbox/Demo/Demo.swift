@@ -8,8 +8,8 @@ struct Demo: CancellableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Plays the trace's week through the whole pipeline in about a minute, and shows what came of it.",
         discussion: """
-            Ends with 0 only if the log verifies, the pipeline's totals equal the trace's own, the crossed threshold was
-            told in Slack and by mail, and the key that spent its limit was disabled, with evidence.
+            Ends with 0 only if the log verifies, the pipeline's totals equal the trace's own, the crossed threshold \
+            was told in Slack and by mail, and the key that spent its limit was disabled, with evidence.
             Example: sandbox demo --pipeline Pipelines/demo.yaml
             """)
 

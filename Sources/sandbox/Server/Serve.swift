@@ -8,11 +8,12 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serves until SIGTERM, or until its lifeline ends.",
         discussion: """
-            It is a provider: OpenAI's and Anthropic's calls (/v1/chat/completions, /v1/responses, /v1/messages …) with any key
-            that begins with sk- or sk-ant-, and OpenAI's usage, costs and administration with the admin key, which is
-            \(exampleKey) without --key-file. Besides it has a Slack webhook (/slack/T1/B1/anything), an SMTP mailbox on a port of its own,
-            Resend (/resend) and Sentry (/api/1/envelope/); what arrived is shown by `sandbox inbox`, /inbox, /sandbox/slack
-            and /sandbox/mail. Example: sandbox serve --port 8080 --smtp-port 2525
+            It is a provider: OpenAI's and Anthropic's calls (/v1/chat/completions, /v1/responses, /v1/messages …) \
+            with any key that begins with sk- or sk-ant-, and OpenAI's usage, costs and administration with the admin \
+            key, which is \(exampleKey) without --key-file. Besides it has a Slack webhook (/slack/T1/B1/anything), an \
+            SMTP mailbox on a port of its own, Resend (/resend) and Sentry (/api/1/envelope/); what arrived is shown \
+            by `sandbox inbox`, /inbox, /sandbox/slack and /sandbox/mail.
+            Example: sandbox serve --port 8080 --smtp-port 2525
             """)
 
     @OptionGroup var options: ProviderOptions
