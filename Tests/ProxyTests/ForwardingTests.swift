@@ -78,7 +78,8 @@ import Testing
             for _ in 0..<3 { try await client.sent("this is no request\r\n\r\n") }
             upstream.wires[0].send(StandIn.hello)
             let answer = await client.whole()
-            #expect(answer.hasPrefix("HTTP/1.1 200 OK") && answer.hasSuffix("{\"hello\":true}"))
+            // Read only after the call has ended, it is another request, which is refused.
+            #expect(answer.hasPrefix("HTTP/1.1 200 OK") && answer.contains("{\"hello\":true}"))
             #expect(await proxy.handler.ends(1) == [.complete])
         }
         try await upstream.stop()
