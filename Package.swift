@@ -104,7 +104,7 @@ let package = Package(
         library("Providers", ["Digest", "EventLog", "FinOps", "JSON", "Secret", "Transfer", "Vault"]),
         library("Spool", ["Digest", "EventLog"]),
         library("Proxy", ["CRuntime", logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS]),
-        library("Metering", ["Digest", "FinOps", "JSON"]),
+        library("Metering", ["Digest", "EventLog", "FinOps", "JSON"]),
         library("Stages", ["EventLog", "FinOps", "JSON", "Notices", "Secret", "Spool", logging]),
         library(
             "Runtime",
