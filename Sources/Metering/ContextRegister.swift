@@ -88,10 +88,15 @@ package struct ContextRegister: Sendable {
         let seen: [String: Int64]
     }
 
+    /// What `init(snapshot:)` reads; equal registers are equal bytes.
     /// - Throws: what JSON says of values that cannot be written, which no register has.
     package func snapshot() throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
         let entries = known.map { Entry(project: $0.project, field: $0.field, seen: $1.seen) }
-        return Array(try JSONEncoder().encode(entries))
+        return Array(
+            try encoder.encode(
+                entries.sorted { ($0.project, $0.field.rawValue) < ($1.project, $1.field.rawValue) }))
     }
 
     /// - Throws: what JSON says of bytes that `snapshot` did not write.

@@ -73,6 +73,7 @@ import Testing
         let later = now.advanced(bySeconds: 91 * 86_400)
         #expect(try task("own-1", &back, at: now.advanced(bySeconds: 80 * 86_400)) == "own-1")
         #expect(try task("new", &back, at: later) == "new" && task("own-1", &back, at: later) == "own-1")
+        #expect(try ContextRegister(snapshot: try back.snapshot()).snapshot() == back.snapshot())
         #expect(throws: (any Error).self) { try ContextRegister(snapshot: [1]) }
     }
 }

@@ -68,6 +68,13 @@ struct BudgetWorld {
         tell(.callRecorded(event), to: "calls", at: now)
     }
 
+    /// What this gateway has leased, one after the other, in nano-dollars.
+    var ownLeases: [Int64] {
+        log.events.compactMap { event, _ in
+            if case .budgetLeased(let lease) = event, lease.gateway == "a" { lease.amount.nanos } else { nil }
+        }
+    }
+
     /// What another gateway says.
     mutating func others(_ gateway: String, lease cents: Int64, until expires: Int64) {
         tell(
