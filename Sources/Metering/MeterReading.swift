@@ -7,6 +7,8 @@ package enum AnswerEnd: String, Hashable, Sendable {
     case upstreamCut = "upstream-cut"
     case timedOut = "timed-out"
     case stopped = "gateway-stopped"
+    /// The gateway ended without a word, and says so at its next start.
+    case killed = "gateway-killed"
     case unreachable
 }
 
@@ -52,21 +54,50 @@ package struct MeterReading: Hashable, Sendable {
     package static func unanswered(_ route: Route, _ facts: RequestFacts, _ end: AnswerEnd) -> MeterReading {
         var reading = MeterReading()
         reading.serviceTier = facts.namedTier
-        // A request that has reached the provider may be charged although its answer was not waited for.
-        guard [.clientGone, .timedOut, .stopped].contains(end), route.hasBody, route.reading != .none else {
+        guard [.clientGone, .timedOut, .stopped].contains(end) else { return reading }
+        reading.quantities = useOfRequest(route, facts)
+        guard reading.isUse else { return reading }
+        reading.isPending = route.answersLater(facts)
+        reading.usageEstimated = "no answer (\(end.rawValue)): the input was estimated from the request"
+        return reading
+    }
+
+    /// What a request alone is counted with: one that has reached the provider may be charged although nobody waited for its answer.
+    package static func useOfRequest(_ route: Route, _ facts: RequestFacts) -> WireQuantities {
+        var quantities = WireQuantities()
+        guard route.hasBody, route.reading != .none else { return quantities }
+        quantities.requests = 1
+        quantities.inputTokens = facts.input.likelyTokens
+        return quantities
+    }
+
+    /// Of an attempt that the end of its gateway cut short.
+    /// - Parameters:
+    ///   - begun: as the attempt was written down when it began: with `useOfRequest`, and with a bound where the answer is made
+    ///     in the background.
+    ///   - isSent: whether the request was on its way to the upstream.
+    ///   - status: the upstream's; 0 if no answer had begun.
+    ///   - output: tokens that had passed.
+    package static func cutShort(
+        _ begun: WireCallRecorded, isSent: Bool, status: Int, output: Int64
+    ) -> MeterReading {
+        var reading = MeterReading()
+        reading.serviceTier = begun.serviceTier
+        guard isSent, begun.quantities != WireQuantities(), status == 0 || (200..<300).contains(status) else {
             return reading
         }
-        reading.quantities.requests = 1
-        reading.quantities.inputTokens = facts.input.likelyTokens
-        reading.isPending = route.reading == .responses && facts.isBackground
-        reading.usageEstimated = "no answer (\(end.rawValue)): the input was estimated from the request"
+        reading.quantities = begun.quantities
+        reading.quantities.outputTokens = max(0, output)
+        reading.isPending = begun.hasBound
+        reading.usageEstimated =
+            "the gateway was killed: the input was estimated from the request, the output counted from what passed"
         return reading
     }
 }
 
 extension RequestFacts {
     /// The tier asked for; empty where that is left to the provider.
-    var namedTier: String { serviceTier.map { $0 == "auto" ? "" : $0 } ?? "" }
+    package var namedTier: String { serviceTier.map { $0 == "auto" ? "" : $0 } ?? "" }
 }
 
 /// The counts that an answer's usage holds, as the provider names them.

@@ -104,6 +104,11 @@ package struct ResponseMeter: Sendable {
         return .unchanged
     }
 
+    /// Tokens of a stream's text that have passed, as near as can be told.
+    package var outputSoFar: Int64 {
+        max(summary.textPieces, (summary.textBytes + 3) / 4, usage[.outputTokens] ?? 0)
+    }
+
     /// - Returns: bytes of the answer that were kept back, and what was used.
     package mutating func finish(_ end: AnswerEnd) -> (rest: [UInt8], reading: MeterReading) {
         var rest: [UInt8] = []
@@ -287,8 +292,7 @@ package struct ResponseMeter: Sendable {
         case .chat, .responses, .embeddings, .messages:
             let told = usage[.inputTokens] != nil
             if !told { reading.quantities.inputTokens = facts.input.likelyTokens }
-            let seen = max(summary.textPieces, (summary.textBytes + 3) / 4)
-            reading.quantities.outputTokens = max(seen, usage[.outputTokens] ?? 0)
+            reading.quantities.outputTokens = outputSoFar
             reading.usageEstimated =
                 "\(reason): output was counted from what passed" + (told ? "" : ", input from the request")
         }

@@ -52,6 +52,9 @@ package struct Route: Hashable, Sendable {
     /// Whether it only fetches an answer that was made before, which costs nothing.
     package var fetchesAnswer: Bool { reading == .responses && !hasBody }
 
+    /// Whether an answer is asked for that is made in the background, and fetched later.
+    package func answersLater(_ facts: RequestFacts) -> Bool { reading == .responses && facts.isBackground }
+
     /// Every route there is.
     package static let all: [Route] = [
         Route("POST", "/v1/chat/completions", .openai, "completions", .chat),

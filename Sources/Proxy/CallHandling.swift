@@ -98,9 +98,12 @@ package struct UpstreamAddress: Hashable, Sendable {
     package func hash(into hasher: inout Hasher) { hasher.combine(authority) }
 }
 
-/// Watches one attempt. Used on one event loop only, in this order: `answered`, `received` any number of times, `ended`
+/// Watches one attempt. Used on one event loop only, in this order: `sent`, `answered`, `received` any number of times, `ended`
 /// once (also without any of the others).
 package protocol CallObserving: AnyObject, Sendable {
+    /// The request is about to go to the upstream: from now on it may be charged. Said again where a kept connection turns
+    /// out to be closed and another one carries it.
+    func sent()
     /// - Returns: the headers for the client, without `Content-Length` if the observer is going to change the body's
     ///   length; the proxy takes the hop-by-hop ones off before and after.
     func answered(status: HTTPResponseStatus, headers: HTTPHeaders) -> HTTPHeaders

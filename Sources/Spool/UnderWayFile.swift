@@ -1,57 +1,85 @@
+import Digest
 import Glibc
 import Synchronization
 
 /// What a gateway has let through and has no record of yet, in memory that the kernel writes to a file: a kill -9 leaves it as
 /// it was, at the price of a few stores for each call. A power failure may take it.
-///
-/// Not `Sendable`: whoever has it keeps it under a lock.
-package final class UnderWayFile {
-    /// A call that may still cost its bound.
-    package struct Entry: Hashable, Sendable {
-        package var call: String
-        package var attempt: UInt32
-        /// Unix microseconds.
-        package var started: Int64
-        package var project: String
-        /// Nano-units that it can cost at most.
-        package var bound: Int64
-        /// Unix seconds after which it is not waited for.
-        package var ends: Int64
+package final class UnderWayFile: Sendable {
+    /// How far a call had come.
+    package struct Progress: Hashable, Sendable {
+        /// On its way to the provider: from then on it may be charged.
+        package var isSent: Bool
+        /// HTTP's; 0: no answer began.
+        package var status: UInt32
+        /// Microseconds after the start; 0: no answer began.
+        package var firstByte: Int64
+        /// Tokens that had passed.
+        package var output: Int64
 
-        package init(
-            call: String, attempt: UInt32, started: Int64, project: String, bound: Int64, ends: Int64
-        ) {
-            self.call = call
-            self.attempt = attempt
-            self.started = started
-            self.project = project
-            self.bound = bound
-            self.ends = ends
+        package init(isSent: Bool = false, status: UInt32 = 0, firstByte: Int64 = 0, output: Int64 = 0) {
+            self.isSent = isSent
+            self.status = status
+            self.firstByte = firstByte
+            self.output = output
         }
+    }
+
+    /// A call of an earlier run.
+    package struct Left: Hashable, Sendable {
+        package let place: Int
+        /// As `add` was given it.
+        package let record: [UInt8]
+        /// Nano-units that it can cost at most.
+        package let bound: Int64
+        /// Unix seconds until which it may cost that.
+        package let ends: Int64
+        package let progress: Progress
+        /// `end` was said of it by a run in between.
+        package let isRecorded: Bool
     }
 
     /// Calls that are under way at once; what is beyond goes unwritten.
     package static let places = 4_096
-    private static let placeBytes = 256
-    private static let textBytes = placeBytes - MemoryLayout<Head>.size
+    private static let placeBytes = 2_048
+    /// Of one call; one that has more goes unwritten.
+    package static let recordBytes = placeBytes - MemoryLayout<Head>.size
+
+    private enum Mark {
+        static let free: UInt64 = 0
+        static let underWay: UInt64 = 0x1DA7_E001
+        static let recorded: UInt64 = 0x1DA7_E002
+    }
 
     /// What stands at the beginning of each place.
     private struct Head {
-        /// Written last, cleared first.
-        var isTaken: UInt64 = 0
-        var started: Int64
+        static let progressOffset = MemoryLayout<UInt64>.size
+
+        /// Written last.
+        var mark = Mark.free
+        var progress = Progress()
+        /// Of the record.
+        var checksum: UInt64
+        var recordBytes: Int
         var bound: Int64
         var ends: Int64
-        var attempt: UInt32
-        var callBytes: UInt16
-        var projectBytes: UInt16
     }
 
-    private let memory: UnsafeMutableRawPointer
-    /// The last given back is taken first, so that few pages are ever touched.
-    private var free: [Int]
-    /// What an earlier run left behind and has not ended. It keeps its places for the next start.
-    package let left: [Entry]
+    private struct State: ~Copyable {
+        /// The last given back is taken first, so that few pages are ever touched.
+        var free: [Int]
+        /// Places of earlier runs, by when nothing need be set aside for them any more.
+        var earlier: [Int: Int64] = [:]
+        var hash = SHA256()
+    }
+
+    /// What: the mapped file.
+    /// Why safe: a place is read and written by whoever `add` gave it to, until `end` is said of it, and by nobody else; which
+    /// are given is under a lock. It is unmapped when nobody has the file any more.
+    /// Why needed: pointers are not Sendable.
+    private nonisolated(unsafe) let memory: UnsafeMutableRawPointer
+    private let state: Mutex<State>
+    /// What earlier runs left behind. It keeps its places for the next start.
+    package let left: [Left]
 
     /// Opens the file, or makes it with all its room on the disk.
     /// - Parameter now: Unix seconds.
@@ -65,60 +93,91 @@ package final class UnderWayFile {
             mapped != MAP_FAILED
         else { throw .system("map it", path) }
         memory = mapped
-        var (free, left): ([Int], [Entry]) = ([], [])
+        var (free, left): ([Int], [Left]) = ([], [])
+        var hash = SHA256()
         for place in (0..<Self.places).reversed() {
             let start = mapped + place * Self.placeBytes
-            if start.load(as: UInt64.self) == 0 {
+            if start.load(as: UInt64.self) == Mark.free {
                 free.append(place)
-            } else if let entry = Self.entry(start), entry.ends > now {
-                left.append(entry)
+            } else if let call = Self.read(place, start, &hash), !call.isRecorded || call.ends > now {
+                left.append(call)
             } else {
-                start.storeBytes(of: 0, as: UInt64.self)
+                start.storeBytes(of: Mark.free, as: UInt64.self)
                 free.append(place)
             }
         }
-        (self.free, self.left) = (free, left)
+        self.left = left
+        state = Mutex(State(free: free, earlier: Dictionary(uniqueKeysWithValues: left.map { ($0.place, $0.ends) })))
     }
 
     deinit { munmap(memory, Self.places * Self.placeBytes) }
 
-    /// - Returns: its place, for `remove`; nil where there is no room for it.
-    package func add(_ entry: Entry) -> Int? {
-        let (call, project) = (entry.call.utf8, entry.project.utf8)
-        guard call.count + project.count <= Self.textBytes, let place = free.popLast() else { return nil }
-        let start = memory + place * Self.placeBytes
-        start.storeBytes(
-            of: Head(
-                started: entry.started, bound: entry.bound, ends: entry.ends, attempt: entry.attempt,
-                callBytes: UInt16(call.count), projectBytes: UInt16(project.count)), as: Head.self)
-        let text = UnsafeMutableRawBufferPointer(start: start + MemoryLayout<Head>.size, count: Self.textBytes)
-        text.copyBytes(from: call)
-        UnsafeMutableRawBufferPointer(rebasing: text[call.count...]).copyBytes(from: project)
-        // A kill between the stores leaves either no entry or a whole one.
-        atomicMemoryFence(ordering: .releasing)
-        start.storeBytes(of: 1, as: UInt64.self)
+    private func start(_ place: Int) -> UnsafeMutableRawPointer { memory + place * Self.placeBytes }
+
+    /// - Parameters:
+    ///   - record: what the next run needs to know, at most `recordBytes`.
+    ///   - bound: nano-units that the call can cost at most.
+    ///   - ends: Unix seconds until which it may cost that.
+    ///   - now: Unix seconds.
+    /// - Returns: its place, for `end`; nil where there is no room for it.
+    package func add(_ record: [UInt8], bound: Int64, ends: Int64, now: Int64) -> Int? {
+        guard record.count <= Self.recordBytes else { return nil }
+        let taken: (place: Int, checksum: UInt64)? = state.withLock { state in
+            if state.free.isEmpty { forgetEarlier(&state, now: now) }
+            return state.free.popLast().map { ($0, record.withUnsafeBytes { RecordForm.checksum($0, &state.hash) }) }
+        }
+        guard let (place, checksum) = taken else { return nil }
+        let start = start(place)
+        let head = Head(checksum: checksum, recordBytes: record.count, bound: bound, ends: ends)
+        start.storeBytes(of: head, as: Head.self)
+        UnsafeMutableRawBufferPointer(start: start + MemoryLayout<Head>.size, count: Self.recordBytes)
+            .copyBytes(from: record)
+        mark(place, Mark.underWay)
         return place
     }
 
-    /// Its record is kept, or it did not happen.
-    package func remove(_ place: Int) {
-        (memory + place * Self.placeBytes).storeBytes(of: 0, as: UInt64.self)
-        free.append(place)
+    /// How far a call that was added has come.
+    package func note(_ progress: Progress, at place: Int) {
+        start(place).storeBytes(of: progress, toByteOffset: Head.progressOffset, as: Progress.self)
+    }
+
+    /// Its record is kept. What an earlier run let through keeps its place as long as its bound is set aside.
+    package func end(_ place: Int) {
+        state.withLock { state in
+            if state.earlier[place] != nil { mark(place, Mark.recorded) } else { free(place, &state) }
+        }
+    }
+
+    /// Nothing need be known of it any more.
+    package func forget(_ place: Int) { state.withLock { free(place, &$0) } }
+
+    private func free(_ place: Int, _ state: inout State) {
+        state.earlier[place] = nil
+        mark(place, Mark.free)
+        state.free.append(place)
+    }
+
+    private func forgetEarlier(_ state: inout State, now: Int64) {
+        for (place, ends) in state.earlier where ends <= now {
+            if start(place).load(as: UInt64.self) == Mark.recorded { free(place, &state) }
+        }
+    }
+
+    /// A kill between the stores leaves what was there before or what is there afterwards.
+    private func mark(_ place: Int, _ mark: UInt64) {
+        atomicMemoryFence(ordering: .releasing)
+        start(place).storeBytes(of: mark, as: UInt64.self)
     }
 
     /// - Returns: nil for what no `add` wrote, as after a power failure.
-    private static func entry(_ start: UnsafeMutableRawPointer) -> Entry? {
+    private static func read(_ place: Int, _ start: UnsafeMutableRawPointer, _ hash: inout SHA256) -> Left? {
         let head = start.load(as: Head.self)
-        let (callBytes, projectBytes) = (Int(head.callBytes), Int(head.projectBytes))
-        guard head.isTaken == 1, head.bound >= 0, head.started >= 0, callBytes + projectBytes <= textBytes else {
-            return nil
-        }
-        let text = UnsafeRawBufferPointer(start: start + MemoryLayout<Head>.size, count: callBytes + projectBytes)
-        guard let call = String(validating: text.prefix(callBytes), as: UTF8.self),
-            let project = String(validating: text.dropFirst(callBytes), as: UTF8.self)
+        guard [Mark.underWay, Mark.recorded].contains(head.mark), (0...recordBytes).contains(head.recordBytes)
         else { return nil }
-        return Entry(
-            call: call, attempt: head.attempt, started: head.started, project: project, bound: head.bound,
-            ends: head.ends)
+        let record = UnsafeRawBufferPointer(start: start + MemoryLayout<Head>.size, count: head.recordBytes)
+        guard RecordForm.checksum(record, &hash) == head.checksum else { return nil }
+        return Left(
+            place: place, record: Array(record), bound: head.bound, ends: head.ends, progress: head.progress,
+            isRecorded: head.mark == Mark.recorded)
     }
 }

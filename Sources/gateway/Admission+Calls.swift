@@ -1,7 +1,6 @@
 import EventLog
 import FinOps
 import Metering
-import Spool
 import Synchronization
 
 /// What calls ask.
@@ -15,8 +14,6 @@ extension Admission {
         let tokens: Int64
         /// Nano-units that it can cost at most.
         let bound: Int64
-        /// Where it is written down until its record is kept; nil for a call without a limit.
-        let underWay: Int?
     }
 
     enum Verdict: Sendable {
@@ -89,33 +86,23 @@ extension Admission {
         }
         state.known.keys.accept(key.id, call: call.attempt.call, at: now)
         let context = state.contexts.admit(context, project: key.project, at: now)
-        let underWay = writeDown(call.attempt, project: key.project, bound: bound.nanos, &state)
-        return .admitted(
-            Ticket(key: key, door: door, context: context, tokens: tokens, bound: bound.nanos, underWay: underWay))
+        return .admitted(Ticket(key: key, door: door, context: context, tokens: tokens, bound: bound.nanos))
     }
 
-    /// Before the call goes on: whatever ends this program, the next run knows of it.
-    private func writeDown(
-        _ attempt: CallAttempt, project: String, bound: Int64, _ state: inout State
-    ) -> Int? {
-        guard state.known.budget.holds(attempt) else { return nil }
-        return state.underWay?.add(
-            .init(
-                call: attempt.call, attempt: attempt.attempt, started: attempt.started, project: project, bound: bound,
-                ends: attempt.started / 1_000_000 + terms.reservationSeconds))
+    /// Whether an earlier run's record of an attempt is known, from the log or the spool.
+    func isRecorded(_ call: WireCallRecorded) -> Bool {
+        state.withLock { $0.known.budget.isRecorded(CallAttempt(call)) }
     }
 
-    /// What an earlier run let through and left without a record.
-    func hold(_ left: [UnderWayFile.Entry]) {
+    /// What an earlier run let through and never heard the end of: what its record does not count of its bound, it may cost
+    /// for a while yet.
+    /// - Parameter ends: Unix seconds.
+    func hold(_ call: WireCallRecorded, bound: Int64, until ends: Int64) {
         state.withLock { state in
-            let seconds = now().seconds
-            for entry in left.sorted(by: { $0.ends < $1.ends }) {
-                let rest = max(0, min(entry.ends - seconds, terms.reservationSeconds))
-                state.known.budget.hold(
-                    CallAttempt(
-                        call: entry.call, attempt: entry.attempt, started: Timestamp(microseconds: entry.started)),
-                    project: entry.project, bound: entry.bound, until: running.advanced(bySeconds: rest))
-            }
+            let rest = max(0, min(ends - now().seconds, terms.reservationSeconds))
+            state.known.budget.hold(
+                CallAttempt(call), project: call.project, bound: bound - state.known.budget.cost(of: call),
+                until: running.advanced(bySeconds: rest))
         }
     }
 
@@ -160,6 +147,7 @@ extension Admission {
     /// - Parameter bound: nano-units that it could cost at most.
     func complete(_ call: inout WireCallRecorded, _ route: Route, _ reading: MeterReading, bound: Int64) {
         var reading = reading
+        call.clearBound()
         if reading.isPending {
             call.pendingAnswer = reading.answer ?? ""
             call.bound.currency = Currency.usd.code
@@ -182,7 +170,6 @@ extension Admission {
         let used = call.quantities.inputTokens + call.quantities.outputTokens
         state.withLock { state in
             state.known.budget.settle(call)
-            if let place = ticket.underWay { state.underWay?.remove(place) }
             state.rates.settle(ticket.key, setAside: ticket.tokens, used: used, at: running)
         }
     }

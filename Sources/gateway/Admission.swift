@@ -2,7 +2,6 @@ import EventLog
 import FinOps
 import Metering
 import Secret
-import Spool
 import Stages
 import Synchronization
 
@@ -15,8 +14,6 @@ final class Admission: GatewaySink {
         var rates = KeyRates()
         var contexts = ContextRegister()
         var doors: [String: UpstreamDoor] = [:]
-        /// nil where the file could not be made or opened.
-        var underWay: UnderWayFile?
     }
 
     let gateway: String
@@ -40,10 +37,8 @@ final class Admission: GatewaySink {
     ///   - contact: whom a refused caller may ask.
     ///   - zone: IANA, of the business.
     ///   - authorities: PEM file of authorities that upstreams' certificates may also come from.
-    ///   - underWay: where calls under a limit are written down until their records are kept.
     init(
         gateway: String, terms: BudgetTerms, contact: String, zone: String, authorities: String?,
-        underWay: sending UnderWayFile?,
         now: @escaping @Sendable () -> Timestamp, secretsChanged: @escaping @Sendable () -> Void
     ) {
         self.gateway = gateway
@@ -55,8 +50,7 @@ final class Admission: GatewaySink {
         self.now = now
         self.secretsChanged = secretsChanged
         let pricing = CallPricing(.empty, policy: policy)
-        state = Mutex(
-            State(known: GatewayState(gateway: gateway, terms: terms), pricing: pricing, underWay: underWay))
+        state = Mutex(State(known: GatewayState(gateway: gateway, terms: terms), pricing: pricing))
         desks = (0..<8).map { _ in PricingDesk(pricing) }
     }
 

@@ -28,14 +28,14 @@ final class CallDesk: CallHandling {
     private static let silence = Duration.seconds(4)
 
     private let settings: Settings
-    private let admission: Admission
-    private let keeper: UsageKeeper
+    let admission: Admission
+    let keeper: UsageKeeper
     private let leases: LeaseDesk
     private let contact: LogContact
     private let now: @Sendable () -> Timestamp
     private let keyHash = Mutex<Secret?>(nil)
     private let isVaultClosed = Atomic(false)
-    private let beginnings = Mutex(Beginnings())
+    let beginnings = Mutex(Beginnings())
     let tally = CallTally()
 
     init(
@@ -147,7 +147,9 @@ final class CallDesk: CallHandling {
         switch admission.admit(call, context(call, request.head.headers)) {
         case .admitted(let ticket):
             tally.admitted()
-            then(.forward(call.upstreamRequest(request, ticket.door), CallWatch(call, ticket, desk: self)))
+            // Before the call goes on: whatever ends this program, the next run knows of it.
+            let watch = CallWatch(call, ticket, desk: self)
+            then(.forward(call.upstreamRequest(request, ticket.door), watch))
         case .refused(let refusal): refuse(call, refusal, then)
         case .wait(let requests):
             // What was to be asked for is asked for all the same: the next call needs it, too.
@@ -195,16 +197,22 @@ final class CallDesk: CallHandling {
     }
 
     /// Called when an attempt ended, before its last byte is released.
+    /// - Parameter place: in the file of calls under way.
     func record(
-        _ event: inout WireCallRecorded, _ call: IncomingCall, _ ticket: Admission.Ticket, _ reading: MeterReading
+        _ event: inout WireCallRecorded, _ call: IncomingCall, _ ticket: Admission.Ticket, _ reading: MeterReading,
+        place: Int?
     ) {
         admission.complete(&event, call.match.route, reading, bound: ticket.bound)
-        let stream = StreamName.calls(account: event.account, day: Day(utc: call.started))
-        let new = FinOpsEvent.callRecorded(event).newEvent(id: call.id, occurred: call.started)
-        admission.remember(event, as: new)
-        keeper.keep(new, in: stream)
+        keep(event, id: call.id, place: place)
         admission.settle(event, ticket)
         tally.ended(event)
+    }
+
+    func keep(_ event: WireCallRecorded, id: EventID, place: Int?) {
+        let started = Timestamp(microseconds: event.started)
+        let new = FinOpsEvent.callRecorded(event).newEvent(id: id, occurred: started)
+        admission.remember(event, as: new)
+        keeper.keep(new, in: .calls(account: event.account, day: Day(utc: started)), place: place)
     }
 
     // MARK: What never became a call
@@ -231,7 +239,7 @@ final class CallDesk: CallHandling {
 
 /// When calls begin, and their ids. No two of a gateway begin in the same microsecond: a caller may give several the same
 /// name, and they are told apart by when they began.
-private struct Beginnings {
+struct Beginnings {
     private var random = RandomWords()
     private var last = Timestamp(microseconds: 0)
     /// A clock that is set back further than this is followed.
@@ -240,8 +248,10 @@ private struct Beginnings {
     mutating func next(at now: Timestamp) -> (started: Timestamp, id: EventID) {
         let ahead = last.microseconds - now.microseconds
         last = (0..<Self.furthest).contains(ahead) ? Timestamp(microseconds: last.microseconds + 1) : now
-        return (last, EventID.v7(at: last, using: &random))
+        return (last, id(at: last))
     }
+
+    mutating func id(at started: Timestamp) -> EventID { EventID.v7(at: started, using: &random) }
 }
 
 /// Why a request does not become a call.

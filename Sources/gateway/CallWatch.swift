@@ -4,26 +4,39 @@ import Metering
 import NIOCore
 import NIOHTTP1
 import Proxy
+import Spool
 import Synchronization
 
 /// Watches one attempt: reads what it used while it passes, and has it kept before its end is released.
 final class CallWatch: CallObserving {
     private struct Seen {
+        /// As far as it is known.
+        var event: WireCallRecorded
         var meter: ResponseMeter?
-        var status: HTTPResponseStatus?
-        var firstByte: Int64 = 0
-        var upstreamRequest = ""
+        var progress = UnderWayFile.Progress()
     }
 
     private let desk: CallDesk
     private let ticket: Admission.Ticket
     private let call: IncomingCall
-    private let seen = Mutex(Seen())
+    private let seen: Mutex<Seen>
+    /// Among the calls under way.
+    private let place: Int?
 
     init(_ call: IncomingCall, _ ticket: Admission.Ticket, desk: CallDesk) {
         self.call = call
         self.ticket = ticket
         self.desk = desk
+        var event = Self.begun(call, ticket, gateway: desk.gateway)
+        place = desk.writeDown(&event, call, ticket)
+        seen = Mutex(Seen(event: event))
+    }
+
+    func sent() {
+        seen.withLock { seen in
+            seen.progress.isSent = true
+            note(seen.progress)
+        }
     }
 
     func answered(status: HTTPResponseStatus, headers: HTTPHeaders) -> HTTPHeaders {
@@ -35,9 +48,10 @@ final class CallWatch: CallObserving {
         if (300..<400).contains(status.code) { headers.remove(name: "location") }
         headers.replaceOrAdd(name: "x-finops-call", value: call.attempt.call)
         seen.withLock { seen in
-            seen.status = status
-            seen.firstByte = max(1, call.microsecondsSoFar)
-            seen.upstreamRequest = CallContext.printable(
+            seen.progress.status = UInt32(status.code)
+            seen.progress.firstByte = max(1, call.microsecondsSoFar)
+            note(seen.progress)
+            seen.event.upstreamRequest = CallContext.printable(
                 headers.first(name: "x-request-id") ?? headers.first(name: "request-id")
                     ?? headers.first(name: "apim-request-id") ?? "")
             seen.meter = ResponseMeter(call.match.route, call.facts, status: Int(status.code), contentType: type)
@@ -47,37 +61,43 @@ final class CallWatch: CallObserving {
 
     func received(_ bytes: ByteBuffer) -> ByteBuffer {
         seen.withLock { seen in
-            switch bytes.withUnsafeReadableBytes({ seen.meter?.receive($0) ?? .unchanged }) {
+            let relay = bytes.withUnsafeReadableBytes { seen.meter?.receive($0) ?? .unchanged }
+            if let output = seen.meter?.outputSoFar, output != seen.progress.output {
+                seen.progress.output = output
+                note(seen.progress)
+            }
+            return switch relay {
             case .unchanged: bytes
             case .replaced(let other): ByteBuffer(bytes: other)
             }
         }
     }
 
+    private func note(_ progress: UnderWayFile.Progress) {
+        if let place { desk.keeper.underWay?.note(progress, at: place) }
+    }
+
     func ended(_ end: CallEnd) -> ByteBuffer {
-        let (status, firstByte, upstreamRequest, rest, reading) = seen.withLock { seen in
+        seen.withLock { seen in
             let answerEnd = AnswerEnd(end)
             var rest: [UInt8] = []
             let reading: MeterReading
             if seen.meter != nil, let finished = seen.meter?.finish(answerEnd) {
                 (rest, reading) = finished
             } else {
-                reading = .unanswered(call.match.route, call.facts, answerEnd)
+                // What never left costs nothing, whatever ended it.
+                reading = .unanswered(call.match.route, call.facts, seen.progress.isSent ? answerEnd : .unreachable)
             }
             seen.meter = nil
-            return (seen.status, seen.firstByte, seen.upstreamRequest, rest, reading)
+            // Official clients leave at a stream's last event and do not wait for the end of its transfer.
+            let isWhole = end == .clientGone && reading.isLastWordHeard
+            seen.event.ended = (isWhole ? .complete : answerEnd).rawValue
+            seen.event.status = seen.progress.status
+            seen.event.firstByte = seen.progress.firstByte
+            seen.event.duration = call.microsecondsSoFar
+            desk.record(&seen.event, call, ticket, reading, place: place)
+            return rest.isEmpty ? ByteBuffer() : ByteBuffer(bytes: rest)
         }
-        var event = WireCallRecorded()
-        fill(&event)
-        event.status = UInt32(status?.code ?? 0)
-        // Official clients leave at a stream's last event and do not wait for the end of its transfer.
-        let isWhole = end == .clientGone && reading.isLastWordHeard
-        event.ended = (isWhole ? .complete : AnswerEnd(end)).rawValue
-        event.firstByte = firstByte
-        event.duration = call.microsecondsSoFar
-        event.upstreamRequest = upstreamRequest
-        desk.record(&event, call, ticket, reading)
-        return rest.isEmpty ? ByteBuffer() : ByteBuffer(bytes: rest)
     }
 
     func answer(insteadOf end: CallEnd) -> ProxyAnswer {
@@ -85,11 +105,14 @@ final class CallWatch: CallObserving {
         return desk.answer(end == .timedOut ? .timedOut(upstream: name) : .unreachable(upstream: name), call)
     }
 
-    private func fill(_ event: inout WireCallRecorded) {
+    private static func begun(
+        _ call: IncomingCall, _ ticket: Admission.Ticket, gateway: String
+    ) -> WireCallRecorded {
+        var event = WireCallRecorded()
         let upstream = ticket.door.facts
         event.call = call.attempt.call
         event.attempt = call.attempt.attempt
-        event.gateway = desk.gateway
+        event.gateway = gateway
         event.key = ticket.key.id
         event.project = ticket.key.project
         event.upstream = upstream.name
@@ -102,5 +125,6 @@ final class CallWatch: CallObserving {
         event.started = call.started.microseconds
         event.streamed = call.facts.streams
         event.context = ticket.context.wire
+        return event
     }
 }

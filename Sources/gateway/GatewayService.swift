@@ -29,20 +29,14 @@ struct GatewayService: Service {
         let spool = try Spool(directory)
         report(spool.recovery)
         let underWay = underWayFile(directory)
-        let left = underWay?.left ?? []
-        if !left.isEmpty {
-            context.logger.notice(
-                "calls of an earlier run have no record yet: what they may cost is set aside",
-                metadata: ["calls": "\(left.count)"])
-        }
-        do { try await run(spool, SnapshotFile(directory + "/state"), underWay, left) } catch {
+        do { try await run(spool, SnapshotFile(directory + "/state"), underWay) } catch {
             await spool.close()
             throw error
         }
         await spool.close()
     }
 
-    /// Without it limits hold as well, but for calls that a kill cuts short.
+    /// Without it all is well, but for calls that a kill cuts short.
     private func underWayFile(_ directory: String) -> UnderWayFile? {
         do throws(SpoolFailure) {
             return try UnderWayFile(directory + "/under-way", now: context.clock.now().seconds)
@@ -82,17 +76,18 @@ struct GatewayService: Service {
     }
 
     private func run(
-        _ spool: Spool, _ snapshots: SnapshotFile, _ underWay: sending UnderWayFile?, _ left: [UnderWayFile.Entry]
+        _ spool: Spool, _ snapshots: SnapshotFile, _ underWay: UnderWayFile?
     ) async throws {
         declareMetrics()
         context.health.metrics.set("finops_spool_missing_records", Double(spool.recovery.missing))
         let (clock, configuration, logger) = (context.clock, context.configuration, context.logger)
         let now: @Sendable () -> Timestamp = { clock.now() }
-        let keeper = UsageKeeper(spool, closesWhenFull: configuration.gatewayClosesWhenFull, logger: logger)
+        let keeper = UsageKeeper(
+            spool, underWay, closesWhenFull: configuration.gatewayClosesWhenFull, logger: logger)
         let vault = VaultDoor(context.directory, gateway: name, keeper: keeper, logger: logger, now: now)
         let admission = Admission(
             gateway: name, terms: terms, contact: configuration.gatewayContact, zone: configuration.zone,
-            authorities: configuration.gatewayAuthorities, underWay: underWay, now: now,
+            authorities: configuration.gatewayAuthorities, now: now,
             secretsChanged: { vault.change.yield() })
         let leases = LeaseDesk(admission, logger: logger, now: now)
         let conditions = ConditionDesk(gateway: name, recovery: spool.recovery, logger: logger, now: now)
@@ -110,7 +105,7 @@ struct GatewayService: Service {
             admission: admission, keeper: keeper, leases: leases, contact: subscription.contact, now: now)
         let work = Work(
             admission: admission, keeper: keeper, vault: vault, leases: leases, conditions: conditions, desk: desk,
-            readiness: readiness, spool: spool, left: left)
+            readiness: readiness, spool: spool)
 
         let subscriptions = LiveSubscription(context.link.options, reader: reader)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -171,8 +166,6 @@ struct GatewayService: Service {
         let desk: CallDesk
         let readiness: Readiness
         let spool: Spool
-        /// Calls that an earlier run left without a record.
-        let left: [UnderWayFile.Entry]
     }
 
     private func tick(_ work: Work) async throws {
@@ -205,7 +198,7 @@ struct GatewayService: Service {
     private func serve(_ work: Work) async throws {
         guard await work.readiness.known() else { return }
         try await settleUnlogged(work)
-        work.admission.hold(work.left)
+        recordCutShort(work)
         await firstSecrets(work)
         let (listen, tls) = (context.configuration.gatewayListen, context.configuration.gatewayTLS)
         var configuration = ProxyConfiguration(
@@ -232,6 +225,20 @@ struct GatewayService: Service {
         let deadline = ContinuousClock.now + .seconds(1)
         while work.spool.status.waiting > 0, ContinuousClock.now < deadline {
             try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    private func recordCutShort(_ work: Work) {
+        let (recorded, unreadable) = work.desk.recordCutShort(work.keeper.underWay?.left ?? [])
+        if recorded > 0 {
+            context.logger.notice(
+                "calls that the end of an earlier run cut short are recorded, with an estimate of what they used",
+                metadata: ["calls": "\(recorded)"])
+        }
+        if unreadable > 0 {
+            context.logger.error(
+                "calls that an earlier run left under way cannot be read, and go unrecorded",
+                metadata: ["calls": "\(unreadable)"])
         }
     }
 

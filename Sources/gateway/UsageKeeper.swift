@@ -7,7 +7,7 @@ import Synchronization
 final class UsageKeeper: Sendable {
     private struct State {
         /// In the order in which they happened.
-        var unkept: [(event: NewEvent, stream: StreamName)] = []
+        var unkept: [(event: NewEvent, stream: StreamName, place: Int?)] = []
         var lost = 0
         var failure: SpoolFailure?
     }
@@ -16,6 +16,8 @@ final class UsageKeeper: Sendable {
     private static let unkeptLimit = 20_000
 
     let spool: Spool
+    /// nil where the file could not be made or opened.
+    let underWay: UnderWayFile?
     private let closesWhenFull: Bool
     private let logger: Logger
     private let state = Mutex(State())
@@ -23,8 +25,9 @@ final class UsageKeeper: Sendable {
     private let isHolding = Atomic(false)
 
     /// - Parameter closesWhenFull: refuse calls rather than let one pass whose use may be lost.
-    init(_ spool: Spool, closesWhenFull: Bool, logger: Logger) {
+    init(_ spool: Spool, _ underWay: UnderWayFile?, closesWhenFull: Bool, logger: Logger) {
         self.spool = spool
+        self.underWay = underWay
         self.closesWhenFull = closesWhenFull
         self.logger = logger
     }
@@ -42,26 +45,30 @@ final class UsageKeeper: Sendable {
     /// Records of which there was no room even in memory.
     var lost: Int { state.withLock { $0.lost } }
 
-    func keep(_ event: NewEvent, in stream: StreamName) {
+    /// - Parameter place: where the call is written down as under way until this is kept.
+    func keep(_ event: NewEvent, in stream: StreamName, place: Int?) {
         if isHolding.load(ordering: .acquiring) {
             let isHeld = state.withLock { state in
-                if !state.unkept.isEmpty { Self.hold(event, stream, &state) }
+                if !state.unkept.isEmpty { Self.hold(event, stream, place, &state) }
                 return !state.unkept.isEmpty
             }
             if isHeld { return }
         }
-        do throws(SpoolFailure) { try spool.append(event, to: stream) } catch {
+        do throws(SpoolFailure) {
+            try spool.append(event, to: stream)
+            if let place { underWay?.end(place) }
+        } catch {
             logger.error("use cannot be kept", metadata: ["error": "\(error)"])
             state.withLock { state in
                 state.failure = error
-                Self.hold(event, stream, &state)
+                Self.hold(event, stream, place, &state)
                 isHolding.store(true, ordering: .releasing)
             }
         }
     }
 
-    private static func hold(_ event: NewEvent, _ stream: StreamName, _ state: inout State) {
-        if state.unkept.count < unkeptLimit { state.unkept.append((event, stream)) } else { state.lost += 1 }
+    private static func hold(_ event: NewEvent, _ stream: StreamName, _ place: Int?, _ state: inout State) {
+        if state.unkept.count < unkeptLimit { state.unkept.append((event, stream, place)) } else { state.lost += 1 }
     }
 
     /// How many records wait in memory, and are lost when the program ends now.
@@ -82,8 +89,9 @@ final class UsageKeeper: Sendable {
             guard state.failure != nil else { return }
             var kept = 0
             do throws(SpoolFailure) {
-                for (event, stream) in state.unkept {
+                for (event, stream, place) in state.unkept {
                     try spool.append(event, to: stream)
+                    if let place { underWay?.end(place) }
                     kept += 1
                 }
                 state.failure = nil

@@ -17,8 +17,9 @@ struct CallsCommand: AsyncParsableCommand {
             "cost" is null where there is no price ("unpriced_reason"). If other prices changed it, \
             "repriced_position" is the event and "corrected_from" what it was recorded with.
             "usage_estimated" says why tokens were counted by the gateway; null: the provider told them. "ended" is \
-            complete, client-gone, upstream-cut, timed-out, gateway-stopped or unreachable. "team" is the project's in \
-            that hour. JSON's "caller_supplied" names the fields that are the caller's word, which nobody has checked.
+            complete, client-gone, upstream-cut, timed-out, gateway-stopped, gateway-killed or unreachable. "team" is \
+            the project's in that hour. JSON's "caller_supplied" names the fields that are the caller's word, which \
+            nobody has checked.
             Example: reporter calls --last 1h --json
             Example: reporter calls --from 2026-11-20 --to 2026-11-20 --project chat --limit 100
             """)
@@ -111,7 +112,8 @@ struct CallsCommand: AsyncParsableCommand {
             JSONValue(call.currency), JSONValue(call.priceVersion), .bool(call.isPriceEstimated),
             JSONValue(call.unpricedReason), .string(CostBasis.estimated.name), JSONValue(call.usageEstimated),
             .integer(call.status), JSONValue(call.ended), .string(call.started.rfc3339),
-            call.firstByteMicroseconds.map(Milliseconds.value) ?? .null, Milliseconds.value(call.durationMicroseconds),
+            call.firstByteMicroseconds.map(Milliseconds.value) ?? .null,
+            call.durationMicroseconds.map(Milliseconds.value) ?? .null,
             .integer(call.position), JSONValue(call.correctedFrom.map { NanoText.text(Int128($0)) }),
             call.correctedFrom.map { .integer($0) } ?? .null, call.repriced.map { .integer($0) } ?? .null,
         ]
@@ -137,7 +139,8 @@ struct CallsCommand: AsyncParsableCommand {
                 .string(ZonedHour.text(at: call.started, calendar)), JSONValue(call.project), JSONValue(call.taskType),
                 JSONValue(call.model), sum(false), sum(true),
                 .string(call.cost.map { CostDocument.rounded(Int128($0)) } ?? "unpriced"), .integer(call.status),
-                JSONValue(call.ended), .integer(call.durationMicroseconds / 1_000), .string(call.call),
+                JSONValue(call.ended), call.durationMicroseconds.map { .integer($0 / 1_000) } ?? .null,
+                .string(call.call),
             ]
         }
         return table

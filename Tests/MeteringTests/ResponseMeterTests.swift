@@ -257,6 +257,27 @@ import Testing
     }
 
     /// What a stream ends with is said when its usage was, whether or not the rest is waited for; a count in between is not it.
+    @Test func whatAKillCutsShortIsCountedFromWhatPassedIfItWasSent() throws {
+        var begun = WireCallRecorded()
+        begun.serviceTier = "flex"
+        begun.quantities.requests = 1
+        begun.quantities.inputTokens = 40
+        func read(_ isSent: Bool, _ status: Int, _ output: Int64) -> MeterReading {
+            .cutShort(begun, isSent: isSent, status: status, output: output)
+        }
+        let cut = read(true, 200, 7)
+        #expect(cut.quantities.inputTokens == 40 && cut.quantities.outputTokens == 7 && cut.quantities.requests == 1)
+        #expect(cut.serviceTier == "flex" && cut.usageEstimated.hasPrefix("the gateway was killed") && !cut.isPending)
+        #expect(read(true, 0, 0).quantities.inputTokens == 40)
+        for nothing in [read(false, 0, 0), read(true, 429, 0), read(true, 500, 3)] {
+            #expect(!nothing.isUse && nothing.usageEstimated.isEmpty)
+        }
+        begun.bound.nanos = 1
+        #expect(read(true, 0, 0).isPending && !read(false, 0, 0).isPending)
+        begun.quantities = WireQuantities()
+        #expect(!read(true, 200, 0).isUse)
+    }
+
     @Test func theLastWordOfAStreamIsItsUsage() throws {
         for golden in Self.streams where !golden.estimated {
             #expect(try run(golden, Metered.fixture(golden.file), end: .clientGone).reading.isLastWordHeard)

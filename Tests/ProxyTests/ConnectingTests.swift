@@ -21,6 +21,7 @@ import Testing
             client.send(TestProxy.post("{}"))
             #expect(await client.text(containing: "instead: unreachable").hasPrefix("HTTP/1.1 502 "))
             #expect(await proxy.handler.ends(1) == [.unreachable])
+            #expect(proxy.handler.calls.map(\.isSent) == [false])
         }
     }
 

@@ -29,6 +29,7 @@ import Testing
             _ = await upstream.requests(1)
             client.close()
             #expect(await proxy.handler.ends(1) == [.clientGone])
+            #expect(proxy.handler.calls.map(\.isSent) == [true])
             _ = await upstream.wires[0].whole()
         }
         try await upstream.stop()

@@ -6,41 +6,69 @@ import Testing
 @Suite struct UnderWayFileTests {
     private static let now: Int64 = 1_795_143_600
 
-    private func entry(_ number: Int, ends: Int64 = now + 900, project: String = "chat") -> UnderWayFile.Entry {
-        .init(
-            call: "call-\(number)", attempt: 2, started: Self.now * 1_000_000 + Int64(number), project: project,
-            bound: Int64(number) * 1_000, ends: ends)
+    private func add(_ number: Int, to file: UnderWayFile, ends: Int64 = now + 900, now: Int64 = now) -> Int? {
+        file.add(Array("call \(number)".utf8), bound: Int64(number) * 1_000, ends: ends, now: now)
     }
 
-    @Test func whatWasNotTakenOutIsThereAtTheNextStart() async throws {
+    private func numbers(_ calls: [UnderWayFile.Left]) -> [Int64] { calls.map { $0.bound / 1_000 }.sorted() }
+
+    @Test func whatHasNotEndedIsThereAtTheNextStart() async throws {
         try await withTemporaryDirectory { directory in
             let path = directory + "/under-way"
-            var file: UnderWayFile? = try UnderWayFile(path, now: Self.now)
-            #expect(file?.left == [])
-            let places = (1...5).map { file?.add(entry($0, project: "검색")) }
+            let file = try UnderWayFile(path, now: Self.now)
+            #expect(file.left == [])
+            let places = try (1...5).map { try #require(add($0, to: file)) }
             #expect(Set(places).count == 5)
-            for place in places.dropFirst(3) { file?.remove(try #require(place ?? nil)) }
-            // Nothing is closed, as by a kill.
+            let progress = UnderWayFile.Progress(isSent: true, status: 200, firstByte: 1_700, output: 12)
+            file.note(.init(status: 200, firstByte: 1_700, output: 3), at: places[1])
+            file.note(progress, at: places[1])
+            for place in places[3...] { file.end(place) }
+            // Nothing is closed, as by a kill, and it is long ago.
+            let second = try UnderWayFile(path, now: Self.now + 100_000)
+            #expect(numbers(second.left) == [1, 2, 3])
+            let call = try #require(second.left.first { $0.place == places[1] })
+            #expect(call.record == Array("call 2".utf8) && call.progress == progress && !call.isRecorded)
+            #expect(call.bound == 2_000 && call.ends == Self.now + 900)
+            #expect(second.left.filter { $0.place != places[1] }.allSatisfy { $0.progress == .init() })
+        }
+    }
+
+    @Test func whatIsRecordedKeepsItsPlaceAsLongAsSomethingIsSetAsideForIt() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/under-way"
+            let first = try UnderWayFile(path, now: Self.now)
+            for number in 1...4 { _ = try #require(add(number, to: first)) }
             let second = try UnderWayFile(path, now: Self.now)
-            #expect(Set(second.left) == Set((1...3).map { entry($0, project: "검색") }))
-            // Of an earlier run they stay for the next one.
-            for number in 6...9 { #expect(second.add(entry(number)) != nil) }
-            #expect(try UnderWayFile(path, now: Self.now).left.count == 7)
-            #expect(try UnderWayFile(path, now: Self.now + 900).left == [])
-            #expect(try UnderWayFile(path, now: Self.now).left == [])
-            file = nil
+            for call in second.left where call.bound >= 3_000 { second.end(call.place) }
+            for call in second.left where call.bound == 2_000 { second.forget(call.place) }
+            // Of its own run nothing stays.
+            second.end(try #require(add(9, to: second)))
+            let third = try UnderWayFile(path, now: Self.now + 899)
+            #expect(numbers(third.left) == [1, 3, 4])
+            #expect(numbers(third.left.filter(\.isRecorded)) == [3, 4])
+            #expect(numbers(try UnderWayFile(path, now: Self.now + 900).left) == [1])
+            #expect(numbers(try UnderWayFile(path, now: Self.now).left) == [1])
         }
     }
 
     @Test func whereThereIsNoRoomACallGoesUnwritten() async throws {
         try await withTemporaryDirectory { directory in
-            let file = try UnderWayFile(directory + "/under-way", now: Self.now)
-            #expect(file.add(entry(1, project: String(repeating: "p", count: 300))) == nil)
-            let places = (1...UnderWayFile.places).compactMap { file.add(entry($0)) }
-            #expect(Set(places).count == UnderWayFile.places)
-            #expect(file.add(entry(0)) == nil)
-            file.remove(places[7])
-            #expect(file.add(entry(0)) == places[7])
+            let path = directory + "/under-way"
+            let before = try UnderWayFile(path, now: Self.now)
+            for number in 1...3 { _ = try #require(add(number, to: before)) }
+            let file = try UnderWayFile(path, now: Self.now)
+            let long = [UInt8](repeating: 1, count: UnderWayFile.recordBytes)
+            let place = try #require(file.add(long, bound: 1, ends: 0, now: 0))
+            #expect(file.add(long + [1], bound: 1, ends: 0, now: 0) == nil)
+            file.end(place)
+            for call in file.left.prefix(2) { file.end(call.place) }
+            let places = (1...UnderWayFile.places).compactMap { add($0, to: file) }
+            #expect(Set(places).count == UnderWayFile.places - 3)
+            file.end(places[7])
+            #expect(add(0, to: file) == places[7])
+            #expect(add(0, to: file) == nil)
+            // What was set aside for two of an earlier run is over; the third is not recorded.
+            #expect((0..<4).compactMap { add($0, to: file, now: Self.now + 900) }.count == 2)
         }
     }
 
@@ -51,10 +79,15 @@ import Testing
             let bytes = (0..<70_000).map { _ in UInt8.random(in: 0...255, using: &random) }
             let descriptor = open(path, O_WRONLY | O_CREAT, 0o600)
             #expect(bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) } == bytes.count)
-            close(descriptor)
             let file = try UnderWayFile(path, now: Self.now)
             #expect(file.left == [])
-            #expect((1...UnderWayFile.places).compactMap { file.add(entry($0)) }.count == UnderWayFile.places)
+            let places = try (1...UnderWayFile.places).map { try #require(add($0, to: file)) }
+            // Half a page was written when the power failed.
+            let torn = try UnderWayFile(path, now: Self.now).left.first { $0.place == places[0] }
+            #expect(torn?.record == Array("call 1".utf8))
+            #expect(pwrite(descriptor, "call 7", 6, off_t(places[0] * 2_048 + 2_048 - UnderWayFile.recordBytes)) == 6)
+            close(descriptor)
+            #expect(numbers(try UnderWayFile(path, now: Self.now).left) == (2...Int64(UnderWayFile.places)).map { $0 })
             let failure = #expect(throws: SpoolFailure.self) { try UnderWayFile("/proc/under-way", now: 0) }
             #expect(failure?.path == "/proc/under-way")
         }

@@ -363,11 +363,12 @@ extension FinOpsEvent {
     ) -> NewEvent {
         NewEvent(
             id: id, type: type, occurred: occurred, causation: causation, correlation: correlation, actor: actor,
-            payload: serialized)
+            payload: payload)
     }
 
-    /// Serialising fails only for required fields left out, and proto3 has none.
-    private var serialized: [UInt8] {
+    /// Its own bytes, as `EventCatalogue.decode` reads them. Serialising fails only for required fields left out, and proto3
+    /// has none.
+    package var payload: [UInt8] {
         do { return try message.serializedBytes() } catch {
             preconditionFailure("a proto3 message serialises: \(error)")
         }

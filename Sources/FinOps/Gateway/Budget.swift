@@ -132,15 +132,18 @@ package struct Budget: Sendable {
     }
 
     /// A call that an earlier run of this gateway let through, and of which nobody knows how it ended: it may cost its bound
-    /// until its reservation would have ended. Said at a start, after `settle` of what the spool holds and before the first
-    /// `reserve`, the first to end first.
+    /// until its reservation would have ended. Said at a start, before the first `reserve`, the first to end first.
     /// - Parameter expires: by the clock that nobody sets.
     package mutating func hold(_ attempt: CallAttempt, project: String, bound: Int64, until expires: Timestamp) {
-        guard reservations[attempt] == nil, unlogged[attempt] == nil, !recent.contains(attempt) else { return }
         let slot = SpendingBySlot.slot(of: Timestamp(microseconds: attempt.started))
         let charge = Charge(project: project, slot: slot, nanos: max(0, min(bound, Self.greatestBound)))
-        setAside(charge, for: attempt, in: windows(of: charge), until: expires)
+        // Under a name that no call has: its record, which says what passed, leaves this alone.
+        let unended = CallAttempt(call: attempt.call, attempt: 0, started: Timestamp(microseconds: attempt.started))
+        setAside(charge, for: unended, in: windows(of: charge), until: expires)
     }
+
+    /// Whether an own attempt's record is known, from the log or by `settle`; of the log's the last few thousand are.
+    package func isRecorded(_ attempt: CallAttempt) -> Bool { unlogged[attempt] != nil || recent.contains(attempt) }
 
     private mutating func setAside(
         _ charge: Charge, for attempt: CallAttempt, in windows: [WindowID], until expires: Timestamp
@@ -149,9 +152,6 @@ package struct Budget: Sendable {
         expiring.add(attempt, at: expires)
         for id in windows { accounts[id]?.reserved += Int128(charge.nanos) }
     }
-
-    /// Whether a call that was let through counts against a limit.
-    package func holds(_ attempt: CallAttempt) -> Bool { reservations[attempt] != nil }
 
     /// A call that did not happen after all, or ended without a record.
     package mutating func release(_ attempt: CallAttempt) {
@@ -166,7 +166,7 @@ package struct Budget: Sendable {
     package mutating func settle(_ event: WireCallRecorded) {
         let attempt = CallAttempt(event)
         release(attempt)
-        guard unlogged[attempt] == nil, !recent.contains(attempt) else { return }
+        guard !isRecorded(attempt) else { return }
         let charge = charge(of: event)
         let windows = windows(of: charge)
         unlogged[attempt] = charge

@@ -15,7 +15,7 @@ package struct CallAttempt: Hashable, Codable, Sendable {
         self.started = started.microseconds
     }
 
-    init(_ event: WireCallRecorded) {
+    package init(_ event: WireCallRecorded) {
         self.init(call: event.call, attempt: event.attempt, started: Timestamp(microseconds: event.started))
     }
 

@@ -417,7 +417,7 @@ package nonisolated struct WireCallRecorded: @unchecked Sendable {
     set {_uniqueStorage()._status = newValue}
   }
 
-  /// complete, client-gone, upstream-cut, timed-out, gateway-stopped, unreachable
+  /// complete, client-gone, upstream-cut, timed-out, gateway-stopped, gateway-killed, unreachable
   package var ended: String {
     get {_storage._ended}
     set {_uniqueStorage()._ended = newValue}
@@ -435,7 +435,7 @@ package nonisolated struct WireCallRecorded: @unchecked Sendable {
     set {_uniqueStorage()._firstByte = newValue}
   }
 
-  /// microseconds
+  /// microseconds; 0: not known, gateway-killed
   package var duration: Int64 {
     get {_storage._duration}
     set {_uniqueStorage()._duration = newValue}

@@ -63,12 +63,13 @@ package struct CallEntry: Hashable, Sendable {
     package var usageEstimated: String?
     /// HTTP; 0: no answer began.
     package var status: Int64
-    /// complete, client-gone, upstream-cut, timed-out, gateway-stopped or unreachable.
+    /// complete, client-gone, upstream-cut, timed-out, gateway-stopped, gateway-killed or unreachable.
     package var ended: String?
     package var started: Timestamp
     /// After the start; nil: none came.
     package var firstByteMicroseconds: Int64?
-    package var durationMicroseconds: Int64
+    /// nil: a kill of the gateway ended it, and nobody saw when.
+    package var durationMicroseconds: Int64?
     /// Of the event that told it.
     package var position: Int64
     /// Nano-units that it was recorded with, if it was repriced since; nil also where it was unpriced.
@@ -201,7 +202,7 @@ extension CallEntry {
             usageEstimated: try lookup.label(row.integer(11)), status: row.integer(13),
             ended: try lookup.label(row.integer(10)), started: Timestamp(microseconds: row.integer(0)),
             firstByteMicroseconds: row.integer(14) == 0 ? nil : row.integer(14),
-            durationMicroseconds: row.integer(15), position: row.integer(16),
+            durationMicroseconds: row.integer(15) == 0 ? nil : row.integer(15), position: row.integer(16),
             correctedFrom: row.optionalInteger(behind),
             repriced: row.optionalInteger(behind + 1))
     }

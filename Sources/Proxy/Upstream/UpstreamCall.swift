@@ -43,6 +43,7 @@ final class UpstreamCall {
         stage = .waiting
         given = .now()
         deadline = given + times.firstByte
+        observer.sent()
     }
 
     func answered(_ head: HTTPResponseHead) {

@@ -131,7 +131,13 @@ import Testing
             #expect(sum <= sent, "\(project) spent \(sum) of \(sent)")
             all += Int128(sum)
         }
-        // A limit that is never nearly reached holds nothing; what a kill cuts short is let through and in no record.
+        // Each that the provider got is told, those that a kill cut short, too.
+        #expect(calls.count >= provider.requests.count, "\(calls.count) of \(provider.requests.count) are told")
+        let isCut = calls.filter { $0.ended == "gateway-killed" }
+        // Those that were not sent on cost nothing.
+        #expect(isCut.contains { $0.cost.nanos > 0 })
+        #expect(isCut.allSatisfy { $0.usageEstimated.isEmpty == ($0.cost.nanos == 0) })
+        // A limit that is never nearly reached holds nothing; of what a kill cuts short only a part is told.
         #expect(all > Int128(Self.limit) * Int128(projects.count) / 3, "all spent only \(all)")
         try await expectCounted(scene, calls)
     }

@@ -13,6 +13,8 @@ import Testing
         let attempt: CallAttempt
         let bound: Int64
         let started: Timestamp
+        /// Of one that was cut short, as the gateway's next run told it.
+        var told: Int64 = 0
     }
 
     fileprivate struct Gateway {
@@ -23,7 +25,7 @@ import Testing
         var spool: [WireCallRecorded] = []
         var waiting: [Call] = []
         var underWay: [Call] = []
-        /// Cut short by a kill: what they cost is told by nobody.
+        /// Cut short by a kill: of what they cost, what had passed is told at the next start.
         var cutShort: [Call] = []
         var isDead = false
     }
@@ -165,9 +167,18 @@ import Testing
                 gateways[place].waiting = []
             } else {
                 gateways[place] = fresh(old.name, spool: old.spool)
-                gateways[place].cutShort = old.cutShort.filter { now < ends($0) } + old.underWay
+                gateways[place].cutShort = old.cutShort.filter { now < ends($0) }
+                for var call in old.underWay {
+                    call.told = Int64.random(in: 0...call.bound, using: &random)
+                    let event = Gatewayed.call(
+                        call.attempt.call, by: old.name, started: call.started, nanos: call.told)
+                    gateways[place].budget.settle(event)
+                    gateways[place].spool.append(event)
+                    gateways[place].cutShort.append(call)
+                }
                 for call in gateways[place].cutShort {
-                    gateways[place].budget.hold(call.attempt, project: "chat", bound: call.bound, until: ends(call))
+                    gateways[place].budget.hold(
+                        call.attempt, project: "chat", bound: call.bound - call.told, until: ends(call))
                 }
             }
         }
@@ -195,7 +206,7 @@ import Testing
         var admitted: Int64 {
             logged + gateways.flatMap(\.spool).reduce(0) { $0 + $1.cost.nanos }
                 + gateways.flatMap(\.underWay).reduce(0) { $0 + $1.bound }
-                + gateways.flatMap(\.cutShort).filter { now < ends($0) }.reduce(0) { $0 + $1.bound }
+                + gateways.flatMap(\.cutShort).filter { now < ends($0) }.reduce(0) { $0 + $1.bound - $1.told }
         }
     }
 

@@ -124,19 +124,21 @@ import Testing
     @Test func aCallThatAKillCutShortIsSetAsideUntilItWouldHaveEnded() throws {
         var world = World(World.limit(100))
         let cut = CallAttempt(call: "cut", attempt: 1, started: Self.noon)
-        let told = CallAttempt(call: "told", attempt: 1, started: Self.noon)
         let end = Self.noon.advanced(bySeconds: world.terms.reservationSeconds)
-        for attempt in [cut, told] {
-            world.budget.hold(attempt, project: "chat", bound: 50 * Self.cent, until: end)
-            // The same again, as where a start is cut short, too.
-            world.budget.hold(attempt, project: "chat", bound: 50 * Self.cent, until: end)
-        }
-        #expect(try reached(world.ask(1).answer).setAside.nanos == 100 * Self.cent)
-        // Its record had reached the log after all.
-        world.end(told, cents: 10)
-        #expect(world.ask(40).answer == .admitted)
-        #expect(try reached(world.ask(1).answer).spent.nanos == 10 * Self.cent)
+        #expect(!world.budget.isRecorded(cut))
+        // What had passed is told at once, by the same gateway; the rest of the bound may come yet.
+        let event = Gatewayed.call("cut", by: "a", started: Self.noon, nanos: 10 * Self.cent)
+        world.budget.settle(event)
+        #expect(world.budget.isRecorded(cut))
+        world.budget.hold(cut, project: "chat", bound: 90 * Self.cent, until: end)
+        let first = try reached(world.ask(1).answer)
+        #expect(first.setAside.nanos == 90 * Self.cent && first.spent.nanos == 10 * Self.cent)
+        // The log sends the record back.
+        world.tell(.callRecorded(event), to: "calls", at: Self.noon)
+        #expect(world.budget.isRecorded(cut))
+        #expect(try reached(world.ask(1).answer).setAside.nanos == 90 * Self.cent)
         #expect(world.ask(90, at: end).answer == .admitted)
+        #expect(try reached(world.ask(1).answer).spent.nanos == 10 * Self.cent)
     }
 
     @Test func aCallCountsOnceWhoeverTellsItFirst() throws {

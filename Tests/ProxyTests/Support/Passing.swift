@@ -76,6 +76,7 @@ final class Passing: CallHandling {
     final class Observer: CallObserving {
         private struct Seen {
             var status: HTTPResponseStatus?
+            var isSent = false
             var bytes = 0
             var end: CallEnd?
         }
@@ -96,6 +97,10 @@ final class Passing: CallHandling {
         var status: HTTPResponseStatus? { seen.withLock { $0.status } }
         var bytes: Int { seen.withLock { $0.bytes } }
         var end: CallEnd? { seen.withLock { $0.end } }
+
+        var isSent: Bool { seen.withLock { $0.isSent } }
+
+        func sent() { seen.withLock { $0.isSent = true } }
 
         func answered(status: HTTPResponseStatus, headers: HTTPHeaders) -> HTTPHeaders {
             seen.withLock { $0.status = status }
