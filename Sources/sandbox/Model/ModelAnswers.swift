@@ -5,10 +5,25 @@ enum ModelAnswers {
     /// The moment that every answer is from: 2026-11-20T10:00:00Z.
     static let created: Int64 = 1_795_168_800
 
+    /// What an answer on a route of OpenAI's tells of tokens, whole or streamed; nil where it tells none.
+    static func usage(_ request: ModelRequest, _ route: ModelRoute) -> JSONValue? {
+        switch route {
+        case .chat: chatUsage(request, answers: request.isStreamed ? 1 : choices(request))
+        case .completion: completion(request)["usage"]
+        case .response: responseUsage(request)
+        case .embeddings: embeddings(request)["usage"]
+        default: nil
+        }
+    }
+
+    private static func choices(_ request: ModelRequest) -> Int {
+        max(1, Int(clamping: request.body["n"]?.integer ?? 1))
+    }
+
     // MARK: Chat and legacy completions
 
     static func chat(_ request: ModelRequest) -> JSONValue {
-        let choices = (0..<max(1, request.body["n"]?.integer ?? 1)).map { index -> JSONValue in
+        let choices = (0..<choices(request)).map { index -> JSONValue in
             [
                 "index": .integer(index), "message": message(request), "logprobs": nil,
                 "finish_reason": .string(finish(request)),

@@ -212,6 +212,12 @@ actor Administration {
 
     // MARK: Calls
 
+    /// The key of the organisation that a call came with.
+    func key(ofValue value: String) -> APIKey {
+        keys.first { $0.value == value }.map { APIKey(id: $0.id, name: $0.name, project: $0.project) }
+            ?? Organization.anyKey
+    }
+
     /// What a call with a key meets: only keys that were made here are known, others pass.
     func admit(_ value: String, model: String, now: Int64) throws(ProviderRefusal) {
         guard value.hasPrefix(Self.keyPrefix) else { return }

@@ -63,9 +63,24 @@ enum Organization {
         caches: true)
     static let embedding = Model(
         name: "text-embedding-3-small", price: Price(input: 20_000, cachedInput: 20_000, output: 0))
+    /// Only called, and in no slot of the trace.
+    static let gpt4o = Model(
+        name: "gpt-4o-2024-08-06", price: Price(input: 2_500_000, cachedInput: 1_250_000, output: 10_000_000),
+        caches: true)
     static let preview = Model(
         name: "orion-preview", price: Price(input: 3_000_000, cachedInput: 3_000_000, output: 12_000_000),
         isListed: false)
+
+    /// What a call of a model is billed as; not listed where there is no price for it.
+    static func model(_ name: String, tier: String) -> Model {
+        let listed =
+            tier == "flex" ? [mini5Flex] : tier == "default" ? [mini4o, gpt4o, gpt41, gpt5, mini5, embedding] : []
+        return listed.first { $0.name == name }
+            ?? Model(name: name, price: Price(input: 0, cachedInput: 0, output: 0), isListed: false)
+    }
+
+    /// Whose calls they are that come with a key which was not made here.
+    static let anyKey = APIKey(id: "key_sandbox", name: "sandbox", project: "proj_sandbox")
 
     /// Call i of the trace falls into slot i modulo 20.
     static let slots =

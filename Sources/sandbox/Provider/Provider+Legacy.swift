@@ -42,7 +42,7 @@ extension Provider {
         let key = Organization.keys.first { $0.id == dimensions[.apiKey]?.string }
         return [
             "organization_id": "org-sandbox", "organization_name": "Sandbox", "aggregation_timestamp": .integer(time),
-            "n_requests": .integer(entries.count), "operation": isEmbedding ? "embeddings" : "completion",
+            "n_requests": sum(isEmbedding ? 1 : 5), "operation": isEmbedding ? "embeddings" : "completion",
             "snapshot_id": dimensions[.model] ?? .null, "n_context_tokens_total": sum(0),
             "n_generated_tokens_total": isEmbedding ? 0 : sum(1), "email": nil,
             "api_key_id": dimensions[.apiKey] ?? .null, "api_key_name": JSONValue(key?.name),

@@ -7,6 +7,8 @@ struct Provider: Sendable {
     let usageDelay: Int64
     /// Seconds from a call until it shows in costs.
     let costsDelay: Int64
+    /// What was called here, beside the trace; in no order.
+    var called: [UsageEntry] = []
 
     /// What an answer has wrong on purpose.
     enum Twist: String, Sendable {
@@ -20,8 +22,9 @@ struct Provider: Sendable {
         case credit
     }
 
-    func entries(from start: Int64, to end: Int64) -> ArraySlice<UsageEntry> {
+    func entries(from start: Int64, to end: Int64) -> [UsageEntry] {
         week.entries[week.entries.firstIndex(at: start)..<week.entries.firstIndex(at: end)]
+            + called.filter { (start..<end).contains($0.time) }
     }
 
     func isVisible(_ entry: UsageEntry, after delay: Int64, at now: Int64) -> Bool {

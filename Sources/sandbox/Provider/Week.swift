@@ -119,7 +119,7 @@ extension Slot {
                 isListed: model.isListed)
         }
         var charges = [charge("input", input, model.price.input)]
-        if model.caches { charges.append(charge("cached input", cached, model.price.cachedInput)) }
+        if model.caches || cached > 0 { charges.append(charge("cached input", cached, model.price.cachedInput)) }
         if model.price.output > 0 { charges.append(charge("output", output, model.price.output)) }
         return charges
     }

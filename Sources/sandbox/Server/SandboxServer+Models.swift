@@ -43,7 +43,7 @@ extension SandboxServer {
             if let refusal = Self.refusal(of: fault) { throw refusal }
             let body = Array(bytes.readableBytesView)
             try await administration.admit(key, model: Self.model(of: route, body), now: await clock.now)
-            response = try await answer(route, body, request, fault)
+            response = try await answer(route, body, request, fault, key: key)
         } catch {
             var refused = json(route.isAnthropic ? Self.anthropicError(error) : error.body, error.status)
             refused.headers[.retryAfter] = error.retryAfter.map { String($0) }
@@ -105,7 +105,7 @@ extension SandboxServer {
     }
 
     private func answer(
-        _ route: ModelRoute, _ bytes: [UInt8], _ request: Request, _ fault: Fault?
+        _ route: ModelRoute, _ bytes: [UInt8], _ request: Request, _ fault: Fault?, key: String
     ) async throws(ProviderRefusal) -> Response {
         switch route {
         case .models(nil): return whole(ModelAnswers.models)
@@ -125,6 +125,10 @@ extension SandboxServer {
             throw .object(400, "We could not parse the JSON body of your request.", type: "invalid_request_error")
         }
         let call = try ModelRequest(route.deployment.map { body.naming(model: $0) } ?? body)
+        // Whoever breaks off, or is broken off: what was asked for is charged.
+        await calls.add(
+            call, route, usage: ModelAnswers.usage(call, route), key: await administration.key(ofValue: key),
+            at: await clock.now)
         switch route {
         case .chat:
             return call.isStreamed ? stream(ModelStreams.chat(call), fault) : whole(ModelAnswers.chat(call), fault)

@@ -23,6 +23,7 @@ struct SandboxServer: Sendable {
     let control: Control
     let receivers: Receivers
     let models = ModelMemory()
+    let calls = CallBook()
     let administration: Administration
     /// What opens the organisation's APIs; any key beginning with `sk-proj-` opens the legacy one.
     let adminKey: String
@@ -36,9 +37,11 @@ struct SandboxServer: Sendable {
         if let response = try await respondToAdministration(request, context) { return response }
         let now = await clock.now
         let fault = await control.fault(forPath: request.uri.path, now: now)
+        var provider = provider
+        provider.called = await calls.entries
         let answer: ProviderAnswer
         do throws(ProviderRefusal) {
-            answer = try self.answer(to: request, now: now, fault: fault)
+            answer = try self.answer(to: request, of: provider, now: now, fault: fault)
         } catch {
             answer = error.answer
         }
@@ -51,7 +54,9 @@ struct SandboxServer: Sendable {
     }
 
     /// Faults are met before the key is looked at, as an edge in front of a provider would.
-    private func answer(to request: Request, now: Int64, fault: Fault?) throws(ProviderRefusal) -> ProviderAnswer {
+    private func answer(
+        to request: Request, of provider: Provider, now: Int64, fault: Fault?
+    ) throws(ProviderRefusal) -> ProviderAnswer {
         switch fault?.kind {
         case .unauthorized: throw .wrongKey
         case .echo: throw .incorrect(key: request.headers[.authorization] ?? "none")
@@ -69,7 +74,7 @@ struct SandboxServer: Sendable {
         let parameters = request.uri.queryParameters.map {
             (name: $0.key.removingPercentEncoding ?? String($0.key), value: String($0.value))
         }
-        return try route(request.uri.path, parameters, now: now, twist: fault?.kind.twist)
+        return try route(request.uri.path, parameters, provider, now: now, twist: fault?.kind.twist)
     }
 
     func authorize(_ request: Request) throws(ProviderRefusal) {
@@ -81,7 +86,8 @@ struct SandboxServer: Sendable {
     }
 
     private func route(
-        _ path: String, _ parameters: [(name: String, value: String)], now: Int64, twist: Provider.Twist?
+        _ path: String, _ parameters: [(name: String, value: String)], _ provider: Provider, now: Int64,
+        twist: Provider.Twist?
     ) throws(ProviderRefusal) -> ProviderAnswer {
         func last(_ name: String) -> String? { parameters.last { $0.name == name }?.value }
         let parts = path.split(separator: "/").map(String.init)

@@ -10,7 +10,8 @@ struct Serve: AsyncParsableCommand {
         discussion: """
             It is a provider: OpenAI's and Anthropic's calls (/v1/chat/completions, /v1/responses, /v1/messages …) \
             with any key that begins with sk- or sk-ant-, and OpenAI's usage, costs and administration with the admin \
-            key, which is \(exampleKey) without --key-file. Besides it has a Slack webhook (/slack/T1/B1/anything), an \
+            key, which is \(exampleKey) without --key-file. OpenAI's usage and costs have the trace's week and, beside \
+            it, what was called here, --usage-delay and --costs-delay later. Besides it has a Slack webhook (/slack/T1/B1/anything), an \
             SMTP mailbox on a port of its own, Resend (/resend) and Sentry (/api/1/envelope/); what arrived is shown \
             by `sandbox inbox`, /inbox, /sandbox/slack and /sandbox/mail.
             Example: sandbox serve --port 8080 --smtp-port 2525
