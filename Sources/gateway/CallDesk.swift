@@ -16,8 +16,10 @@ final class CallDesk: CallHandling {
         var gateway: String
         /// Bytes.
         var bodyLimit: Int
-        /// How long the log may be away before no call is let through.
+        /// How long the log may be away.
         var grace: Duration
+        /// Whether no call is let through after that.
+        var closesWithoutLog: Bool
     }
 
     /// How long a call waits for a part of a limit: where gateways contend for the rest, the log refuses some of them again
@@ -165,7 +167,7 @@ final class CallDesk: CallHandling {
     /// Why no call is let through at all.
     private var unready: Refusal? {
         if keeper.refusesCalls { return .notRecordable(retryAfter: 5) }
-        if isOutOfDate { return .outOfDate(retryAfter: 5) }
+        if settings.closesWithoutLog, isOutOfDate { return .outOfDate(retryAfter: 5) }
         return nil
     }
 

@@ -101,7 +101,9 @@ struct GatewayService: Service {
         let subscription = subscription(admission, spool, snapshots, store, readiness)
         let drainer = drainer(spool, store, now)
         let desk = CallDesk(
-            .init(gateway: name, bodyLimit: configuration.gatewayMaxBody, grace: configuration.gatewayLogGrace),
+            .init(
+                gateway: name, bodyLimit: configuration.gatewayMaxBody, grace: configuration.gatewayLogGrace,
+                closesWithoutLog: configuration.gatewayClosesWithoutLog),
             admission: admission, keeper: keeper, leases: leases, contact: subscription.contact, now: now)
         let work = Work(
             admission: admission, keeper: keeper, vault: vault, leases: leases, conditions: conditions, desk: desk,
@@ -182,7 +184,11 @@ struct GatewayService: Service {
             if let failure = work.keeper.failure {
                 context.health.notReady("what calls use cannot be kept (\(work.keeper.policy)): \(failure)")
             } else if work.desk.isOutOfDate {
-                context.health.notReady("the log has not been heard of for longer than gateway_log_grace")
+                context.health.notReady(
+                    "the log has not been heard of for longer than gateway_log_grace: "
+                        + (context.configuration.gatewayClosesWithoutLog
+                            ? "no call is let through (gateway_log_lost: fail-closed)"
+                            : "calls go on with the keys and limits of then (gateway_log_lost: fail-open)"))
             } else if work.readiness.unreadable > 0 {
                 context.health.notReady(
                     "events about keys, limits or calls cannot be read (\(work.readiness.unreadable)), and are not in force: "

@@ -100,6 +100,8 @@ package struct Configuration: Sendable {
     package var gatewayClosesWhenFull: Bool { self["gateway_spool_full"].text == "fail-closed" }
     /// How long the gateway lets calls through without the log; at least a second.
     package var gatewayLogGrace: Duration { .seconds(seconds("gateway_log_grace")) }
+    /// Whether no call is let through when the log is away for longer than that.
+    package var gatewayClosesWithoutLog: Bool { self["gateway_log_lost"].text == "fail-closed" }
     /// Nano-dollars for a million tokens of a model without a price.
     package var gatewayUnpricedPerMillion: Int64 {
         checked(NanoAmount.nanos(self["gateway_unpriced_per_million"].text))

@@ -88,6 +88,12 @@ package struct Setting: Sendable {
             (DurationText.seconds($0) ?? 0) >= 1 ? nil : DurationText.expectation
         },
         Setting(
+            key: "gateway_log_lost", fallback: "fail-closed",
+            summary: "calls when the log is away for longer than that: fail-closed or fail-open"
+        ) {
+            ["fail-open", "fail-closed"].contains($0) ? nil : "must be fail-open or fail-closed"
+        },
+        Setting(
             key: "gateway_unpriced_per_million", fallback: "100.00",
             summary: "what a million tokens of a model without a price count with, in USD"
         ) {

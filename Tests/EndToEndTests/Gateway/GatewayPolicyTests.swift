@@ -143,6 +143,29 @@ import Testing
         }
     }
 
+    @Test func aGatewayThatMayGoesOnWithoutTheLogHoweverLong() async throws {
+        let provider = Self.provider()
+        try await GatewayScene.with(
+            upstreams: [Self.upstream(provider)],
+            configuration: ["gateway_log_grace: 1s", "gateway_log_lost: fail-open"]
+        ) { scene in
+            let key = try await scene.key().text
+            let gateway = try await scene.gateway()
+            var delivered = [try await gateway.firstAnswer(key)]
+            scene.log.send(SIGKILL)
+            _ = await scene.log.wait()
+            try await eventually("it says so") { try readiness(scene, gateway).contains("gateway_log_lost: fail-open") }
+            delivered.append(try #require(await gateway.post(key: key)))
+            #expect(delivered[1].status == 200, "\(delivered[1].body)")
+            let log = try await scene.installation.serveLog()
+            defer { log.send(SIGKILL) }
+            let calls = try await scene.installation.recordedCalls(atLeast: 2)
+            #expect(calls.map(\.upstreamRequest) == delivered.map { $0.field("x-request-id") ?? "" })
+            await scene.end(gateway.program)
+            await scene.end(log)
+        }
+    }
+
     // MARK: Two gateways
 
     @Test func twoGatewaysShareALimitAndBothAcknowledgeADisablement() async throws {
