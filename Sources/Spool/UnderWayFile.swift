@@ -106,6 +106,8 @@ package final class UnderWayFile: Sendable {
                 free.append(place)
             }
         }
+        // All of it was looked at, and little of it is used: what is written stays with the kernel.
+        madvise(mapped, size, MADV_DONTNEED)
         self.left = left
         state = Mutex(State(free: free, earlier: Dictionary(uniqueKeysWithValues: left.map { ($0.place, $0.ends) })))
     }
