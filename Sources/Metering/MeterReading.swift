@@ -16,8 +16,8 @@ package enum AnswerEnd: String, Hashable, Sendable {
 package struct MeterReading: Hashable, Sendable {
     /// Empty where nothing is charged: errors, and routes without usage.
     package internal(set) var quantities = WireQuantities()
-    /// As the answer names it; nil where it names none.
-    package internal(set) var model: String?
+    /// As the answer names it; nil where it names none, and nothing else tells it.
+    package var model: String?
     /// The tier used, or asked for where the answer names none; empty for neither.
     package internal(set) var serviceTier = ""
     /// The region that the answer names as the place of inference; empty without one.

@@ -147,6 +147,9 @@ extension Admission {
     /// - Parameter bound: nano-units that it could cost at most.
     func complete(_ call: inout WireCallRecorded, _ route: Route, _ reading: MeterReading, bound: Int64) {
         var reading = reading
+        if reading.isUse, reading.model == nil {
+            reading.model = state.withLock { $0.served.model(account: call.account, asked: call.modelAsked) }
+        }
         call.clearBound()
         if reading.isPending {
             call.pendingAnswer = reading.answer ?? ""

@@ -13,6 +13,7 @@ final class Admission: GatewaySink {
         var pricing: CallPricing
         var rates = KeyRates()
         var contexts = ContextRegister()
+        var served = ServedModels()
         var doors: [String: UpstreamDoor] = [:]
     }
 
@@ -97,7 +98,10 @@ final class Admission: GatewaySink {
         var (arePricesNew, needsSecrets) = (false, false)
         for event in events {
             state.known.take(event.event, event.recorded)
-            if case .callRecorded(let call) = event.event { state.contexts.take(call) }
+            if case .callRecorded(let call) = event.event {
+                state.contexts.take(call)
+                state.served.take(call)
+            }
             arePricesNew = state.prices.take(event.event, event.recorded) || arePricesNew
             switch event.event {
             case .upstreamSet, .upstreamRemoved, .keyIssued, .keyRotated: needsSecrets = true
@@ -133,7 +137,7 @@ final class Admission: GatewaySink {
     func snapshot() -> [UInt8] {
         state.withLock { state in
             let parts: [[UInt8]]
-            do { parts = [try state.known.snapshot(), try state.contexts.snapshot()] } catch {
+            do { parts = [try state.known.snapshot(), try state.contexts.snapshot(), try state.served.snapshot()] } catch {
                 preconditionFailure("the state can be written: \(error)")
             }
             var bytes: [UInt8] = []
@@ -152,10 +156,12 @@ final class Admission: GatewaySink {
             throw UnreadableState()
         }
         let contexts = try ContextRegister(snapshot: try Self.part(of: &rest))
+        let served = try ServedModels(snapshot: try Self.part(of: &rest))
         let prices = try PriceShelf(rest)
         state.withLock { state in
             state.known = known
             state.contexts = contexts
+            state.served = served
             state.prices = prices
             usePrices(&state)
             openDoors(&state)

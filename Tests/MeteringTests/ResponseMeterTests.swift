@@ -278,6 +278,35 @@ import Testing
         #expect(!read(true, 200, 0).isUse)
     }
 
+    @Test func aNameStandsForTheModelThatAnsweredToItLast() throws {
+        func call(
+            _ asked: String, _ model: String, account: String = "main", estimated: String = "", requests: Int64 = 1
+        )
+            -> WireCallRecorded
+        {
+            var call = WireCallRecorded()
+            (call.account, call.modelAsked, call.model, call.usageEstimated) = (account, asked, model, estimated)
+            call.quantities.requests = requests
+            return call
+        }
+        var served = ServedModels()
+        served.take(call("gpt-4o", "gpt-4o-2024-05-13"))
+        served.take(call("gpt-4o", "gpt-4o-2024-08-06"))
+        served.take(call("gpt-4o", "gpt-4o", estimated: "no answer"))
+        served.take(call("gpt-4o", "gpt-4o", requests: 0))
+        served.take(call("o3", "o3"))
+        #expect(served.model(account: "main", asked: "gpt-4o") == "gpt-4o-2024-08-06")
+        #expect(served.model(account: "other", asked: "gpt-4o") == nil)
+        #expect(served.model(account: "main", asked: "o3") == nil)
+        let back = try ServedModels(snapshot: try served.snapshot())
+        #expect(back.model(account: "main", asked: "gpt-4o") == "gpt-4o-2024-08-06")
+        #expect(throws: (any Error).self) { try ServedModels(snapshot: [1]) }
+        served.take(call("gpt-4o", "gpt-4o"))
+        #expect(served.model(account: "main", asked: "gpt-4o") == nil)
+        for number in 0..<3_000 { served.take(call("name-\(number)", "model")) }
+        #expect((0..<3_000).count { served.model(account: "main", asked: "name-\($0)") != nil } == 2_000)
+    }
+
     @Test func theLastWordOfAStreamIsItsUsage() throws {
         for golden in Self.streams where !golden.estimated {
             #expect(try run(golden, Metered.fixture(golden.file), end: .clientGone).reading.isLastWordHeard)

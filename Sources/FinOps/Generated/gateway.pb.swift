@@ -348,7 +348,7 @@ package nonisolated struct WireCallRecorded: @unchecked Sendable {
     set {_uniqueStorage()._modelAsked = newValue}
   }
 
-  /// served; as asked where the answer names none
+  /// served; where the answer names none, what answered to that name last, or as asked
   package var model: String {
     get {_storage._model}
     set {_uniqueStorage()._model = newValue}

@@ -42,7 +42,8 @@ import Testing
             let streaming = SceneCall.chat.replacingOccurrences(of: #"{"model""#, with: #"{"stream":true,"model""#)
             let client = try #require(StayingClient(port: port))
             defer { client.close() }
-            try await client.sends(SceneCall.post(key: key.text, streaming), andReads: Self.words[6])
+            try await client.sends(SceneCall.post(key: key.text, streaming))
+            try await client.reads(Self.words[6])
             try await eventually("all are under way") { provider.requests.count == known + 3 }
             try await kill(first)
             let none = await answers
@@ -122,32 +123,5 @@ import Testing
         gateway.program.send(SIGKILL)
         _ = await gateway.program.wait(limit: .seconds(20))
         #expect(gateway.program.hasEnded)
-    }
-}
-
-/// Whoever leaves ends a call by itself: this one stays until the gateway is gone.
-private struct StayingClient {
-    private let descriptor: Int32
-
-    init?(port: UInt16) {
-        guard let descriptor = Loopback.connecting(to: port) else { return nil }
-        self.descriptor = descriptor
-    }
-
-    func close() { Glibc.close(descriptor) }
-
-    func sends(_ request: String, andReads word: String) async throws {
-        var isSent = false
-        var answer: [UInt8] = []
-        try await eventually("the answer comes as far as \(word)") {
-            if !isSent {
-                let count = Glibc.send(descriptor, request, request.utf8.count, Int32(MSG_NOSIGNAL))
-                isSent = count == request.utf8.count
-            }
-            var piece = [UInt8](repeating: 0, count: 4_096)
-            let count = recv(descriptor, &piece, piece.count, 0)
-            answer += piece.prefix(max(0, count))
-            return String(decoding: answer, as: UTF8.self).contains(word)
-        }
     }
 }

@@ -41,18 +41,21 @@ import Testing
             _ = try await installation.control(
                 "POST", "/sandbox/faults", ["kind": "truncated", "path": "/v1/chat/completions"])
             _ = await gateway.post(key: keys[0], Self.chat + #","stream":true}"#)
-            let told = try await installation.recordedCalls(atLeast: Self.calls.count + 3)
-            await scene.end(gateway.program)
+            try await killInTheMiddle(scene, gateway, key: keys[1])
+            let told = try await installation.recordedCalls(atLeast: Self.calls.count + 4)
             // Without the log's server each command that appends lets the others catch up.
             await scene.end(scene.log)
             try await installation.run("projector", "catch-up").expecting()
-            #expect(told.count == Self.calls.count + 3 && told.allSatisfy { $0.unpricedReason.isEmpty })
+            #expect(told.count == Self.calls.count + 4 && told.allSatisfy { $0.unpricedReason.isEmpty })
             let cut = try #require(told.first { $0.ended == "upstream-cut" })
             #expect(!cut.usageEstimated.isEmpty && (1..<30).contains(cut.quantities.outputTokens))
             let estimated = told.reduce(0) { $0 + $1.cost.nanos }
             // The same is asked for by others, whole.
             let whole = try #require(told.first { $0.ended == "complete" && $0.streamed })
-            let charged = estimated - cut.cost.nanos + whole.cost.nanos
+            // The provider's usage will not name the model as the caller did.
+            let killed = try #require(told.first { $0.ended == "gateway-killed" })
+            #expect(killed.modelAsked == "gpt-4o" && killed.model == "gpt-4o-2024-08-06" && killed.cost.nanos > 0)
+            let charged = estimated - cut.cost.nanos - killed.cost.nanos + 2 * whole.cost.nanos
             #expect(whole.quantities.outputTokens == 30 && charged > estimated)
 
             let own = Dictionary(grouping: told, by: \.project).mapValues { $0.reduce(0) { $0 + $1.cost.nanos } }
@@ -72,6 +75,23 @@ import Testing
             #expect(try await costs(installation, day, "metered") == metered)
             try await expectReconciled(installation, day, estimated, charged, isBilled: true)
         }
+    }
+
+    /// The provider has the request, and answers too late.
+    private func killInTheMiddle(_ scene: GatewayScene, _ gateway: SceneGateway, key: String) async throws {
+        let installation = scene.installation
+        _ = try await installation.control(
+            "POST", "/sandbox/faults", ["kind": "slow", "path": "/v1/chat/completions", "delay_ms": 60_000])
+        let asked = try await installation.control("GET", "/sandbox/requests").array?.count
+        let client = try #require(StayingClient(port: gateway.port))
+        defer { client.close() }
+        try await client.sends(SceneCall.post(key: key, Self.chat + "}"))
+        try await eventually("the provider has it") {
+            try await installation.control("GET", "/sandbox/requests").array?.count != asked
+        }
+        gateway.program.send(SIGKILL)
+        _ = await gateway.program.wait()
+        await scene.end(try await scene.gateway().program)
     }
 
     private func begin(_ installation: Installation) async throws -> (GatewayScene, Timestamp) {
