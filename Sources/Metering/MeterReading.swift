@@ -50,6 +50,24 @@ package struct MeterReading: Hashable, Sendable {
         (usageEstimated, unpricedReason, hasOtherCharges) = ("", "", false)
     }
 
+    /// What `write(to:)` wrote.
+    package init(of call: WireCallRecorded) {
+        quantities = call.quantities
+        model = call.model.isEmpty ? nil : call.model
+        (serviceTier, region, unpricedReason) = (call.serviceTier, call.region, call.unpricedReason)
+        (usageEstimated, hasOtherCharges) = (call.usageEstimated, call.otherCharges)
+        countsOnceAs = call.countsOnce.isEmpty ? nil : call.countsOnce
+    }
+
+    /// Writes what the provider has told into a record, without its price.
+    package func write(to call: inout WireCallRecorded) {
+        call.quantities = quantities
+        call.model = model ?? ""
+        (call.serviceTier, call.region, call.unpricedReason) = (serviceTier, region, unpricedReason)
+        (call.usageEstimated, call.otherCharges) = (usageEstimated, hasOtherCharges)
+        call.countsOnce = countsOnceAs ?? ""
+    }
+
     /// Of an attempt to which no answer began.
     package static func unanswered(_ route: Route, _ facts: RequestFacts, _ end: AnswerEnd) -> MeterReading {
         var reading = MeterReading()

@@ -109,6 +109,9 @@ package struct ResponseMeter: Sendable {
         max(summary.textPieces, (summary.textBytes + 3) / 4, usage[.outputTokens] ?? 0)
     }
 
+    /// What was used, once the provider has said so; the end of the answer changes nothing about it.
+    package var told: MeterReading? { summary.isLastWordHeard ? reading(.complete) : nil }
+
     /// - Returns: bytes of the answer that were kept back, and what was used.
     package mutating func finish(_ end: AnswerEnd) -> (rest: [UInt8], reading: MeterReading) {
         var rest: [UInt8] = []

@@ -10,11 +10,30 @@ extension CallDesk {
     /// - Parameter event: with all that is known by then; what the request alone may be charged with is added.
     /// - Returns: its place among the calls under way; nil where there is no room for it.
     func writeDown(_ event: inout WireCallRecorded, _ call: IncomingCall, _ ticket: Admission.Ticket) -> Int? {
-        guard let underWay = keeper.underWay else { return nil }
         event.serviceTier = call.facts.namedTier
         event.quantities = MeterReading.useOfRequest(call.match.route, call.facts)
         if call.match.route.answersLater(call.facts) { event.bound.nanos = ticket.bound }
-        let now = call.started.seconds
+        return add(event, ticket)
+    }
+
+    /// Called when the provider has said what an attempt used, and its answer has not ended.
+    /// - Parameters:
+    ///   - event: as it would be recorded, but for that use.
+    ///   - old: its place until now. A kill between may leave both, which are one attempt.
+    /// - Returns: its place from now on.
+    func writeDown(
+        _ told: MeterReading, of event: WireCallRecorded, _ ticket: Admission.Ticket, insteadOf old: Int?
+    ) -> Int? {
+        var event = event
+        told.write(to: &event)
+        guard let place = add(event, ticket) else { return old }
+        if let old { keeper.underWay?.forget(old) }
+        return place
+    }
+
+    private func add(_ event: WireCallRecorded, _ ticket: Admission.Ticket) -> Int? {
+        guard let underWay = keeper.underWay else { return nil }
+        let now = event.started / 1_000_000
         func add(_ event: WireCallRecorded) -> Int? {
             underWay.add(
                 FinOpsEvent.callRecorded(event).payload, bound: ticket.bound,
@@ -32,48 +51,72 @@ extension CallDesk {
     /// - Returns: how many were recorded, and how many cannot be read.
     func recordCutShort(_ left: [UnderWayFile.Left]) -> (recorded: Int, unreadable: Int) {
         var (recorded, unreadable) = (0, 0)
-        for call in left.sorted(by: { $0.ends < $1.ends }) {
-            guard let (begun, route) = read(call) else {
+        var calls: [CutShort] = []
+        for call in left {
+            if let read = CutShort(call) {
+                calls.append(read)
+            } else {
                 unreadable += 1
                 keeper.underWay?.forget(call.place)
-                continue
             }
+        }
+        // What was told first, should a kill have left both. Of the others the first to end comes first.
+        for call in calls.sorted(by: { ($0.isTold ? 0 : 1, $0.left.ends) < ($1.isTold ? 0 : 1, $1.left.ends) }) {
             // The kill came between its record and the word that this is kept.
-            guard call.isRecorded || !admission.isRecorded(begun) else {
-                keeper.underWay?.forget(call.place)
+            guard call.left.isRecorded || !admission.isRecorded(call.begun) else {
+                keeper.underWay?.forget(call.left.place)
                 continue
             }
-            let event = cutShort(begun, route, call)
-            if !call.isRecorded {
+            var event = call.ended
+            admission.complete(&event, call.route, call.reading, bound: call.left.bound)
+            if !call.left.isRecorded {
                 let started = Timestamp(microseconds: event.started)
-                keep(event, id: beginnings.withLock { $0.id(at: started) }, place: call.place)
+                keep(event, id: beginnings.withLock { $0.id(at: started) }, place: call.left.place)
                 admission.settle(event)
                 recorded += 1
             }
-            if call.progress.isSent { admission.hold(event, bound: call.bound, until: call.ends) }
+            if call.mayCostMore { admission.hold(event, bound: call.left.bound, until: call.left.ends) }
         }
         return (recorded, unreadable)
     }
+}
+
+/// A call that an earlier run let through and never heard the end of.
+private struct CutShort {
+    let left: UnderWayFile.Left
+    let begun: WireCallRecorded
+    let route: Route
 
     /// - Returns: nil for what another version wrote.
-    private func read(_ call: UnderWayFile.Left) -> (begun: WireCallRecorded, route: Route)? {
+    init?(_ left: UnderWayFile.Left) {
         let event = NewEvent(
-            id: .none, type: "call.recorded", occurred: Timestamp(microseconds: 0), payload: call.record)
+            id: .none, type: "call.recorded", occurred: Timestamp(microseconds: 0), payload: left.record)
         do {
-            guard case .callRecorded(let begun)? = try EventCatalogue.decode(event) else { return nil }
-            return Route.all.first { $0.name == begun.route }.map { (begun, $0) }
+            guard case .callRecorded(let begun)? = try EventCatalogue.decode(event),
+                let route = Route.all.first(where: { $0.name == begun.route })
+            else { return nil }
+            (self.left, self.begun, self.route) = (left, begun, route)
         } catch { return nil }
     }
 
-    private func cutShort(_ begun: WireCallRecorded, _ route: Route, _ call: UnderWayFile.Left) -> WireCallRecorded {
-        let progress = call.progress
+    /// The provider had said what it used: nothing but the end itself is missing.
+    var isTold: Bool { !begun.ended.isEmpty }
+    var mayCostMore: Bool { left.progress.isSent && !isTold }
+
+    /// The record, but for the use.
+    var ended: WireCallRecorded {
+        guard !isTold else { return begun }
         var event = begun
         event.ended = AnswerEnd.killed.rawValue
-        event.status = progress.status
-        event.firstByte = progress.firstByte
-        let reading = MeterReading.cutShort(
-            begun, isSent: progress.isSent, status: Int(progress.status), output: progress.output)
-        admission.complete(&event, route, reading, bound: call.bound)
+        event.status = left.progress.status
+        event.firstByte = left.progress.firstByte
         return event
+    }
+
+    var reading: MeterReading {
+        isTold
+            ? MeterReading(of: begun)
+            : .cutShort(
+                begun, isSent: left.progress.isSent, status: Int(left.progress.status), output: left.progress.output)
     }
 }

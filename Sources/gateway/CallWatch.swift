@@ -14,28 +14,30 @@ final class CallWatch: CallObserving {
         var event: WireCallRecorded
         var meter: ResponseMeter?
         var progress = UnderWayFile.Progress()
+        /// Among the calls under way.
+        var place: Int?
+        /// What was used is written there.
+        var isTold = false
     }
 
     private let desk: CallDesk
     private let ticket: Admission.Ticket
     private let call: IncomingCall
     private let seen: Mutex<Seen>
-    /// Among the calls under way.
-    private let place: Int?
 
     init(_ call: IncomingCall, _ ticket: Admission.Ticket, desk: CallDesk) {
         self.call = call
         self.ticket = ticket
         self.desk = desk
         var event = Self.begun(call, ticket, gateway: desk.gateway)
-        place = desk.writeDown(&event, call, ticket)
-        seen = Mutex(Seen(event: event))
+        let place = desk.writeDown(&event, call, ticket)
+        seen = Mutex(Seen(event: event, place: place))
     }
 
     func sent() {
         seen.withLock { seen in
             seen.progress.isSent = true
-            note(seen.progress)
+            note(seen)
         }
     }
 
@@ -50,7 +52,7 @@ final class CallWatch: CallObserving {
         seen.withLock { seen in
             seen.progress.status = UInt32(status.code)
             seen.progress.firstByte = max(1, call.microsecondsSoFar)
-            note(seen.progress)
+            note(seen)
             seen.event.upstreamRequest = CallContext.printable(
                 headers.first(name: "x-request-id") ?? headers.first(name: "request-id")
                     ?? headers.first(name: "apim-request-id") ?? "")
@@ -64,7 +66,14 @@ final class CallWatch: CallObserving {
             let relay = bytes.withUnsafeReadableBytes { seen.meter?.receive($0) ?? .unchanged }
             if let output = seen.meter?.outputSoFar, output != seen.progress.output {
                 seen.progress.output = output
-                note(seen.progress)
+                note(seen)
+            }
+            // Clients take this for the whole answer, and a kill may come before its end.
+            if !seen.isTold, let told = seen.meter?.told {
+                seen.isTold = true
+                var event = seen.event
+                close(&event, as: .complete, seen.progress)
+                seen.place = desk.writeDown(told, of: event, ticket, insteadOf: seen.place)
             }
             return switch relay {
             case .unchanged: bytes
@@ -73,8 +82,15 @@ final class CallWatch: CallObserving {
         }
     }
 
-    private func note(_ progress: UnderWayFile.Progress) {
-        if let place { desk.keeper.underWay?.note(progress, at: place) }
+    private func note(_ seen: borrowing Seen) {
+        if let place = seen.place { desk.keeper.underWay?.note(seen.progress, at: place) }
+    }
+
+    private func close(_ event: inout WireCallRecorded, as end: AnswerEnd, _ progress: UnderWayFile.Progress) {
+        event.ended = end.rawValue
+        event.status = progress.status
+        event.firstByte = progress.firstByte
+        event.duration = call.microsecondsSoFar
     }
 
     func ended(_ end: CallEnd) -> ByteBuffer {
@@ -91,11 +107,8 @@ final class CallWatch: CallObserving {
             seen.meter = nil
             // Official clients leave at a stream's last event and do not wait for the end of its transfer.
             let isWhole = end == .clientGone && reading.isLastWordHeard
-            seen.event.ended = (isWhole ? .complete : answerEnd).rawValue
-            seen.event.status = seen.progress.status
-            seen.event.firstByte = seen.progress.firstByte
-            seen.event.duration = call.microsecondsSoFar
-            desk.record(&seen.event, call, ticket, reading, place: place)
+            close(&seen.event, as: isWhole ? .complete : answerEnd, seen.progress)
+            desk.record(&seen.event, call, ticket, reading, place: seen.place)
             return rest.isEmpty ? ByteBuffer() : ByteBuffer(bytes: rest)
         }
     }

@@ -9,8 +9,12 @@ import Testing
 @Suite(.serialized) struct KilledCallTests {
     private static let words = ["one", "two", "three", "four", "five", "six", "seven"]
 
-    /// As much of a stream as the words, and then nothing more.
-    private static func beginning() -> String {
+    /// As much of a stream as the words, or all of it but its end, and then nothing more.
+    private static func beginning(isTold: Bool) -> String {
+        let usage = """
+            data: {"id":"chatcmpl-1","object":"chat.completion.chunk","model":"gpt-4o-2024-08-06","choices":[],\
+            "usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}}\n\ndata: [DONE]\n\n
+            """
         let events = words.map { word in
             """
             data: {"id":"chatcmpl-1","object":"chat.completion.chunk","model":"gpt-4o-2024-08-06",\
@@ -18,12 +22,15 @@ import Testing
             """
         }.joined()
         return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 100000\r\n\r\n" + events
+            + (isTold ? usage : "")
     }
 
     @Test func whatAKillCutsShortIsRecordedOnceWithWhatHadPassed() async throws {
         let provider = ProviderStandIn { request in
             if request.body.contains("never") { return .nothing }
-            if request.body.contains("\"stream\":true") { return .text(Self.beginning()) }
+            if request.body.contains("\"stream\":true") {
+                return .text(Self.beginning(isTold: request.body.contains("whole")))
+            }
             return .text(SceneCall.answer(request.number, input: 9, output: 2))
         }
         try await GatewayScene.with(upstreams: [["openai", "--name", "main", "--base-url", provider.url]]) { scene in
@@ -44,18 +51,29 @@ import Testing
             defer { client.close() }
             try await client.sends(SceneCall.post(key: key.text, streaming))
             try await client.reads(Self.words[6])
-            try await eventually("all are under way") { provider.requests.count == known + 3 }
+            let other = try #require(StayingClient(port: port))
+            defer { other.close() }
+            let whole = streaming.replacingOccurrences(of: "is it?", with: "whole")
+            try await other.sends(SceneCall.post(key: key.text, whole))
+            try await other.reads("[DONE]")
+            try await eventually("all are under way") { provider.requests.count == known + 4 }
             try await kill(first)
             let none = await answers
             #expect(none.allSatisfy { $0 == nil })
 
             for _ in 0..<3 {
                 let gateway = try await scene.gateway()
-                let told = try await scene.installation.recordedCalls(atLeast: known + 3)
-                #expect(told.count == known + 3)
+                let told = try await scene.installation.recordedCalls(atLeast: known + 4)
+                #expect(told.count == known + 4)
                 try await kill(gateway)
             }
-            let calls = try await scene.installation.recordedCalls().filter { $0.ended == "gateway-killed" }
+            let all = try await scene.installation.recordedCalls()
+            // To its client nothing was missing of it.
+            let told = try #require(all.last { $0.ended == "complete" && $0.streamed })
+            #expect(told.quantities.inputTokens == 9 && told.quantities.outputTokens == 12)
+            #expect(told.cost.nanos == 9 * 2_500 + 12 * 10_000 && told.usageEstimated.isEmpty)
+            #expect(told.status == 200 && told.firstByte > 0 && told.duration >= told.firstByte)
+            let calls = all.filter { $0.ended == "gateway-killed" }
             #expect(calls.count == 3 && Set(calls.map(\.call)).count == 3)
             for call in calls {
                 #expect(call.key == key.id && call.project == "chatbot" && call.upstream == "main")
