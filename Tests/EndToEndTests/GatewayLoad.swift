@@ -4,7 +4,8 @@ import JSON
 import Synchronization
 import TestSupport
 
-/// A provider on loopback that answers every chat completion at once, each with a request id of its own. 600 uncached and
+/// A provider on loopback that answers every chat completion at once, streamed where that is asked for, each with a request id of
+/// its own. 600 uncached and
 /// 400 cached input tokens and 200 output tokens of gpt-4o are 4 000 000 nano-dollars by the published prices.
 final class MeteredUpstream: Sendable {
     static let model = "gpt-4o-2024-08-06"
@@ -26,26 +27,44 @@ final class MeteredUpstream: Sendable {
     init() {
         let count = Counting()
         self.count = count
-        server = LocalServer { _, connection in
+        server = LocalServer { request, connection in
             let number = count.next()
+            let isStream = request.contains("\"stream\":true")
             connection.write(
                 answer(
                     "200 OK",
-                    headers: ["Content-Type: application/json", "Connection: close", "x-request-id: req-\(number)"],
-                    Self.body(number)))
+                    headers: [
+                        "Content-Type: \(isStream ? "text/event-stream" : "application/json")", "Connection: close",
+                        "x-request-id: req-\(number)",
+                    ], isStream ? Self.events(number) : Self.body(number)))
         }
     }
 
     var baseURL: String { server.url + "/v1" }
 
+    private static let usage = """
+        {"prompt_tokens":1000,"completion_tokens":200,"total_tokens":1200,\
+        "prompt_tokens_details":{"cached_tokens":400,"audio_tokens":0},\
+        "completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,\
+        "rejected_prediction_tokens":0}}
+        """
+
     private static func body(_ number: Int) -> String {
         """
         {"id":"chatcmpl-\(number)","object":"chat.completion","created":1795000000,"model":"\(model)","choices":[{"index":0,\
-        "message":{"role":"assistant","content":"yes"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1000,\
-        "completion_tokens":200,"total_tokens":1200,"prompt_tokens_details":{"cached_tokens":400,"audio_tokens":0},\
-        "completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,\
-        "rejected_prediction_tokens":0}}}
+        "message":{"role":"assistant","content":"yes"},"finish_reason":"stop"}],"usage":\(usage)}
         """
+    }
+
+    private static func events(_ number: Int) -> String {
+        func event(_ choices: String, usage: String) -> String {
+            """
+            data: {"id":"chatcmpl-\(number)","object":"chat.completion.chunk","created":1795000000,"model":"\(model)",\
+            "choices":\(choices),"usage":\(usage)}\n\n
+            """
+        }
+        let word = event(#"[{"index":0,"delta":{"content":"yes"},"finish_reason":null}]"#, usage: "null")
+        return word + word + event("[]", usage: usage) + "data: [DONE]\n\n"
     }
 }
 
@@ -105,7 +124,7 @@ struct GatewayClient: Sendable {
         }
     }
 
-    /// The answer, once all that its length announces is there.
+    /// The answer, once all that its length announces is there, or the last of a stream's events.
     private static func whole(_ bytes: [UInt8]) -> GatewayAnswer? {
         let text = String(decoding: bytes, as: UTF8.self)
         guard let end = text.range(of: "\r\n\r\n") else { return nil }
@@ -117,12 +136,18 @@ struct GatewayClient: Sendable {
         }
         let headers = Dictionary(fields) { $1 }
         let body = String(text[end.upperBound...])
-        guard let length = headers["content-length"].flatMap({ Int($0) }), body.utf8.count >= length else { return nil }
+        if headers["content-type"] == "text/event-stream" {
+            guard body.contains("data: [DONE]\n\n") else { return nil }
+        } else {
+            guard let length = headers["content-length"].flatMap({ Int($0) }), body.utf8.count >= length else {
+                return nil
+            }
+        }
         return GatewayAnswer(status: status, headers: headers, body: body)
     }
 }
 
-/// Clients that ask as fast as they are answered, and remember what they were given.
+/// Clients that ask as fast as they are answered, every other time for a stream, and remember what they were given.
 final class GatewayLoad: Sendable {
     private let state = Mutex((isOver: false, running: 0, delivered: [String](), others: [Int: Int]()))
 
@@ -130,8 +155,12 @@ final class GatewayLoad: Sendable {
         state.withLock { $0.running = threads }
         for _ in 0..<threads {
             Thread.detachNewThread { [self] in
+                var isStream = false
+                let streaming = #"{"stream":true,"# + GatewayClient.question.dropFirst()
                 while !state.withLock({ $0.isOver }) {
-                    guard let answer = client.ask() else {
+                    isStream.toggle()
+                    guard let answer = client.ask("/v1/chat/completions", isStream ? streaming : GatewayClient.question)
+                    else {
                         usleep(2_000)  // Nobody listens at the moment.
                         continue
                     }

@@ -92,6 +92,7 @@ import Testing
         #expect(Set(answered.map(\.upstreamRequest)).count == answered.count)
         #expect(Set(delivered).count == delivered.count && delivered.count > 500)
         #expect(answered.allSatisfy { $0.cost.nanos == MeteredUpstream.costNanos })
+        #expect(answered.count(where: \.streamed) > 100 && answered.count { !$0.streamed } > 100)
     }
 }
 
