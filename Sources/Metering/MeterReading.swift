@@ -7,7 +7,7 @@ package enum AnswerEnd: String, Hashable, Sendable {
     case upstreamCut = "upstream-cut"
     case timedOut = "timed-out"
     case stopped = "gateway-stopped"
-    /// The gateway ended without a word, and says so at its next start.
+    /// A kill of the gateway cut it short; its next start tells of it.
     case killed = "gateway-killed"
     case unreachable
 }
@@ -16,7 +16,7 @@ package enum AnswerEnd: String, Hashable, Sendable {
 package struct MeterReading: Hashable, Sendable {
     /// Empty where nothing is charged: errors, and routes without usage.
     package internal(set) var quantities = WireQuantities()
-    /// As the answer names it; nil where it names none, and nothing else tells it.
+    /// As the answer names it; where it names none, as others have named it, or nil.
     package var model: String?
     /// The tier used, or asked for where the answer names none; empty for neither.
     package internal(set) var serviceTier = ""
@@ -69,10 +69,13 @@ package struct MeterReading: Hashable, Sendable {
     }
 
     /// Of an attempt to which no answer began.
-    package static func unanswered(_ route: Route, _ facts: RequestFacts, _ end: AnswerEnd) -> MeterReading {
+    /// - Parameter isSent: whether the request was on its way to the upstream: what never left costs nothing.
+    package static func unanswered(
+        _ route: Route, _ facts: RequestFacts, _ end: AnswerEnd, isSent: Bool
+    ) -> MeterReading {
         var reading = MeterReading()
         reading.serviceTier = facts.namedTier
-        guard [.clientGone, .timedOut, .stopped].contains(end) else { return reading }
+        guard isSent, [.clientGone, .timedOut, .stopped].contains(end) else { return reading }
         reading.quantities = useOfRequest(route, facts)
         guard reading.isUse else { return reading }
         reading.isPending = route.answersLater(facts)

@@ -23,8 +23,9 @@ package enum Refusal: Hashable, Sendable {
     /// 404: it has no meter.
     case unknownRoute
     /// 429. `limit` as in `5.00 USD a day`, `resets` an instant with its zone. Not to be repeated if it `isSpent`; else what
-    /// is left of it is set aside for calls under way, and may be free again in a moment.
-    case limitReached(project: String, limit: String, isSpent: Bool, resets: String, contact: String)
+    /// is left of it is set aside for calls under way, and may be free again in a moment, or for calls that a kill of the
+    /// gateway cut short, for so many seconds.
+    case limitReached(project: String, limit: String, LimitUse, resets: String, contact: String)
     /// 429, to be repeated after that many seconds.
     case rateLimited(Rate, limit: Int64, project: String, retryAfter: Int64, contact: String)
     /// 413; the limit is in bytes.
@@ -45,6 +46,13 @@ package enum Refusal: Hashable, Sendable {
     case vaultClosed(retryAfter: Int64)
     /// What is wrong with the request as HTTP: the status, a word for it and a sentence.
     case unreadable(status: Int, code: String, sentence: String)
+
+    /// Why a limit has no room.
+    package enum LimitUse: Hashable, Sendable {
+        case spent
+        case underWay
+        case cutShort(seconds: Int64)
+    }
 
     /// What is counted per minute.
     package enum Rate: String, Hashable, Sendable { case requests, tokens }
@@ -103,7 +111,7 @@ extension Refusal {
             var inner: [JSONValue.Member] = [
                 .init("type", .string(terms.anthropic)), .init("message", .string(terms.message)),
             ]
-            if case .limitReached(_, _, isSpent: true, _, _) = self {
+            if case .limitReached(_, _, .spent, _, _) = self {
                 inner.append(.init("details", .object([.init("error_code", "enforced_spend_limit_reached")])))
             }
             error = .object([
@@ -127,7 +135,8 @@ extension Refusal {
         case .rateLimited(_, _, _, let seconds, _), .busy(let seconds), .notRecordable(let seconds),
             .limitUnknown(let seconds), .outOfDate(let seconds), .vaultClosed(let seconds):
             max(1, seconds)
-        case .limitReached(_, _, isSpent: false, _, _): 1
+        case .limitReached(_, _, .underWay, _, _): 1
+        case .limitReached(_, _, .cutShort(let seconds), _, _): max(1, seconds)
         case .unreachable, .timedOut: 1
         default: nil
         }
@@ -219,13 +228,10 @@ extension Refusal {
                 status: 429, type: rate.rawValue, code: "rate_limit_exceeded", anthropic: "rate_limit_error",
                 message: "Rate limit reached for this key of project \(project): \(limit) \(rate.rawValue) per minute. "
                     + "Please try again in \(max(1, seconds))s, or ask \(contact) for a higher limit.")
-        case .limitReached(let project, let limit, let isSpent, let resets, let contact):
+        case .limitReached(let project, let limit, let use, let resets, let contact):
             Terms(
                 status: 429, type: "insufficient_quota", code: "insufficient_quota", anthropic: "rate_limit_error",
-                message: (isSpent
-                    ? "Project \(project) has reached its limit of \(limit)."
-                    : "What is left of project \(project)'s limit of \(limit) is set aside for calls under way. "
-                        + "Please try again in 1s.") + " It resets at \(resets). Ask \(contact).")
+                message: use.sentence(project: project, limit: limit) + " It resets at \(resets). Ask \(contact).")
         default: serverTerms
         }
     }
@@ -261,6 +267,18 @@ extension Refusal {
                 503, "gateway_busy", "overloaded_error",
                 "The gateway cannot take this request now: it holds as many as it may, or waits to hear of a limit or a key."
             )
+        }
+    }
+}
+
+extension Refusal.LimitUse {
+    fileprivate func sentence(project: String, limit: String) -> String {
+        let rest = "What is left of project \(project)'s limit of \(limit) is set aside for calls"
+        return switch self {
+        case .spent: "Project \(project) has reached its limit of \(limit)."
+        case .underWay: "\(rest) under way. Please try again in 1s."
+        case .cutShort(let seconds):
+            "\(rest) that an end of the gateway cut short. Please try again in \(max(1, seconds))s."
         }
     }
 }

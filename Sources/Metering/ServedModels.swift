@@ -21,6 +21,7 @@ package struct ServedModels: Sendable {
         guard call.quantities.requests > 0, call.usageEstimated.isEmpty, !call.modelAsked.isEmpty else { return }
         let asked = Asked(account: call.account, name: call.modelAsked)
         if call.model == call.modelAsked {
+            // Most names are the models' own: there is nothing to forget, and nothing to be looked up in.
             if !served.isEmpty { served[asked] = nil }
         } else if served.count < Self.most || served[asked] != nil {
             served[asked] = call.model

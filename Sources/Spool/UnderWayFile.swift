@@ -4,6 +4,9 @@ import Synchronization
 
 /// What a gateway has let through and has no record of yet, in memory that the kernel writes to a file: a kill -9 leaves it as
 /// it was, at the price of a few stores for each call. A power failure may take it.
+///
+/// A place is free; or a call of this run is under way there, until `end`. Those of earlier runs are `left`: under way until
+/// `beginRecording` and `end`, then recorded as long as something may be set aside for them, unless `forget` is said.
 package final class UnderWayFile: Sendable {
     /// How far a call had come.
     package struct Progress: Hashable, Sendable {
@@ -26,40 +29,47 @@ package final class UnderWayFile: Sendable {
 
     /// A call of an earlier run.
     package struct Left: Hashable, Sendable {
+        package enum Stage: Hashable, Sendable {
+            case underWay
+            /// A run in between was killed while it recorded it: its record may be kept or not.
+            case recording
+            case recorded
+        }
+
         package let place: Int
-        /// As `add` was given it.
-        package let record: [UInt8]
+        /// What `add` was given.
+        package let call: [UInt8]
         /// Nano-units that it can cost at most.
         package let bound: Int64
         /// Unix seconds until which it may cost that.
         package let ends: Int64
         package let progress: Progress
-        /// `end` was said of it by a run in between.
-        package let isRecorded: Bool
+        package let stage: Stage
     }
 
     /// Calls that are under way at once; what is beyond goes unwritten.
     package static let places = 4_096
     private static let placeBytes = 2_048
     /// Of one call; one that has more goes unwritten.
-    package static let recordBytes = placeBytes - MemoryLayout<Head>.size
+    package static let callBytes = placeBytes - MemoryLayout<Head>.size
 
-    private enum Mark {
-        static let free: UInt64 = 0
-        static let underWay: UInt64 = 0x1DA7_E001
-        static let recorded: UInt64 = 0x1DA7_E002
+    private enum Mark: UInt64 {
+        case free = 0
+        case underWay = 0x1DA7_E001
+        case recording = 0x1DA7_E002
+        case recorded = 0x1DA7_E003
     }
 
     /// What stands at the beginning of each place.
     private struct Head {
         static let progressOffset = MemoryLayout<UInt64>.size
 
-        /// Written last.
-        var mark = Mark.free
+        /// A `Mark`; written last.
+        var mark = Mark.free.rawValue
         var progress = Progress()
-        /// Of the record.
+        /// Of the call.
         var checksum: UInt64
-        var recordBytes: Int
+        var bytes: Int
         var bound: Int64
         var ends: Int64
     }
@@ -67,19 +77,22 @@ package final class UnderWayFile: Sendable {
     private struct State: ~Copyable {
         /// The last given back is taken first, so that few pages are ever touched.
         var free: [Int]
-        /// Places of earlier runs, by when nothing need be set aside for them any more.
-        var earlier: [Int: Int64] = [:]
+        /// The places of what is left, and until when something may be set aside for it, in Unix seconds.
+        var left: [Int: Int64] = [:]
+        /// One for all, since making one costs more than a digest.
         var hash = SHA256()
     }
 
     /// What: the mapped file.
-    /// Why safe: a place is read and written by whoever `add` gave it to, until `end` is said of it, and by nobody else; which
-    /// are given is under a lock. It is unmapped when nobody has the file any more.
+    /// Why safe: a place that `add` gave out is written by whoever it was given to alone, until `end` or `forget` is said of
+    /// it; all others, and which are which, are under the lock. It is unmapped when nobody has the file any more.
     /// Why needed: pointers are not Sendable.
     private nonisolated(unsafe) let memory: UnsafeMutableRawPointer
     private let state: Mutex<State>
-    /// What earlier runs left behind. It keeps its places for the next start.
+    /// What earlier runs left behind.
     package let left: [Left]
+    /// Places that held what no `add` of this version wrote: they were given up.
+    package let unreadable: Int
 
     /// Opens the file, or makes it with all its room on the disk.
     /// - Parameter now: Unix seconds.
@@ -94,22 +107,25 @@ package final class UnderWayFile: Sendable {
         else { throw .system("map it", path) }
         memory = mapped
         var (free, left): ([Int], [Left]) = ([], [])
+        var unreadable = 0
         var hash = SHA256()
         for place in (0..<Self.places).reversed() {
             let start = mapped + place * Self.placeBytes
-            if start.load(as: UInt64.self) == Mark.free {
-                free.append(place)
-            } else if let call = Self.read(place, start, &hash), !call.isRecorded || call.ends > now {
-                left.append(call)
-            } else {
-                start.storeBytes(of: Mark.free, as: UInt64.self)
-                free.append(place)
+            if start.load(as: UInt64.self) != Mark.free.rawValue {
+                let call = Self.read(place, start, &hash)
+                if call == nil { unreadable += 1 }
+                if let call, call.stage != .recorded || call.ends > now {
+                    left.append(call)
+                    continue
+                }
+                start.storeBytes(of: Mark.free.rawValue, as: UInt64.self)
             }
+            free.append(place)
         }
         // All of it was looked at, and little of it is used: what is written stays with the kernel.
         madvise(mapped, size, MADV_DONTNEED)
-        self.left = left
-        state = Mutex(State(free: free, earlier: Dictionary(uniqueKeysWithValues: left.map { ($0.place, $0.ends) })))
+        (self.left, self.unreadable) = (left, unreadable)
+        state = Mutex(State(free: free, left: Dictionary(uniqueKeysWithValues: left.map { ($0.place, $0.ends) })))
     }
 
     deinit { munmap(memory, Self.places * Self.placeBytes) }
@@ -117,24 +133,23 @@ package final class UnderWayFile: Sendable {
     private func start(_ place: Int) -> UnsafeMutableRawPointer { memory + place * Self.placeBytes }
 
     /// - Parameters:
-    ///   - record: what the next run needs to know, at most `recordBytes`.
-    ///   - bound: nano-units that the call can cost at most.
+    ///   - call: what the next run needs to know, at most `callBytes`.
+    ///   - bound: nano-units that it can cost at most.
     ///   - ends: Unix seconds until which it may cost that.
     ///   - now: Unix seconds.
     /// - Returns: its place, for `end`; nil where there is no room for it.
-    package func add(_ record: [UInt8], bound: Int64, ends: Int64, now: Int64) -> Int? {
-        guard record.count <= Self.recordBytes else { return nil }
+    package func add(_ call: [UInt8], bound: Int64, ends: Int64, now: Int64) -> Int? {
+        guard call.count <= Self.callBytes else { return nil }
         let taken: (place: Int, checksum: UInt64)? = state.withLock { state in
-            if state.free.isEmpty { forgetEarlier(&state, now: now) }
-            return state.free.popLast().map { ($0, record.withUnsafeBytes { RecordForm.checksum($0, &state.hash) }) }
+            if state.free.isEmpty { forgetWhatIsOver(&state, now: now) }
+            return state.free.popLast().map { ($0, call.withUnsafeBytes { RecordForm.checksum($0, &state.hash) }) }
         }
         guard let (place, checksum) = taken else { return nil }
         let start = start(place)
-        let head = Head(checksum: checksum, recordBytes: record.count, bound: bound, ends: ends)
-        start.storeBytes(of: head, as: Head.self)
-        UnsafeMutableRawBufferPointer(start: start + MemoryLayout<Head>.size, count: Self.recordBytes)
-            .copyBytes(from: record)
-        mark(place, Mark.underWay)
+        start.storeBytes(of: Head(checksum: checksum, bytes: call.count, bound: bound, ends: ends), as: Head.self)
+        UnsafeMutableRawBufferPointer(start: start + MemoryLayout<Head>.size, count: Self.callBytes)
+            .copyBytes(from: call)
+        mark(place, .underWay)
         return place
     }
 
@@ -143,10 +158,13 @@ package final class UnderWayFile: Sendable {
         start(place).storeBytes(of: progress, toByteOffset: Head.progressOffset, as: Progress.self)
     }
 
-    /// Its record is kept. What an earlier run let through keeps its place as long as its bound is set aside.
+    /// The record of a call that is left is about to be kept.
+    package func beginRecording(_ place: Int) { state.withLock { _ in mark(place, .recording) } }
+
+    /// Its record is kept.
     package func end(_ place: Int) {
         state.withLock { state in
-            if state.earlier[place] != nil { mark(place, Mark.recorded) } else { free(place, &state) }
+            if state.left[place] != nil { mark(place, .recorded) } else { free(place, &state) }
         }
     }
 
@@ -154,32 +172,40 @@ package final class UnderWayFile: Sendable {
     package func forget(_ place: Int) { state.withLock { free(place, &$0) } }
 
     private func free(_ place: Int, _ state: inout State) {
-        state.earlier[place] = nil
-        mark(place, Mark.free)
+        state.left[place] = nil
+        mark(place, .free)
         state.free.append(place)
     }
 
-    private func forgetEarlier(_ state: inout State, now: Int64) {
-        for (place, ends) in state.earlier where ends <= now {
-            if start(place).load(as: UInt64.self) == Mark.recorded { free(place, &state) }
+    private func forgetWhatIsOver(_ state: inout State, now: Int64) {
+        for (place, ends) in state.left where ends <= now {
+            if start(place).load(as: UInt64.self) == Mark.recorded.rawValue { free(place, &state) }
         }
     }
 
     /// A kill between the stores leaves what was there before or what is there afterwards.
-    private func mark(_ place: Int, _ mark: UInt64) {
+    private func mark(_ place: Int, _ mark: Mark) {
         atomicMemoryFence(ordering: .releasing)
-        start(place).storeBytes(of: mark, as: UInt64.self)
+        start(place).storeBytes(of: mark.rawValue, as: UInt64.self)
     }
 
     /// - Returns: nil for what no `add` wrote, as after a power failure.
     private static func read(_ place: Int, _ start: UnsafeMutableRawPointer, _ hash: inout SHA256) -> Left? {
+        // Bytes of another's making need not be a `Bool`.
+        let progress = start + Head.progressOffset
+        guard progress.load(as: UInt8.self) <= 1 else { return nil }
         let head = start.load(as: Head.self)
-        guard [Mark.underWay, Mark.recorded].contains(head.mark), (0...recordBytes).contains(head.recordBytes)
-        else { return nil }
-        let record = UnsafeRawBufferPointer(start: start + MemoryLayout<Head>.size, count: head.recordBytes)
-        guard RecordForm.checksum(record, &hash) == head.checksum else { return nil }
+        let stage: Left.Stage
+        switch Mark(rawValue: head.mark) {
+        case .underWay: stage = .underWay
+        case .recording: stage = .recording
+        case .recorded: stage = .recorded
+        case .free, nil: return nil
+        }
+        guard (0...callBytes).contains(head.bytes) else { return nil }
+        let call = UnsafeRawBufferPointer(start: start + MemoryLayout<Head>.size, count: head.bytes)
+        guard RecordForm.checksum(call, &hash) == head.checksum else { return nil }
         return Left(
-            place: place, record: Array(record), bound: head.bound, ends: head.ends, progress: head.progress,
-            isRecorded: head.mark == Mark.recorded)
+            place: place, call: Array(call), bound: head.bound, ends: head.ends, progress: head.progress, stage: stage)
     }
 }

@@ -72,7 +72,7 @@ extension Admission {
                 call.attempt, project: key.project, bound: bound.nanos, at: now, running: running)
         switch answer {
         case .admitted: break
-        case .refused(let reached): return .refused(refusal(reached, key))
+        case .refused(let reached): return .refused(refusal(reached, key, running: running))
         case .needsLease(let requests): return .wait(requests)
         case .waiting: return .wait([])
         }
@@ -90,9 +90,7 @@ extension Admission {
     }
 
     /// Whether an earlier run's record of an attempt is known, from the log or the spool.
-    func isRecorded(_ call: WireCallRecorded) -> Bool {
-        state.withLock { $0.known.budget.isRecorded(CallAttempt(call)) }
-    }
+    func knows(_ call: WireCallRecorded) -> Bool { state.withLock { $0.known.budget.knows(CallAttempt(call)) } }
 
     /// What an earlier run let through and never heard the end of: what its record does not count of its bound, it may cost
     /// for a while yet.
@@ -126,7 +124,7 @@ extension Admission {
         return "\(BusinessCalendar(zone)?.day(of: last) ?? Day(utc: last))"
     }
 
-    private func refusal(_ reached: LimitReached, _ key: KeyFacts) -> Refusal {
+    private func refusal(_ reached: LimitReached, _ key: KeyFacts, running: Timestamp) -> Refusal {
         let each = reached.window.kind == .day ? "a day" : "a week"
         let whose =
             switch reached.scope {
@@ -134,8 +132,12 @@ extension Admission {
             case .team(let name): " of team \(name)"
             case .organisation: " of the organisation"
             }
+        let use: Refusal.LimitUse =
+            if reached.isSpent { .spent } else if let until = reached.heldUntil {
+                .cutShort(seconds: until.seconds - running.seconds + 1)
+            } else { .underWay }
         return .limitReached(
-            project: key.project, limit: "\(reached.limit) \(each)\(whose)", isSpent: reached.isSpent,
+            project: key.project, limit: "\(reached.limit) \(each)\(whose)", use,
             resets: "\(reached.resets.rfc3339) (midnight in \(reached.zone))", contact: contact)
     }
 
@@ -150,6 +152,7 @@ extension Admission {
         if reading.isUse, reading.model == nil {
             reading.model = state.withLock { $0.served.model(account: call.account, asked: call.modelAsked) }
         }
+        // A call that was written down as it began had one for an answer made later.
         call.clearBound()
         if reading.isPending {
             call.pendingAnswer = reading.answer ?? ""

@@ -137,7 +137,9 @@ final class Admission: GatewaySink {
     func snapshot() -> [UInt8] {
         state.withLock { state in
             let parts: [[UInt8]]
-            do { parts = [try state.known.snapshot(), try state.contexts.snapshot(), try state.served.snapshot()] } catch {
+            do {
+                parts = [try state.known.snapshot(), try state.contexts.snapshot(), try state.served.snapshot()]
+            } catch {
                 preconditionFailure("the state can be written: \(error)")
             }
             var bytes: [UInt8] = []

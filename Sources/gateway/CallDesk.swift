@@ -31,7 +31,8 @@ final class CallDesk: CallHandling {
 
     private let settings: Settings
     let admission: Admission
-    let keeper: UsageKeeper
+    private let keeper: UsageKeeper
+    let underWay: CallsUnderWay
     private let leases: LeaseDesk
     private let contact: LogContact
     private let now: @Sendable () -> Timestamp
@@ -41,12 +42,13 @@ final class CallDesk: CallHandling {
     let tally = CallTally()
 
     init(
-        _ settings: Settings, admission: Admission, keeper: UsageKeeper, leases: LeaseDesk, contact: LogContact,
-        now: @escaping @Sendable () -> Timestamp
+        _ settings: Settings, admission: Admission, keeper: UsageKeeper, underWay: CallsUnderWay, leases: LeaseDesk,
+        contact: LogContact, now: @escaping @Sendable () -> Timestamp
     ) {
         self.settings = settings
         self.admission = admission
         self.keeper = keeper
+        self.underWay = underWay
         self.leases = leases
         self.contact = contact
         self.now = now
@@ -149,8 +151,10 @@ final class CallDesk: CallHandling {
         switch admission.admit(call, context(call, request.head.headers)) {
         case .admitted(let ticket):
             tally.admitted()
+            let begun = Self.begun(call, ticket, gateway: gateway)
             // Before the call goes on: whatever ends this program, the next run knows of it.
-            let watch = CallWatch(call, ticket, desk: self)
+            let place = underWay.add(begun, bound: ticket.bound)
+            let watch = CallWatch(call, ticket, begun: begun, place: place, desk: self)
             then(.forward(call.upstreamRequest(request, ticket.door), watch))
         case .refused(let refusal): refuse(call, refusal, then)
         case .wait(let requests):
@@ -198,8 +202,35 @@ final class CallDesk: CallHandling {
         ProxyAnswer(refusal.answer(in: call.match.route.dialect, request: call.attempt.call))
     }
 
+    /// What is known of an attempt when it begins.
+    private static func begun(
+        _ call: IncomingCall, _ ticket: Admission.Ticket, gateway: String
+    ) -> WireCallRecorded {
+        let (upstream, route) = (ticket.door.facts, call.match.route)
+        var event = WireCallRecorded()
+        event.call = call.attempt.call
+        event.attempt = call.attempt.attempt
+        event.gateway = gateway
+        event.key = ticket.key.id
+        event.project = ticket.key.project
+        event.upstream = upstream.name
+        event.provider = upstream.provider.rawValue
+        event.account = upstream.account
+        if let key = upstream.providerKeyID { event.providerKeyID = key }
+        if let project = upstream.providerProjectID { event.providerProjectID = project }
+        event.route = route.name
+        event.modelAsked = call.facts.model
+        event.started = call.started.microseconds
+        event.streamed = call.facts.streams
+        event.context = ticket.context.wire
+        event.serviceTier = call.facts.namedTier
+        event.quantities = MeterReading.useOfRequest(route, call.facts)
+        if route.answersLater(call.facts) { event.bound.nanos = ticket.bound }
+        return event
+    }
+
     /// Called when an attempt ended, before its last byte is released.
-    /// - Parameter place: in the file of calls under way.
+    /// - Parameter place: among the calls under way.
     func record(
         _ event: inout WireCallRecorded, _ call: IncomingCall, _ ticket: Admission.Ticket, _ reading: MeterReading,
         place: Int?
@@ -237,23 +268,6 @@ final class CallDesk: CallHandling {
     private static func dialect(of target: String, speaksAnthropic: Bool) -> Dialect {
         speaksAnthropic || target.hasPrefix("/v1/messages") ? .anthropic : .openai
     }
-}
-
-/// When calls begin, and their ids. No two of a gateway begin in the same microsecond: a caller may give several the same
-/// name, and they are told apart by when they began.
-struct Beginnings {
-    private var random = RandomWords()
-    private var last = Timestamp(microseconds: 0)
-    /// A clock that is set back further than this is followed.
-    private static let furthest: Int64 = 1_000_000
-
-    mutating func next(at now: Timestamp) -> (started: Timestamp, id: EventID) {
-        let ahead = last.microseconds - now.microseconds
-        last = (0..<Self.furthest).contains(ahead) ? Timestamp(microseconds: last.microseconds + 1) : now
-        return (last, id(at: last))
-    }
-
-    mutating func id(at started: Timestamp) -> EventID { EventID.v7(at: started, using: &random) }
 }
 
 /// Why a request does not become a call.

@@ -26,6 +26,13 @@ final class CallTally: Sendable {
         if !call.usageEstimated.isEmpty { estimated.add(1, ordering: .relaxed) }
     }
 
+    /// By a kill of an earlier run, which counted its beginning and not its end.
+    func cutShort(_ call: WireCallRecorded) {
+        broken.add(1, ordering: .relaxed)
+        if !call.unpricedReason.isEmpty { unpriced.add(1, ordering: .relaxed) }
+        if !call.usageEstimated.isEmpty { estimated.add(1, ordering: .relaxed) }
+    }
+
     static func declare(in metrics: MetricsRegistry) {
         metrics.declare("finops_gateway_calls_running", .gauge, help: "Calls under way.")
         metrics.declare("finops_gateway_calls_total", .counter, help: "Calls that were let through.")

@@ -25,13 +25,12 @@ final class CallWatch: CallObserving {
     private let call: IncomingCall
     private let seen: Mutex<Seen>
 
-    init(_ call: IncomingCall, _ ticket: Admission.Ticket, desk: CallDesk) {
+    /// - Parameter place: among the calls under way.
+    init(_ call: IncomingCall, _ ticket: Admission.Ticket, begun: WireCallRecorded, place: Int?, desk: CallDesk) {
         self.call = call
         self.ticket = ticket
         self.desk = desk
-        var event = Self.begun(call, ticket, gateway: desk.gateway)
-        let place = desk.writeDown(&event, call, ticket)
-        seen = Mutex(Seen(event: event, place: place))
+        seen = Mutex(Seen(event: begun, place: place))
     }
 
     func sent() {
@@ -73,7 +72,8 @@ final class CallWatch: CallObserving {
                 seen.isTold = true
                 var event = seen.event
                 close(&event, as: .complete, seen.progress)
-                seen.place = desk.writeDown(told, of: event, ticket, insteadOf: seen.place)
+                told.write(to: &event)
+                seen.place = desk.underWay.replace(seen.place, with: event, bound: ticket.bound)
             }
             return switch relay {
             case .unchanged: bytes
@@ -82,9 +82,7 @@ final class CallWatch: CallObserving {
         }
     }
 
-    private func note(_ seen: borrowing Seen) {
-        if let place = seen.place { desk.keeper.underWay?.note(seen.progress, at: place) }
-    }
+    private func note(_ seen: borrowing Seen) { desk.underWay.note(seen.progress, at: seen.place) }
 
     private func close(_ event: inout WireCallRecorded, as end: AnswerEnd, _ progress: UnderWayFile.Progress) {
         event.ended = end.rawValue
@@ -98,11 +96,10 @@ final class CallWatch: CallObserving {
             let answerEnd = AnswerEnd(end)
             var rest: [UInt8] = []
             let reading: MeterReading
-            if seen.meter != nil, let finished = seen.meter?.finish(answerEnd) {
+            if let finished = seen.meter?.finish(answerEnd) {
                 (rest, reading) = finished
             } else {
-                // What never left costs nothing, whatever ended it.
-                reading = .unanswered(call.match.route, call.facts, seen.progress.isSent ? answerEnd : .unreachable)
+                reading = .unanswered(call.match.route, call.facts, answerEnd, isSent: seen.progress.isSent)
             }
             seen.meter = nil
             // Official clients leave at a stream's last event and do not wait for the end of its transfer.
@@ -116,28 +113,5 @@ final class CallWatch: CallObserving {
     func answer(insteadOf end: CallEnd) -> ProxyAnswer {
         let name = ticket.door.facts.name
         return desk.answer(end == .timedOut ? .timedOut(upstream: name) : .unreachable(upstream: name), call)
-    }
-
-    private static func begun(
-        _ call: IncomingCall, _ ticket: Admission.Ticket, gateway: String
-    ) -> WireCallRecorded {
-        var event = WireCallRecorded()
-        let upstream = ticket.door.facts
-        event.call = call.attempt.call
-        event.attempt = call.attempt.attempt
-        event.gateway = gateway
-        event.key = ticket.key.id
-        event.project = ticket.key.project
-        event.upstream = upstream.name
-        event.provider = upstream.provider.rawValue
-        event.account = upstream.account
-        if let key = upstream.providerKeyID { event.providerKeyID = key }
-        if let project = upstream.providerProjectID { event.providerProjectID = project }
-        event.route = call.match.route.name
-        event.modelAsked = call.facts.model
-        event.started = call.started.microseconds
-        event.streamed = call.facts.streams
-        event.context = ticket.context.wire
-        return event
     }
 }

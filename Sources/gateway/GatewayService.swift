@@ -28,7 +28,7 @@ struct GatewayService: Service {
         try makePrivateDirectory(directory)
         let spool = try Spool(directory)
         report(spool.recovery)
-        let underWay = underWayFile(directory)
+        let underWay = CallsUnderWay(file: underWayFile(directory), seconds: terms.reservationSeconds)
         do { try await run(spool, SnapshotFile(directory + "/state"), underWay) } catch {
             await spool.close()
             throw error
@@ -36,7 +36,6 @@ struct GatewayService: Service {
         await spool.close()
     }
 
-    /// Without it all is well, but for calls that a kill cuts short.
     private func underWayFile(_ directory: String) -> UnderWayFile? {
         do throws(SpoolFailure) {
             return try UnderWayFile(directory + "/under-way", now: context.clock.now().seconds)
@@ -76,7 +75,7 @@ struct GatewayService: Service {
     }
 
     private func run(
-        _ spool: Spool, _ snapshots: SnapshotFile, _ underWay: UnderWayFile?
+        _ spool: Spool, _ snapshots: SnapshotFile, _ underWay: CallsUnderWay
     ) async throws {
         declareMetrics()
         context.health.metrics.set("finops_spool_missing_records", Double(spool.recovery.missing))
@@ -104,7 +103,8 @@ struct GatewayService: Service {
             .init(
                 gateway: name, bodyLimit: configuration.gatewayMaxBody, grace: configuration.gatewayLogGrace,
                 closesWithoutLog: configuration.gatewayClosesWithoutLog),
-            admission: admission, keeper: keeper, leases: leases, contact: subscription.contact, now: now)
+            admission: admission, keeper: keeper, underWay: underWay, leases: leases, contact: subscription.contact,
+            now: now)
         let work = Work(
             admission: admission, keeper: keeper, vault: vault, leases: leases, conditions: conditions, desk: desk,
             readiness: readiness, spool: spool)
@@ -112,7 +112,8 @@ struct GatewayService: Service {
         let subscriptions = LiveSubscription(context.link.options, reader: reader)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await subscription.run(subscriptions) }
-            group.addTask { try await drainer.run() }
+            // Not before: what has been delivered goes from the spool, and may not have come back from the log yet.
+            group.addTask { if await readiness.settled() { try await drainer.run() } }
             group.addTask { await leases.run(store) }
             group.addTask { await conditions.run(store) }
             group.addTask { for await _ in vault.changes { await vault.fetch(admission, desk) } }
@@ -204,12 +205,15 @@ struct GatewayService: Service {
     private func serve(_ work: Work) async throws {
         guard await work.readiness.known() else { return }
         try await settleUnlogged(work)
-        recordCutShort(work)
+        tellOfCutShort(work)
+        work.readiness.settles()
         await firstSecrets(work)
         let (listen, tls) = (context.configuration.gatewayListen, context.configuration.gatewayTLS)
         var configuration = ProxyConfiguration(
             listen: ListenAddress(host: listen.host, port: listen.port),
             tls: tls.map { ProxyTLS(certificate: $0.certificate, key: $0.key) })
+        let silence = TimeAmount.seconds(context.configuration.gatewayUpstreamTimeout.components.seconds)
+        (configuration.times.firstByte, configuration.times.idle) = (silence, .nanoseconds(silence.nanoseconds / 2))
         configuration.limits.bodyBytes = context.configuration.gatewayMaxBody
         configuration.limits.allBodiesBytes = max(96 << 20, context.configuration.gatewayMaxBody)
         let server = try await ProxyServer.start(configuration, handler: work.desk, logger: context.logger)
@@ -234,16 +238,21 @@ struct GatewayService: Service {
         }
     }
 
-    private func recordCutShort(_ work: Work) {
-        let (recorded, unreadable) = work.desk.recordCutShort(work.keeper.underWay?.left ?? [])
-        if recorded > 0 {
+    private func tellOfCutShort(_ work: Work) {
+        let (recorded, unreadable) = work.desk.recordCutShort()
+        if !recorded.isEmpty {
             context.logger.notice(
                 "calls that the end of an earlier run cut short are recorded, with an estimate of what they used",
-                metadata: ["calls": "\(recorded)"])
+                metadata: [
+                    "calls": "\(recorded.count)", "first": "\(recorded.prefix(10).joined(separator: " "))",
+                ])
         }
         if unreadable > 0 {
             context.logger.error(
-                "calls that an earlier run left under way cannot be read, and go unrecorded",
+                """
+                calls that an earlier run left under way cannot be read, and go unrecorded: written by another version, \
+                or not wholly on disk when the power failed
+                """,
                 metadata: ["calls": "\(unreadable)"])
         }
     }

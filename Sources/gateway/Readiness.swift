@@ -6,6 +6,7 @@ final class Readiness: Sendable {
     private let serving = Atomic(false)
     private let unread = Atomic(0)
     private let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    private let (settlements, settlement) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     func knows() {
         if !isKnown.exchange(true, ordering: .relaxed) { signal.yield() }
@@ -14,6 +15,15 @@ final class Readiness: Sendable {
     /// - Returns: false if it was cancelled first.
     func known() async -> Bool {
         for await _ in signals { return true }
+        return false
+    }
+
+    /// What earlier runs have kept is counted.
+    func settles() { settlement.yield() }
+
+    /// - Returns: false if it was cancelled first.
+    func settled() async -> Bool {
+        for await _ in settlements { return true }
         return false
     }
 

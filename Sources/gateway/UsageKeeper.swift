@@ -16,8 +16,7 @@ final class UsageKeeper: Sendable {
     private static let unkeptLimit = 20_000
 
     let spool: Spool
-    /// nil where the file could not be made or opened.
-    let underWay: UnderWayFile?
+    private let underWay: CallsUnderWay
     private let closesWhenFull: Bool
     private let logger: Logger
     private let state = Mutex(State())
@@ -25,7 +24,7 @@ final class UsageKeeper: Sendable {
     private let isHolding = Atomic(false)
 
     /// - Parameter closesWhenFull: refuse calls rather than let one pass whose use may be lost.
-    init(_ spool: Spool, _ underWay: UnderWayFile?, closesWhenFull: Bool, logger: Logger) {
+    init(_ spool: Spool, _ underWay: CallsUnderWay, closesWhenFull: Bool, logger: Logger) {
         self.spool = spool
         self.underWay = underWay
         self.closesWhenFull = closesWhenFull
@@ -46,7 +45,7 @@ final class UsageKeeper: Sendable {
     var lost: Int { state.withLock { $0.lost } }
 
     /// - Parameter place: where the call is written down as under way until this is kept.
-    func keep(_ event: NewEvent, in stream: StreamName, place: Int?) {
+    func keep(_ event: NewEvent, in stream: StreamName, place: Int? = nil) {
         if isHolding.load(ordering: .acquiring) {
             let isHeld = state.withLock { state in
                 if !state.unkept.isEmpty { Self.hold(event, stream, place, &state) }
@@ -56,7 +55,7 @@ final class UsageKeeper: Sendable {
         }
         do throws(SpoolFailure) {
             try spool.append(event, to: stream)
-            if let place { underWay?.end(place) }
+            underWay.end(place)
         } catch {
             logger.error("use cannot be kept", metadata: ["error": "\(error)"])
             state.withLock { state in
@@ -91,7 +90,7 @@ final class UsageKeeper: Sendable {
             do throws(SpoolFailure) {
                 for (event, stream, place) in state.unkept {
                     try spool.append(event, to: stream)
-                    if let place { underWay?.end(place) }
+                    underWay.end(place)
                     kept += 1
                 }
                 state.failure = nil

@@ -109,6 +109,6 @@ actor VaultDoor {
         let now = now()
         keeper.keep(
             version.used(by: gateway, for: subject).newEvent(id: .v7(at: now, using: &random), occurred: now),
-            in: .secret(entry.id), place: nil)
+            in: .secret(entry.id))
     }
 }

@@ -26,7 +26,7 @@ import Testing
         (.unknownRoute, 404, "unknown_route", "not_found_error"),
         (
             .limitReached(
-                project: "search", limit: "5.00 USD a day", isSpent: true, resets: "2026-11-23T00:00:00Z",
+                project: "search", limit: "5.00 USD a day", .spent, resets: "2026-11-23T00:00:00Z",
                 contact: "Anna"), 429, "insufficient_quota", "rate_limit_error"
         ),
         (
@@ -74,7 +74,7 @@ import Testing
     /// Another moment there may be room again.
     @Test(arguments: Dialect.allCases) func moneyThatIsOnlySetAsideIsToBeAskedForAgain(_ dialect: Dialect) {
         let refusal = Refusal.limitReached(
-            project: "search", limit: "5.00 USD a day", isSpent: false, resets: "2026-11-23T00:00:00Z", contact: "Anna")
+            project: "search", limit: "5.00 USD a day", .underWay, resets: "2026-11-23T00:00:00Z", contact: "Anna")
         let answer = refusal.answer(in: dialect, request: "r")
         let text = String(decoding: answer.body, as: UTF8.self)
         for word in ["set aside", "search", "5.00 USD a day", "2026-11-23T00:00:00Z", "Anna"] {
@@ -83,6 +83,16 @@ import Testing
         #expect(answer.status == 429 && !text.contains("enforced_spend_limit_reached"))
         #expect(answer.headers.contains { $0.name == "retry-after" && $0.value == "1" })
         #expect(!answer.headers.contains { $0.name == "x-should-retry" })
+    }
+
+    @Test(arguments: Dialect.allCases) func whatAKillCutShortIsWaitedForByItsTime(_ dialect: Dialect) {
+        let refusal = Refusal.limitReached(
+            project: "search", limit: "5.00 USD a day", .cutShort(seconds: 412), resets: "2026-11-23T00:00:00Z",
+            contact: "Anna")
+        let answer = refusal.answer(in: dialect, request: "r")
+        let text = String(decoding: answer.body, as: UTF8.self)
+        #expect(text.contains("an end of the gateway cut short. Please try again in 412s."), "\(text)")
+        #expect(answer.headers.contains { $0.name == "retry-after" && $0.value == "412" })
     }
 
     /// Whoever knows whose key it is, says so: the project, and whom to ask.

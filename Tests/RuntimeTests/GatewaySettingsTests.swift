@@ -18,7 +18,7 @@ import Testing
         #expect(usual.gatewayListen.description == "127.0.0.1:0" && usual.gatewayMaxBody == 32 << 20)
         #expect(usual.gatewayTLS == nil)
         #expect(!usual.gatewayClosesWhenFull && usual.gatewayLogGrace == .seconds(3600))
-        #expect(usual.gatewayClosesWithoutLog)
+        #expect(usual.gatewayClosesWithoutLog && usual.gatewayUpstreamTimeout == .seconds(600))
         #expect(usual.gatewayUnpricedPerMillion == 100_000_000_000)
         let other = try parsed(
             "gateway_listen: \"[::1]:8443\"\ngateway_max_body: 64KiB\ngateway_spool_full: fail-closed\n"
@@ -32,7 +32,7 @@ import Testing
         "gateway_listen: 127.0.0.1:70000", "gateway_max_body: 32", "gateway_max_body: 2GiB", "gateway_max_body: -1MiB",
         "gateway_spool_full: maybe", "gateway_tls_key: key.pem", "gateway_unpriced_per_million: \"1.0000000001\"",
         "gateway_unpriced_per_million: \"-1\"", "gateway_log_grace: 0s",
-        "gateway_log_lost: open",
+        "gateway_log_lost: open", "gateway_upstream_timeout: 1s",
     ]) func whatIsNoSettingIsRefused(_ line: String) {
         #expect(throws: DocumentProblems.self) { try parsed(line) }
     }

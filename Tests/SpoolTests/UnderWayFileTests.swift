@@ -16,7 +16,7 @@ import Testing
         try await withTemporaryDirectory { directory in
             let path = directory + "/under-way"
             let file = try UnderWayFile(path, now: Self.now)
-            #expect(file.left == [])
+            #expect(file.left == [] && file.unreadable == 0)
             let places = try (1...5).map { try #require(add($0, to: file)) }
             #expect(Set(places).count == 5)
             let progress = UnderWayFile.Progress(isSent: true, status: 200, firstByte: 1_700, output: 12)
@@ -27,7 +27,7 @@ import Testing
             let second = try UnderWayFile(path, now: Self.now + 100_000)
             #expect(numbers(second.left) == [1, 2, 3])
             let call = try #require(second.left.first { $0.place == places[1] })
-            #expect(call.record == Array("call 2".utf8) && call.progress == progress && !call.isRecorded)
+            #expect(call.call == Array("call 2".utf8) && call.progress == progress && call.stage == .underWay)
             #expect(call.bound == 2_000 && call.ends == Self.now + 900)
             #expect(second.left.filter { $0.place != places[1] }.allSatisfy { $0.progress == .init() })
         }
@@ -41,11 +41,13 @@ import Testing
             let second = try UnderWayFile(path, now: Self.now)
             for call in second.left where call.bound >= 3_000 { second.end(call.place) }
             for call in second.left where call.bound == 2_000 { second.forget(call.place) }
+            for call in second.left where call.bound == 1_000 { second.beginRecording(call.place) }
             // Of its own run nothing stays.
             second.end(try #require(add(9, to: second)))
             let third = try UnderWayFile(path, now: Self.now + 899)
             #expect(numbers(third.left) == [1, 3, 4])
-            #expect(numbers(third.left.filter(\.isRecorded)) == [3, 4])
+            #expect(numbers(third.left.filter { $0.stage == .recorded }) == [3, 4])
+            #expect(numbers(third.left.filter { $0.stage == .recording }) == [1])
             #expect(numbers(try UnderWayFile(path, now: Self.now + 900).left) == [1])
             #expect(numbers(try UnderWayFile(path, now: Self.now).left) == [1])
         }
@@ -57,7 +59,7 @@ import Testing
             let before = try UnderWayFile(path, now: Self.now)
             for number in 1...3 { _ = try #require(add(number, to: before)) }
             let file = try UnderWayFile(path, now: Self.now)
-            let long = [UInt8](repeating: 1, count: UnderWayFile.recordBytes)
+            let long = [UInt8](repeating: 1, count: UnderWayFile.callBytes)
             let place = try #require(file.add(long, bound: 1, ends: 0, now: 0))
             #expect(file.add(long + [1], bound: 1, ends: 0, now: 0) == nil)
             file.end(place)
@@ -80,12 +82,12 @@ import Testing
             let descriptor = open(path, O_WRONLY | O_CREAT, 0o600)
             #expect(bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) } == bytes.count)
             let file = try UnderWayFile(path, now: Self.now)
-            #expect(file.left == [])
+            #expect(file.left == [] && file.unreadable > 30)
             let places = try (1...UnderWayFile.places).map { try #require(add($0, to: file)) }
             // Half a page was written when the power failed.
             let torn = try UnderWayFile(path, now: Self.now).left.first { $0.place == places[0] }
-            #expect(torn?.record == Array("call 1".utf8))
-            #expect(pwrite(descriptor, "call 7", 6, off_t(places[0] * 2_048 + 2_048 - UnderWayFile.recordBytes)) == 6)
+            #expect(torn?.call == Array("call 1".utf8))
+            #expect(pwrite(descriptor, "call 7", 6, off_t(places[0] * 2_048 + 2_048 - UnderWayFile.callBytes)) == 6)
             close(descriptor)
             #expect(numbers(try UnderWayFile(path, now: Self.now).left) == (2...Int64(UnderWayFile.places)).map { $0 })
             let failure = #expect(throws: SpoolFailure.self) { try UnderWayFile("/proc/under-way", now: 0) }

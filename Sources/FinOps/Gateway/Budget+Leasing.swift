@@ -88,11 +88,13 @@ extension Budget {
 
     private func reached(_ id: WindowID, _ account: Account, _ book: LeaseBook, at now: Timestamp) -> LimitReached {
         let spent = account.spent.values.reduce(account.unlogged, +)
-        let aside = others(book, account, at: now) + account.used(by: gateway) - spent
+        let used = others(book, account, at: now) + account.used(by: gateway)
+        let held = heldBack(in: account, id.scope)
         return LimitReached(
             scope: id.scope, window: account.window, zone: account.zone,
             limit: Money(nanos: account.limit, currency: currency), spent: Money(clamping: spent, currency: currency),
-            setAside: Money(clamping: max(0, aside), currency: currency))
+            setAside: Money(clamping: max(0, used - spent), currency: currency),
+            heldUntil: held.flatMap { used - $0.nanos < Int128(account.limit) ? $0.until : nil })
     }
 
     // MARK: Asking

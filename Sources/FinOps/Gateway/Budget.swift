@@ -66,6 +66,8 @@ package struct Budget: Sendable {
     private var plans: [Plan: [WindowID]] = [:]
     private var unlogged: [CallAttempt: Charge] = [:]
     private var reservations: [CallAttempt: Reservation] = [:]
+    /// Those of them that a kill cut short.
+    private var held: Set<CallAttempt> = []
     /// In the order of their expiry.
     private var expiring = ExpiryQueue()
     private var forgottenBefore: Int64 = 0
@@ -131,19 +133,34 @@ package struct Budget: Sendable {
         return .admitted
     }
 
-    /// A call that an earlier run of this gateway let through, and of which nobody knows how it ended: it may cost its bound
-    /// until its reservation would have ended. Said at a start, before the first `reserve`, the first to end first.
-    /// - Parameter expires: by the clock that nobody sets.
+    /// A call that an earlier run of this gateway let through, and of which nobody knows how it ended: until its reservation
+    /// would have ended it may cost more than its record says. Said at a start, before the first `reserve`, the first to end
+    /// first.
+    /// - Parameters:
+    ///   - bound: nano-units beyond those of its record.
+    ///   - expires: by the clock that nobody sets.
     package mutating func hold(_ attempt: CallAttempt, project: String, bound: Int64, until expires: Timestamp) {
         let slot = SpendingBySlot.slot(of: Timestamp(microseconds: attempt.started))
         let charge = Charge(project: project, slot: slot, nanos: max(0, min(bound, Self.greatestBound)))
-        // Under a name that no call has: its record, which says what passed, leaves this alone.
+        // Attempts are counted from 1, so that this is no call's: its record, which says what passed, leaves it alone.
         let unended = CallAttempt(call: attempt.call, attempt: 0, started: Timestamp(microseconds: attempt.started))
+        held.insert(unended)
         setAside(charge, for: unended, in: windows(of: charge), until: expires)
     }
 
+    /// What of a window's limit is set aside for calls that a kill cut short, and when the last of it is free again, by the clock
+    /// that nobody sets; nil where it is nothing.
+    func heldBack(in account: Account, _ scope: CostScope) -> (nanos: Int128, until: Timestamp)? {
+        let own = held.compactMap { reservations[$0] }.filter {
+            account.window.contains($0.charge.slot)
+                && scopes(of: $0.charge.project, slot: $0.charge.slot).contains(scope)
+        }
+        guard let last = own.map(\.expires).max() else { return nil }
+        return (own.reduce(0) { $0 + Int128($1.charge.nanos) }, last)
+    }
+
     /// Whether an own attempt's record is known, from the log or by `settle`; of the log's the last few thousand are.
-    package func isRecorded(_ attempt: CallAttempt) -> Bool { unlogged[attempt] != nil || recent.contains(attempt) }
+    package func knows(_ attempt: CallAttempt) -> Bool { unlogged[attempt] != nil || recent.contains(attempt) }
 
     private mutating func setAside(
         _ charge: Charge, for attempt: CallAttempt, in windows: [WindowID], until expires: Timestamp
@@ -159,6 +176,7 @@ package struct Budget: Sendable {
         // Asked for first: an account that is made now holds it still.
         let windows = windows(of: charge)
         reservations[attempt] = nil
+        held.remove(attempt)
         for id in windows { accounts[id]?.reserved -= Int128(charge.nanos) }
     }
 
@@ -166,7 +184,7 @@ package struct Budget: Sendable {
     package mutating func settle(_ event: WireCallRecorded) {
         let attempt = CallAttempt(event)
         release(attempt)
-        guard !isRecorded(attempt) else { return }
+        guard !knows(attempt) else { return }
         let charge = charge(of: event)
         let windows = windows(of: charge)
         unlogged[attempt] = charge

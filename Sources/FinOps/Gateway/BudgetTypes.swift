@@ -60,6 +60,9 @@ package struct LimitReached: Hashable, Sendable {
     package let spent: Money
     /// By calls under way, and for other gateways.
     package let setAside: Money
+    /// When what stands in the way is free again, by the clock that nobody sets, where that are calls which a kill cut short;
+    /// nil: it is others.
+    package let heldUntil: Timestamp?
     /// Whether the limit itself is spent: else there is room again when calls under way have ended.
     package var isSpent: Bool { spent.nanos >= limit.nanos }
     /// When the next window begins.

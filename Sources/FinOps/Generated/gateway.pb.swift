@@ -435,7 +435,7 @@ package nonisolated struct WireCallRecorded: @unchecked Sendable {
     set {_uniqueStorage()._firstByte = newValue}
   }
 
-  /// microseconds; 0: not known, gateway-killed
+  /// microseconds; 0 where a kill cut it short and nobody saw the end
   package var duration: Int64 {
     get {_storage._duration}
     set {_uniqueStorage()._duration = newValue}

@@ -102,6 +102,8 @@ package struct Configuration: Sendable {
     package var gatewayLogGrace: Duration { .seconds(seconds("gateway_log_grace")) }
     /// Whether no call is let through when the log is away for longer than that.
     package var gatewayClosesWithoutLog: Bool { self["gateway_log_lost"].text == "fail-closed" }
+    /// How long an upstream may take to begin its answer; at least two seconds.
+    package var gatewayUpstreamTimeout: Duration { .seconds(seconds("gateway_upstream_timeout")) }
     /// Nano-dollars for a million tokens of a model without a price.
     package var gatewayUnpricedPerMillion: Int64 {
         checked(NanoAmount.nanos(self["gateway_unpriced_per_million"].text))

@@ -89,9 +89,15 @@ package struct Setting: Sendable {
         },
         Setting(
             key: "gateway_log_lost", fallback: "fail-closed",
-            summary: "calls when the log is away for longer than that: fail-closed or fail-open"
+            summary: "calls when the log is away for longer than gateway_log_grace: fail-closed or fail-open"
         ) {
             ["fail-open", "fail-closed"].contains($0) ? nil : "must be fail-open or fail-closed"
+        },
+        Setting(
+            key: "gateway_upstream_timeout", fallback: "10m",
+            summary: "how long an upstream may take to begin its answer; to go on it has half of that"
+        ) {
+            (DurationText.seconds($0) ?? 0) >= 2 ? nil : "\(DurationText.expectation), of 2s at least"
         },
         Setting(
             key: "gateway_unpriced_per_million", fallback: "100.00",

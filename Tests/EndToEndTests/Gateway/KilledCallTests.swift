@@ -129,7 +129,11 @@ import Testing
                     answer = await gateway.post(key: key)
                     return answer?.status == 429
                 }
-                #expect(answer?.body.contains("set aside") == true, "\(answer?.body ?? "")")
+                #expect(
+                    answer?.body.contains("set aside for calls that an end of the gateway") == true,
+                    "\(answer?.body ?? "")")
+                let seconds = answer?.field("retry-after").flatMap { Int($0) } ?? 0
+                #expect((600...901).contains(seconds), "\(seconds)")
                 #expect(provider.requests.count == sent)
                 #expect(try await scene.installation.recordedCalls(atLeast: sent).count == sent)
                 try await kill(gateway)

@@ -125,20 +125,31 @@ import Testing
         var world = World(World.limit(100))
         let cut = CallAttempt(call: "cut", attempt: 1, started: Self.noon)
         let end = Self.noon.advanced(bySeconds: world.terms.reservationSeconds)
-        #expect(!world.budget.isRecorded(cut))
+        #expect(!world.budget.knows(cut))
         // What had passed is told at once, by the same gateway; the rest of the bound may come yet.
         let event = Gatewayed.call("cut", by: "a", started: Self.noon, nanos: 10 * Self.cent)
         world.budget.settle(event)
-        #expect(world.budget.isRecorded(cut))
+        #expect(world.budget.knows(cut))
         world.budget.hold(cut, project: "chat", bound: 90 * Self.cent, until: end)
         let first = try reached(world.ask(1).answer)
         #expect(first.setAside.nanos == 90 * Self.cent && first.spent.nanos == 10 * Self.cent)
+        #expect(first.heldUntil == end)
         // The log sends the record back.
         world.tell(.callRecorded(event), to: "calls", at: Self.noon)
-        #expect(world.budget.isRecorded(cut))
+        #expect(world.budget.knows(cut))
         #expect(try reached(world.ask(1).answer).setAside.nanos == 90 * Self.cent)
         #expect(world.ask(90, at: end).answer == .admitted)
         #expect(try reached(world.ask(1).answer).spent.nanos == 10 * Self.cent)
+    }
+
+    @Test func onlyWhereItIsInTheWayIsWhatAKillCutShortTheReason() throws {
+        var world = World(World.limit(100))
+        let cut = CallAttempt(call: "cut", attempt: 1, started: Self.noon)
+        let end = Self.noon.advanced(bySeconds: world.terms.reservationSeconds)
+        world.budget.hold(cut, project: "chat", bound: 10 * Self.cent, until: end)
+        #expect(world.ask(100).answer == .admitted)
+        // Without it nothing would be free either.
+        #expect(try reached(world.ask(1).answer).heldUntil == nil)
     }
 
     @Test func aCallCountsOnceWhoeverTellsItFirst() throws {

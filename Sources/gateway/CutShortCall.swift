@@ -1,0 +1,45 @@
+import EventLog
+import FinOps
+import Metering
+import Spool
+
+/// A call that an earlier run let through and never heard the end of.
+struct CutShortCall {
+    let left: UnderWayFile.Left
+    let route: Route
+    private let begun: WireCallRecorded
+
+    /// - Returns: nil for what another version wrote.
+    init?(_ left: UnderWayFile.Left) {
+        let event = NewEvent(
+            id: .none, type: "call.recorded", occurred: Timestamp(microseconds: 0), payload: left.call)
+        do {
+            guard case .callRecorded(let begun)? = try EventCatalogue.decode(event),
+                let route = Route.all.first(where: { $0.name == begun.route })
+            else { return nil }
+            (self.left, self.begun, self.route) = (left, begun, route)
+        } catch { return nil }
+    }
+
+    /// The provider had said what it used: nothing but the end itself is missing.
+    var isTold: Bool { !begun.ended.isEmpty }
+    /// Whether its record may count less than it cost.
+    var mayCostMore: Bool { left.progress.isSent && !isTold }
+
+    /// Its record, but for the use and the price.
+    var event: WireCallRecorded {
+        guard !isTold else { return begun }
+        var event = begun
+        event.ended = AnswerEnd.killed.rawValue
+        event.status = left.progress.status
+        event.firstByte = left.progress.firstByte
+        return event
+    }
+
+    var reading: MeterReading {
+        isTold
+            ? MeterReading(of: begun)
+            : .cutShort(
+                begun, isSent: left.progress.isSent, status: Int(left.progress.status), output: left.progress.output)
+    }
+}
