@@ -2,7 +2,7 @@ import JSON
 
 /// The members of a body's outermost object that are looked at.
 enum BodyMember: Int, CaseIterable {
-    case model, stream, streamOptions, includeUsage, choices, bestOf, maxTokens, maxCompletionTokens, maxOutputTokens
+    case model, stream, streamFormat, streamOptions, includeUsage, choices, bestOf, maxTokens, maxCompletionTokens, maxOutputTokens
     case serviceTier, speed, background, metadata, user, input, modalities
     case previousResponse, conversation, prompt, webSearch
 
@@ -11,6 +11,7 @@ enum BodyMember: Int, CaseIterable {
         switch self {
         case .model: "model"
         case .stream: "stream"
+        case .streamFormat: "stream_format"
         case .streamOptions: "stream_options"
         case .includeUsage: "include_usage"
         case .choices: "n"

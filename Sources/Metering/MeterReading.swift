@@ -79,7 +79,7 @@ package struct MeterReading: Hashable, Sendable {
         reading.quantities = useOfRequest(route, facts)
         guard reading.isUse else { return reading }
         reading.isPending = route.answersLater(facts)
-        reading.usageEstimated = "no answer (\(end.rawValue)): the input was estimated from the request"
+        reading.usageEstimated = "no answer (\(end.rawValue)): what was asked for was counted"
         return reading
     }
 
@@ -88,14 +88,20 @@ package struct MeterReading: Hashable, Sendable {
         var quantities = WireQuantities()
         guard route.hasBody, route.reading != .none else { return quantities }
         quantities.requests = 1
-        quantities.inputTokens = facts.input.likelyTokens
+        switch route.reading {
+        case .none: break
+        case .speech: quantities.characters = facts.characters
+        case .transcription: quantities.seconds = facts.input.likelySeconds
+        case .images: quantities.images = facts.choices
+        case .chat, .responses, .embeddings, .messages: quantities.inputTokens = facts.input.likelyTokens
+        }
         return quantities
     }
 
     /// Of an attempt that the end of its gateway cut short.
     /// - Parameters:
     ///   - begun: as the attempt was written down when it began: with `useOfRequest`, and with a bound where the answer is made
-    ///     in the background.
+    ///     in the background, then with its id.
     ///   - isSent: whether the request was on its way to the upstream.
     ///   - status: the upstream's; 0 if no answer had begun.
     ///   - output: tokens that had passed.
@@ -111,7 +117,8 @@ package struct MeterReading: Hashable, Sendable {
         reading.quantities.outputTokens = max(0, output)
         reading.isPending = begun.hasBound
         reading.usageEstimated =
-            "the gateway was killed: the input was estimated from the request, the output counted from what passed"
+            "the gateway was killed: what was asked for was counted, and of the output what passed"
+        reading.answer = begun.pendingAnswer.isEmpty ? nil : begun.pendingAnswer
         return reading
     }
 }

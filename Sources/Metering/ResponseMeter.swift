@@ -109,6 +109,9 @@ package struct ResponseMeter: Sendable {
         max(summary.textPieces, (summary.textBytes + 3) / 4, usage[.outputTokens] ?? 0)
     }
 
+    /// The id of an answer that is made in the background, once it is known.
+    package var laterAnswer: String? { route.answersLater(facts) && form == .events ? summary.id : nil }
+
     /// What was used, once the provider has said so; the end of the answer changes nothing about it.
     package var told: MeterReading? { summary.isLastWordHeard ? reading(.complete) : nil }
 

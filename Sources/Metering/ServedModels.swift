@@ -6,7 +6,7 @@ import FoundationEssentials
 /// the calls.
 package struct ServedModels: Sendable {
     private struct Asked: Hashable, Codable {
-        let account: String
+        let upstream: String
         let name: String
     }
 
@@ -19,7 +19,7 @@ package struct ServedModels: Sendable {
     package mutating func take(_ call: WireCallRecorded) {
         // Of what the provider told nothing about, the name is the caller's or taken from here.
         guard call.quantities.requests > 0, call.usageEstimated.isEmpty, !call.modelAsked.isEmpty else { return }
-        let asked = Asked(account: call.account, name: call.modelAsked)
+        let asked = Asked(upstream: call.upstream, name: call.modelAsked)
         if call.model == call.modelAsked {
             // Most names are the models' own: there is nothing to forget, and nothing to be looked up in.
             if !served.isEmpty { served[asked] = nil }
@@ -28,8 +28,9 @@ package struct ServedModels: Sendable {
         }
     }
 
+    /// - Parameter upstream: its name: deployments of one account need not agree.
     /// - Returns: nil where no answer has told of another model than the one asked for.
-    package func model(account: String, asked: String) -> String? { served[Asked(account: account, name: asked)] }
+    package func model(upstream: String, asked: String) -> String? { served[Asked(upstream: upstream, name: asked)] }
 
     // MARK: Writing down
 
@@ -46,7 +47,7 @@ package struct ServedModels: Sendable {
         let entries = served.map { Entry(asked: $0, model: $1) }
         return Array(
             try encoder.encode(
-                entries.sorted { ($0.asked.account, $0.asked.name) < ($1.asked.account, $1.asked.name) }))
+                entries.sorted { ($0.asked.upstream, $0.asked.name) < ($1.asked.upstream, $1.asked.name) }))
     }
 
     /// - Throws: what JSON says of bytes that `snapshot` did not write.

@@ -6,12 +6,11 @@ import Synchronization
 /// it was, at the price of a few stores for each call. A power failure may take it.
 ///
 /// A place is free; or a call of this run is under way there, until `end`. Those of earlier runs are `left`: under way until
-/// `beginRecording` and `end`, then recorded as long as something may be set aside for them, unless `forget` is said.
+/// `beginRecording` and `end`, then recorded until `forget`, or until the time is over for which they may cost something.
 package final class UnderWayFile: Sendable {
     /// How far a call had come.
     package struct Progress: Hashable, Sendable {
-        /// On its way to the provider: from then on it may be charged.
-        package var isSent: Bool
+        private var sent: UInt32
         /// HTTP's; 0: no answer began.
         package var status: UInt32
         /// Microseconds after the start; 0: no answer began.
@@ -20,10 +19,24 @@ package final class UnderWayFile: Sendable {
         package var output: Int64
 
         package init(isSent: Bool = false, status: UInt32 = 0, firstByte: Int64 = 0, output: Int64 = 0) {
-            self.isSent = isSent
+            sent = isSent ? 1 : 0
             self.status = status
             self.firstByte = firstByte
             self.output = output
+        }
+
+        /// On its way to the provider: from then on it may be charged.
+        package var isSent: Bool {
+            get { sent != 0 }
+            set { sent = newValue ? 1 : 0 }
+        }
+
+        /// More than any answer has.
+        private static let mostOutput: Int64 = 100_000_000
+
+        /// What is written while it runs has no checksum.
+        fileprivate var isBelievable: Bool {
+            (status == 0 || (100...999).contains(status)) && firstByte >= 0 && (0...Self.mostOutput).contains(output)
         }
     }
 
@@ -47,8 +60,8 @@ package final class UnderWayFile: Sendable {
         package let stage: Stage
     }
 
-    /// Calls that are under way at once; what is beyond goes unwritten.
-    package static let places = 4_096
+    /// More calls than a gateway has connections, and room for what is left; what is beyond goes unwritten.
+    package static let places = 9_216
     private static let placeBytes = 2_048
     /// Of one call; one that has more goes unwritten.
     package static let callBytes = placeBytes - MemoryLayout<Head>.size
@@ -67,11 +80,14 @@ package final class UnderWayFile: Sendable {
         /// A `Mark`; written last.
         var mark = Mark.free.rawValue
         var progress = Progress()
-        /// Of the call.
-        var checksum: UInt64
+        /// Of all that follows.
+        var checksum: UInt64 = 0
+        /// Which start of the machine it was written in: after another one it is not known what reached the disk.
+        var boot: UInt64
         var bytes: Int
         var bound: Int64
         var ends: Int64
+        static var checkedOffset: Int { progressOffset + MemoryLayout<Progress>.stride + MemoryLayout<UInt64>.size }
     }
 
     private struct State: ~Copyable {
@@ -88,15 +104,18 @@ package final class UnderWayFile: Sendable {
     /// it; all others, and which are which, are under the lock. It is unmapped when nobody has the file any more.
     /// Why needed: pointers are not Sendable.
     private nonisolated(unsafe) let memory: UnsafeMutableRawPointer
+    private let boot: UInt64
     private let state: Mutex<State>
     /// What earlier runs left behind.
     package let left: [Left]
-    /// Places that held what no `add` of this version wrote: they were given up.
+    /// Places that held what no `add` of this version wrote, or one before the machine started anew: they were given up.
     package let unreadable: Int
 
     /// Opens the file, or makes it with all its room on the disk.
-    /// - Parameter now: Unix seconds.
-    package init(_ path: String, now: Int64) throws(SpoolFailure) {
+    /// - Parameters:
+    ///   - now: Unix seconds.
+    ///   - boot: differs after each start of the machine.
+    package init(_ path: String, now: Int64, boot: UInt64 = bootMark()) throws(SpoolFailure) {
         let file = try SpoolFile(path, O_RDWR | O_CREAT)
         let size = Self.places * Self.placeBytes
         // In a file with holes, a full disk would end the program at a store.
@@ -106,13 +125,14 @@ package final class UnderWayFile: Sendable {
             mapped != MAP_FAILED
         else { throw .system("map it", path) }
         memory = mapped
+        self.boot = boot
         var (free, left): ([Int], [Left]) = ([], [])
         var unreadable = 0
         var hash = SHA256()
         for place in (0..<Self.places).reversed() {
             let start = mapped + place * Self.placeBytes
             if start.load(as: UInt64.self) != Mark.free.rawValue {
-                let call = Self.read(place, start, &hash)
+                let call = Self.read(place, start, boot, &hash)
                 if call == nil { unreadable += 1 }
                 if let call, call.stage != .recorded || call.ends > now {
                     left.append(call)
@@ -139,18 +159,39 @@ package final class UnderWayFile: Sendable {
     ///   - now: Unix seconds.
     /// - Returns: its place, for `end`; nil where there is no room for it.
     package func add(_ call: [UInt8], bound: Int64, ends: Int64, now: Int64) -> Int? {
+        add(call, .underWay, bound: bound, ends: ends, now: now)
+    }
+
+    /// A call of an earlier run that is recorded and may cost more, as one that is left.
+    /// - Returns: its place; nil where there is no room for it.
+    package func setAside(_ call: [UInt8], bound: Int64, ends: Int64, now: Int64) -> Int? {
+        add(call, .recorded, bound: bound, ends: ends, now: now)
+    }
+
+    private func add(_ call: [UInt8], _ mark: Mark, bound: Int64, ends: Int64, now: Int64) -> Int? {
         guard call.count <= Self.callBytes else { return nil }
-        let taken: (place: Int, checksum: UInt64)? = state.withLock { state in
+        return state.withLock { state in
             if state.free.isEmpty { forgetWhatIsOver(&state, now: now) }
-            return state.free.popLast().map { ($0, call.withUnsafeBytes { RecordForm.checksum($0, &state.hash) }) }
+            guard let place = state.free.popLast() else { return nil }
+            write(Head(boot: boot, bytes: call.count, bound: bound, ends: ends), call, at: place, &state.hash)
+            self.mark(place, mark)
+            if mark == .recorded { state.left[place] = ends }
+            return place
         }
-        guard let (place, checksum) = taken else { return nil }
+    }
+
+    private func write(_ head: Head, _ call: [UInt8], at place: Int, _ hash: inout SHA256) {
         let start = start(place)
-        start.storeBytes(of: Head(checksum: checksum, bytes: call.count, bound: bound, ends: ends), as: Head.self)
+        start.storeBytes(of: head, as: Head.self)
         UnsafeMutableRawBufferPointer(start: start + MemoryLayout<Head>.size, count: Self.callBytes)
             .copyBytes(from: call)
-        mark(place, .underWay)
-        return place
+        let checksum = RecordForm.checksum(Self.checked(start, call.count), &hash)
+        start.storeBytes(of: checksum, toByteOffset: Head.checkedOffset - MemoryLayout<UInt64>.size, as: UInt64.self)
+    }
+
+    private static func checked(_ start: UnsafeMutableRawPointer, _ bytes: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(
+            start: start + Head.checkedOffset, count: MemoryLayout<Head>.size - Head.checkedOffset + bytes)
     }
 
     /// How far a call that was added has come.
@@ -172,6 +213,7 @@ package final class UnderWayFile: Sendable {
     package func forget(_ place: Int) { state.withLock { free(place, &$0) } }
 
     private func free(_ place: Int, _ state: inout State) {
+        guard start(place).load(as: UInt64.self) != Mark.free.rawValue else { return }
         state.left[place] = nil
         mark(place, .free)
         state.free.append(place)
@@ -189,11 +231,10 @@ package final class UnderWayFile: Sendable {
         start(place).storeBytes(of: mark.rawValue, as: UInt64.self)
     }
 
-    /// - Returns: nil for what no `add` wrote, as after a power failure.
-    private static func read(_ place: Int, _ start: UnsafeMutableRawPointer, _ hash: inout SHA256) -> Left? {
-        // Bytes of another's making need not be a `Bool`.
-        let progress = start + Head.progressOffset
-        guard progress.load(as: UInt8.self) <= 1 else { return nil }
+    /// - Returns: nil for what no `add` wrote in this run of the machine.
+    private static func read(
+        _ place: Int, _ start: UnsafeMutableRawPointer, _ boot: UInt64, _ hash: inout SHA256
+    ) -> Left? {
         let head = start.load(as: Head.self)
         let stage: Left.Stage
         switch Mark(rawValue: head.mark) {
@@ -202,10 +243,19 @@ package final class UnderWayFile: Sendable {
         case .recorded: stage = .recorded
         case .free, nil: return nil
         }
-        guard (0...callBytes).contains(head.bytes) else { return nil }
+        guard (0...callBytes).contains(head.bytes), head.boot == boot,
+            RecordForm.checksum(checked(start, head.bytes), &hash) == head.checksum, head.progress.isBelievable
+        else { return nil }
         let call = UnsafeRawBufferPointer(start: start + MemoryLayout<Head>.size, count: head.bytes)
-        guard RecordForm.checksum(call, &hash) == head.checksum else { return nil }
         return Left(
             place: place, call: Array(call), bound: head.bound, ends: head.ends, progress: head.progress, stage: stage)
+    }
+
+    /// The kernel's own name for this start of the machine, shortened; 0 where it says none.
+    package static func bootMark() -> UInt64 {
+        let path = "/proc/sys/kernel/random/boot_id"
+        let text: [UInt8]
+        do { text = try SpoolFile(path, O_RDONLY).read(from: 0, count: 64) } catch { return 0 }
+        return SHA256.hash(text).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 }

@@ -92,15 +92,20 @@ extension Admission {
     /// Whether an earlier run's record of an attempt is known, from the log or the spool.
     func knows(_ call: WireCallRecorded) -> Bool { state.withLock { $0.known.budget.knows(CallAttempt(call)) } }
 
-    /// What an earlier run let through and never heard the end of: what its record does not count of its bound, it may cost
-    /// for a while yet.
-    /// - Parameter ends: Unix seconds.
-    func hold(_ call: WireCallRecorded, bound: Int64, until ends: Int64) {
+    /// Nano-units that a call counts with towards limits.
+    func cost(of call: WireCallRecorded) -> Int64 { state.withLock { $0.known.budget.cost(of: call) } }
+
+    /// What an earlier run let through and never heard the end of may cost more than its record says, for a while yet.
+    /// - Parameters:
+    ///   - rest: nano-units.
+    ///   - ends: Unix seconds.
+    /// - Returns: whether any limit holds it.
+    func hold(_ call: WireCallRecorded, _ rest: Int64, until ends: Int64) -> Bool {
         state.withLock { state in
-            let rest = max(0, min(ends - now().seconds, terms.reservationSeconds))
-            state.known.budget.hold(
-                CallAttempt(call), project: call.project, bound: bound - state.known.budget.cost(of: call),
-                until: running.advanced(bySeconds: rest))
+            let seconds = max(
+                0, min(ends.subtractingReportingOverflow(now().seconds).partialValue, terms.reservationSeconds))
+            return state.known.budget.hold(
+                CallAttempt(call), project: call.project, bound: rest, until: running.advanced(bySeconds: seconds))
         }
     }
 
@@ -150,10 +155,11 @@ extension Admission {
     func complete(_ call: inout WireCallRecorded, _ route: Route, _ reading: MeterReading, bound: Int64) {
         var reading = reading
         if reading.isUse, reading.model == nil {
-            reading.model = state.withLock { $0.served.model(account: call.account, asked: call.modelAsked) }
+            reading.model = state.withLock { $0.served.model(upstream: call.upstream, asked: call.modelAsked) }
         }
         // A call that was written down as it began had one for an answer made later.
         call.clearBound()
+        call.pendingAnswer = ""
         if reading.isPending {
             call.pendingAnswer = reading.answer ?? ""
             call.bound.currency = Currency.usd.code

@@ -10,28 +10,41 @@ extension CallDesk {
     func recordCutShort() -> (recorded: [String], unreadable: Int) {
         let (calls, unreadable) = underWay.cutShort()
         var recorded: [String] = []
+        var held: [(event: WireCallRecorded, rest: Int64, ends: Int64, place: Int)] = []
         for call in calls {
-            var event = call.event
-            let place = call.left.place
-            let isKnown = call.left.stage == .recorded || admission.knows(event)
-            if isKnown, call.left.stage == .underWay {
-                // The kill came between its record and the word that this is kept.
-                underWay.file?.forget(place)
-                continue
+            let (left, place) = (call.left, call.left.place)
+            var (event, rest) = (call.event, left.bound)
+            if left.stage != .recorded {
+                let isKnown = admission.knows(event)
+                if isKnown, left.stage == .underWay {
+                    // The kill came between its record and the word that this is kept.
+                    underWay.forget(place)
+                    continue
+                }
+                admission.complete(&event, call.route, call.reading, bound: left.bound)
+                rest = max(0, left.bound - admission.cost(of: event))
+                if !isKnown {
+                    underWay.beginRecording(place)
+                    let started = Timestamp(microseconds: event.started)
+                    let isKept = keep(event, id: beginnings.withLock { $0.id(at: started) }, place: place)
+                    admission.settle(event)
+                    tally.cutShort(event)
+                    recorded.append(event.call)
+                    // Its place is that of the record, until this can be kept.
+                    if !isKept {
+                        if call.mayCostMore { _ = admission.hold(event, rest, until: left.ends) }
+                        continue
+                    }
+                }
             }
-            admission.complete(&event, call.route, call.reading, bound: call.left.bound)
-            if isKnown {
+            if call.mayCostMore, admission.hold(event, rest, until: left.ends) {
                 underWay.end(place)
+                held.append((event, rest, left.ends, place))
             } else {
-                underWay.file?.beginRecording(place)
-                let started = Timestamp(microseconds: event.started)
-                keep(event, id: beginnings.withLock { $0.id(at: started) }, place: place)
-                admission.settle(event)
-                tally.cutShort(event)
-                recorded.append(event.call)
+                underWay.forget(place)
             }
-            if call.mayCostMore { admission.hold(event, bound: call.left.bound, until: call.left.ends) }
         }
+        underWay.fold(held, now: admission.now().seconds)
         return (recorded, unreadable)
     }
 }

@@ -170,7 +170,9 @@ final class CallDesk: CallHandling {
 
     /// Why no call is let through at all.
     private var unready: Refusal? {
-        if keeper.refusesCalls { return .notRecordable(retryAfter: 5) }
+        if keeper.refusesCalls || keeper.closesWhenFull && underWay.failure != nil {
+            return .notRecordable(retryAfter: 5)
+        }
         if settings.closesWithoutLog, isOutOfDate { return .outOfDate(retryAfter: 5) }
         return nil
     }
@@ -241,11 +243,13 @@ final class CallDesk: CallHandling {
         tally.ended(event)
     }
 
-    func keep(_ event: WireCallRecorded, id: EventID, place: Int?) {
+    /// - Returns: whether it is kept; else it waits in memory.
+    @discardableResult
+    func keep(_ event: WireCallRecorded, id: EventID, place: Int?) -> Bool {
         let started = Timestamp(microseconds: event.started)
         let new = FinOpsEvent.callRecorded(event).newEvent(id: id, occurred: started)
         admission.remember(event, as: new)
-        keeper.keep(new, in: .calls(account: event.account, day: Day(utc: started)), place: place)
+        return keeper.keep(new, in: .calls(account: event.account, day: Day(utc: started)), place: place)
     }
 
     // MARK: What never became a call

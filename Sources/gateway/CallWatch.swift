@@ -18,6 +18,8 @@ final class CallWatch: CallObserving {
         var place: Int?
         /// What was used is written there.
         var isTold = false
+        /// The answer's id is, too, by which what it uses later is found.
+        var isNamed = false
     }
 
     private let desk: CallDesk
@@ -65,6 +67,12 @@ final class CallWatch: CallObserving {
             let relay = bytes.withUnsafeReadableBytes { seen.meter?.receive($0) ?? .unchanged }
             if let output = seen.meter?.outputSoFar, output != seen.progress.output {
                 seen.progress.output = output
+                note(seen)
+            }
+            if !seen.isNamed, let answer = seen.meter?.laterAnswer {
+                seen.isNamed = true
+                seen.event.pendingAnswer = answer
+                seen.place = desk.underWay.replace(seen.place, with: seen.event, bound: ticket.bound)
                 note(seen)
             }
             // Clients take this for the whole answer, and a kill may come before its end.

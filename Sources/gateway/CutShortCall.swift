@@ -23,8 +23,10 @@ struct CutShortCall {
 
     /// The provider had said what it used: nothing but the end itself is missing.
     var isTold: Bool { !begun.ended.isEmpty }
-    /// Whether its record may count less than it cost.
-    var mayCostMore: Bool { left.progress.isSent && !isTold }
+    /// Whether its record may count less than it cost: not if nothing was sent, or the provider refused it.
+    var mayCostMore: Bool {
+        !isTold && (left.stage == .recorded || left.progress.isSent && [0, 2].contains(left.progress.status / 100))
+    }
 
     /// Its record, but for the use and the price.
     var event: WireCallRecorded {

@@ -28,21 +28,16 @@ struct GatewayService: Service {
         try makePrivateDirectory(directory)
         let spool = try Spool(directory)
         report(spool.recovery)
-        let underWay = CallsUnderWay(file: underWayFile(directory), seconds: terms.reservationSeconds)
+        let underWay = CallsUnderWay(directory: directory, gateway: name, seconds: terms.reservationSeconds)
+        underWay.open(now: context.clock.now().seconds)
+        if let failure = underWay.failure {
+            context.logger.error("calls under way are not written down", metadata: ["error": "\(failure)"])
+        }
         do { try await run(spool, SnapshotFile(directory + "/state"), underWay) } catch {
             await spool.close()
             throw error
         }
         await spool.close()
-    }
-
-    private func underWayFile(_ directory: String) -> UnderWayFile? {
-        do throws(SpoolFailure) {
-            return try UnderWayFile(directory + "/under-way", now: context.clock.now().seconds)
-        } catch {
-            context.logger.error("calls under way are not written down", metadata: ["error": "\(error)"])
-            return nil
-        }
     }
 
     private func report(_ recovery: SpoolRecovery) {
@@ -68,6 +63,9 @@ struct GatewayService: Service {
         metrics.declare(
             "finops_gateway_unreadable_events", .gauge, help: "Events since the start that were passed over unread.")
         metrics.declare("finops_spool_oldest_seconds", .gauge, help: "Age of the oldest record that waits.")
+        metrics.declare(
+            "finops_gateway_unwritten_calls_total", .counter,
+            help: "Calls under way for which there was no room: a kill would have lost them.")
         metrics.declare("finops_spool_lost_records_total", .counter, help: "Records that could not be kept anywhere.")
         metrics.declare(
             "finops_spool_missing_records", .gauge,
@@ -106,8 +104,8 @@ struct GatewayService: Service {
             admission: admission, keeper: keeper, underWay: underWay, leases: leases, contact: subscription.contact,
             now: now)
         let work = Work(
-            admission: admission, keeper: keeper, vault: vault, leases: leases, conditions: conditions, desk: desk,
-            readiness: readiness, spool: spool)
+            admission: admission, keeper: keeper, underWay: underWay, vault: vault, leases: leases,
+            conditions: conditions, desk: desk, readiness: readiness, spool: spool)
 
         let subscriptions = LiveSubscription(context.link.options, reader: reader)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -163,6 +161,7 @@ struct GatewayService: Service {
     private struct Work: Sendable {
         let admission: Admission
         let keeper: UsageKeeper
+        let underWay: CallsUnderWay
         let vault: VaultDoor
         let leases: LeaseDesk
         let conditions: ConditionDesk
@@ -181,8 +180,17 @@ struct GatewayService: Service {
             work.conditions.look(work.keeper.failure, policy: work.keeper.policy, lost: work.keeper.lost)
             work.desk.tally.show(in: metrics)
             metrics.set("finops_spool_lost_records_total", Double(work.keeper.lost))
+            metrics.set("finops_gateway_unwritten_calls_total", Double(work.underWay.unwritten))
             guard work.readiness.isServing else { continue }
-            if let failure = work.keeper.failure {
+            if work.underWay.failure != nil {
+                work.underWay.open(now: context.clock.now().seconds)
+                if work.underWay.failure == nil { tellOfCutShort(work) }
+            }
+            if let failure = work.underWay.failure {
+                context.health.notReady(
+                    "calls under way cannot be written down, and a kill would lose them (\(work.keeper.policy)): "
+                        + "\(failure)")
+            } else if let failure = work.keeper.failure {
                 context.health.notReady("what calls use cannot be kept (\(work.keeper.policy)): \(failure)")
             } else if work.desk.isOutOfDate {
                 context.health.notReady(
@@ -226,10 +234,15 @@ struct GatewayService: Service {
         try await server.stop(within: .seconds(6))
         await work.keeper.tryAgain()
         let unkept = work.keeper.waiting
-        if unkept > 0 {
+        if unkept.lost > 0 {
             context.logger.error(
                 "what calls used is lost: it waited in memory, and the disk takes nothing",
-                metadata: ["records": "\(unkept)"])
+                metadata: ["records": "\(unkept.lost)"])
+        }
+        if unkept.found > 0 {
+            context.logger.error(
+                "what calls used is recorded by the next start: the disk takes nothing",
+                metadata: ["records": "\(unkept.found)"])
         }
         // What the log does not take in this moment it is given at the next start.
         let deadline = ContinuousClock.now + .seconds(1)

@@ -17,7 +17,7 @@ final class UsageKeeper: Sendable {
 
     let spool: Spool
     private let underWay: CallsUnderWay
-    private let closesWhenFull: Bool
+    let closesWhenFull: Bool
     private let logger: Logger
     private let state = Mutex(State())
     /// Whether the order matters, because something waits in memory; else nobody waits here for the others.
@@ -45,33 +45,47 @@ final class UsageKeeper: Sendable {
     var lost: Int { state.withLock { $0.lost } }
 
     /// - Parameter place: where the call is written down as under way until this is kept.
-    func keep(_ event: NewEvent, in stream: StreamName, place: Int? = nil) {
+    /// - Returns: whether it is kept; else it waits in memory, and in its place for the next run.
+    @discardableResult
+    func keep(_ event: NewEvent, in stream: StreamName, place: Int? = nil) -> Bool {
         if isHolding.load(ordering: .acquiring) {
             let isHeld = state.withLock { state in
-                if !state.unkept.isEmpty { Self.hold(event, stream, place, &state) }
+                if !state.unkept.isEmpty { hold(event, stream, place, &state) }
                 return !state.unkept.isEmpty
             }
-            if isHeld { return }
+            if isHeld { return false }
         }
         do throws(SpoolFailure) {
             try spool.append(event, to: stream)
             underWay.end(place)
+            return true
         } catch {
             logger.error("use cannot be kept", metadata: ["error": "\(error)"])
             state.withLock { state in
                 state.failure = error
-                Self.hold(event, stream, place, &state)
+                hold(event, stream, place, &state)
                 isHolding.store(true, ordering: .releasing)
             }
+            return false
         }
     }
 
-    private static func hold(_ event: NewEvent, _ stream: StreamName, _ place: Int?, _ state: inout State) {
-        if state.unkept.count < unkeptLimit { state.unkept.append((event, stream, place)) } else { state.lost += 1 }
+    private func hold(_ event: NewEvent, _ stream: StreamName, _ place: Int?, _ state: inout State) {
+        let place = underWay.replace(place, with: event)
+        if state.unkept.count < Self.unkeptLimit {
+            state.unkept.append((event, stream, place))
+        } else if place == nil {
+            state.lost += 1
+        }
     }
 
-    /// How many records wait in memory, and are lost when the program ends now.
-    var waiting: Int { state.withLock { $0.unkept.count } }
+    /// How many records wait in memory: those that the next run finds, and those that are lost when the program ends now.
+    var waiting: (found: Int, lost: Int) {
+        state.withLock { state in
+            let lost = state.unkept.count { $0.place == nil }
+            return (state.unkept.count - lost, lost)
+        }
+    }
 
     /// Once a second: what could not be kept then, perhaps can now.
     func tryAgain() async {

@@ -16,9 +16,7 @@ import Testing
             // Somebody's address is no one's business here.
             #expect(!$0.contains { ($0["user"]?.string ?? "").contains("kim@") })
             expectCutOff($0, ["upstream-cut": 2, "client-gone": 1])
-            // The attempts that the client gave one name; without a name each is a call.
-            let calls = Dictionary(grouping: $0) { $0["call"]?.string ?? "" }
-            #expect(calls.values.filter { $0.count > 1 }.map { $0.compactMap { $0["attempt"]?.integer } } == [[2, 1]])
+            #expect(Self.attemptsOfNamedCalls($0) == [[2, 1]])
         }
     }
 
@@ -26,7 +24,14 @@ import Testing
         try await compare("anthropic_client.py", provider: "anthropic", upstreamKey: "sk-ant-CANARY-91b7", path: "") {
             #expect($0.contains { ($0["cached_input_tokens"]?.integer ?? 0) > 0 })
             expectCutOff($0, ["upstream-cut": 1])
+            #expect(Self.attemptsOfNamedCalls($0) == [[3, 2, 1]])
         }
+    }
+
+    /// The attempts that the client gave one name, the latest first; without a name each is a call.
+    private static func attemptsOfNamedCalls(_ rows: [JSONValue]) -> [[Int64]] {
+        let calls = Dictionary(grouping: rows) { $0["call"]?.string ?? "" }
+        return calls.values.filter { $0.count > 1 }.map { $0.compactMap { $0["attempt"]?.integer } }
     }
 
     /// What passed of an answer that was cut off is counted: what was asked, and of streams what was said.
@@ -58,12 +63,18 @@ import Testing
                 .expecting()
             try await installation.run("finops", "project", "add", "hurried", "--team", "apps").expecting()
             let hurried = try await installation.issueKey(project: "hurried", "--requests-per-minute", "1")
-            let said = try await installation.said(
-                by: Self.python,
-                [
-                    Self.scripts.appending(path: script).path, gateway.address + path, key.text, installation.address,
-                    narrow.text, spent.text, disabled.text, hurried.text,
-                ])
+            let said: String
+            do {
+                said = try await installation.said(
+                    by: Self.python,
+                    [
+                        Self.scripts.appending(path: script).path, gateway.address + path, key.text,
+                        installation.address, narrow.text, spent.text, disabled.text, hurried.text,
+                    ])
+            } catch {
+                // The client has said what is wrong; what the programs say of it would be gone with the directory.
+                throw Unexpected("\(error)\n\(gateway.up.standardErrorSoFar)")
+            }
             let expected = try said.split(separator: "\n").map { try JSONValue.parse(Array($0.utf8)) }
             #expect(expected.count > 3)
 

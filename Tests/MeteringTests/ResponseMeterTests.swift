@@ -278,14 +278,33 @@ import Testing
         #expect(!read(true, 200, 0).isUse)
     }
 
+    /// Each in the unit that its price has.
+    @Test func whatIsAskedForIsCountedByItsRoute() throws {
+        func asked(_ path: String, _ body: String) throws -> WireQuantities {
+            let route = try #require(RouteMatch(method: "POST", target: path, speaksAnthropic: false)?.route)
+            let facts = try Array(body.utf8).withUnsafeBytes {
+                try RequestFacts.read(route, contentType: "application/json", body: $0)
+            }
+            return MeterReading.useOfRequest(route, facts)
+        }
+        let speech = try asked("/v1/audio/speech", #"{"model":"tts-1","voice":"a","input":"twelve chars"}"#)
+        #expect(speech.characters == 12 && speech.inputTokens == 0 && speech.requests == 1)
+        let images = try asked("/v1/images/generations", #"{"model":"gpt-image-1","prompt":"a cat","n":4}"#)
+        #expect(images.images == 4 && images.inputTokens == 0)
+        let chat = try asked(
+            "/v1/chat/completions", #"{"model":"gpt-4o","messages":[{"role":"user","content":"is it?"}]}"#)
+        #expect(chat.inputTokens > 0 && chat.images == 0)
+        #expect(try asked("/v1/moderations", #"{"input":"a"}"#) == WireQuantities())
+    }
+
     @Test func aNameStandsForTheModelThatAnsweredToItLast() throws {
         func call(
-            _ asked: String, _ model: String, account: String = "main", estimated: String = "", requests: Int64 = 1
+            _ asked: String, _ model: String, upstream: String = "main", estimated: String = "", requests: Int64 = 1
         )
             -> WireCallRecorded
         {
             var call = WireCallRecorded()
-            (call.account, call.modelAsked, call.model, call.usageEstimated) = (account, asked, model, estimated)
+            (call.upstream, call.modelAsked, call.model, call.usageEstimated) = (upstream, asked, model, estimated)
             call.quantities.requests = requests
             return call
         }
@@ -295,16 +314,16 @@ import Testing
         served.take(call("gpt-4o", "gpt-4o", estimated: "no answer"))
         served.take(call("gpt-4o", "gpt-4o", requests: 0))
         served.take(call("o3", "o3"))
-        #expect(served.model(account: "main", asked: "gpt-4o") == "gpt-4o-2024-08-06")
-        #expect(served.model(account: "other", asked: "gpt-4o") == nil)
-        #expect(served.model(account: "main", asked: "o3") == nil)
+        #expect(served.model(upstream: "main", asked: "gpt-4o") == "gpt-4o-2024-08-06")
+        #expect(served.model(upstream: "other", asked: "gpt-4o") == nil)
+        #expect(served.model(upstream: "main", asked: "o3") == nil)
         let back = try ServedModels(snapshot: try served.snapshot())
-        #expect(back.model(account: "main", asked: "gpt-4o") == "gpt-4o-2024-08-06")
+        #expect(back.model(upstream: "main", asked: "gpt-4o") == "gpt-4o-2024-08-06")
         #expect(throws: (any Error).self) { try ServedModels(snapshot: [1]) }
         served.take(call("gpt-4o", "gpt-4o"))
-        #expect(served.model(account: "main", asked: "gpt-4o") == nil)
+        #expect(served.model(upstream: "main", asked: "gpt-4o") == nil)
         for number in 0..<3_000 { served.take(call("name-\(number)", "model")) }
-        #expect((0..<3_000).count { served.model(account: "main", asked: "name-\($0)") != nil } == 2_000)
+        #expect((0..<3_000).count { served.model(upstream: "main", asked: "name-\($0)") != nil } == 2_000)
     }
 
     @Test func theLastWordOfAStreamIsItsUsage() throws {

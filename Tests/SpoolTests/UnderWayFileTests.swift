@@ -53,6 +53,46 @@ import Testing
         }
     }
 
+    /// What the pages hold after that nobody knows.
+    @Test func whatWasWrittenBeforeTheMachineStartedAnewIsGivenUp() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/under-way"
+            let file = try UnderWayFile(path, now: Self.now, boot: 1)
+            for number in 1...3 { _ = try #require(add(number, to: file)) }
+            let next = try UnderWayFile(path, now: Self.now, boot: 2)
+            #expect(next.left.isEmpty && next.unreadable == 3)
+            #expect(try UnderWayFile(path, now: Self.now, boot: 2).unreadable == 0)
+            #expect(UnderWayFile.bootMark() == UnderWayFile.bootMark())
+        }
+    }
+
+    @Test func whatIsSetAsideForManyIsLeftAsOne() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/under-way"
+            let file = try UnderWayFile(path, now: Self.now)
+            let place = try #require(
+                file.setAside(Array("call".utf8), bound: 5_000, ends: Self.now + 60, now: Self.now))
+            let left = try UnderWayFile(path, now: Self.now + 59).left
+            #expect(left.map(\.place) == [place] && left[0].stage == .recorded && left[0].bound == 5_000)
+            #expect(try UnderWayFile(path, now: Self.now + 60).left.isEmpty)
+        }
+    }
+
+    /// Progress has no checksum: a gateway that comes upon it must neither trap nor believe it.
+    @Test(arguments: [(16, Int64.min), (16, -1), (24, Int64.min), (24, 1 << 50), (8, 7 << 32), (8, 5_000 << 32)])
+    func progressBeyondBeliefIsNoCall(_ offset: Int, _ value: Int64) async throws {
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/under-way"
+            let place = try #require(add(1, to: try UnderWayFile(path, now: Self.now)))
+            let descriptor = open(path, O_WRONLY)
+            defer { close(descriptor) }
+            let bytes = withUnsafeBytes(of: value) { Array($0) }
+            #expect(pwrite(descriptor, bytes, 8, off_t(place * 2_048 + offset)) == 8)
+            let file = try UnderWayFile(path, now: Self.now)
+            #expect(file.left.isEmpty && file.unreadable == 1)
+        }
+    }
+
     @Test func whereThereIsNoRoomACallGoesUnwritten() async throws {
         try await withTemporaryDirectory { directory in
             let path = directory + "/under-way"

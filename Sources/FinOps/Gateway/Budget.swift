@@ -139,13 +139,20 @@ package struct Budget: Sendable {
     /// - Parameters:
     ///   - bound: nano-units beyond those of its record.
     ///   - expires: by the clock that nobody sets.
-    package mutating func hold(_ attempt: CallAttempt, project: String, bound: Int64, until expires: Timestamp) {
+    /// - Returns: whether any limit holds it; else there is nothing to be set aside.
+    @discardableResult
+    package mutating func hold(
+        _ attempt: CallAttempt, project: String, bound: Int64, until expires: Timestamp
+    ) -> Bool {
         let slot = SpendingBySlot.slot(of: Timestamp(microseconds: attempt.started))
         let charge = Charge(project: project, slot: slot, nanos: max(0, min(bound, Self.greatestBound)))
         // Attempts are counted from 1, so that this is no call's: its record, which says what passed, leaves it alone.
         let unended = CallAttempt(call: attempt.call, attempt: 0, started: Timestamp(microseconds: attempt.started))
+        let windows = windows(of: charge)
+        guard !windows.isEmpty else { return false }
         held.insert(unended)
-        setAside(charge, for: unended, in: windows(of: charge), until: expires)
+        setAside(charge, for: unended, in: windows, until: expires)
+        return true
     }
 
     /// What of a window's limit is set aside for calls that a kill cut short, and when the last of it is free again, by the clock

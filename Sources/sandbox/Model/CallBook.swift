@@ -13,6 +13,8 @@ actor CallBook {
     }
 
     private var minutes: [Place: UsageEntry] = [:]
+    /// Far more than a test asks for; then the oldest hour goes.
+    private static let most = 100_000
 
     var entries: [UsageEntry] { Array(minutes.values) }
 
@@ -33,6 +35,9 @@ actor CallBook {
             isLate: false,
             charges: slot.model.isListed
                 ? slot.charges(input: input - cached, cached: cached, output: output) : [])
+        if minutes.count >= Self.most, let oldest = minutes.keys.map(\.minute).min() {
+            minutes = minutes.filter { $0.key.minute >= oldest + 60 }
+        }
         minutes[place] = minutes[place].map { $0.and(entry) } ?? entry
     }
 }

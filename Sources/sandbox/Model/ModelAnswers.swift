@@ -17,7 +17,7 @@ enum ModelAnswers {
     }
 
     private static func choices(_ request: ModelRequest) -> Int {
-        max(1, Int(clamping: request.body["n"]?.integer ?? 1))
+        max(1, min(128, Int(clamping: request.body["n"]?.integer ?? 1)))
     }
 
     // MARK: Chat and legacy completions

@@ -1,5 +1,5 @@
 """Calls the gateway with the official `anthropic` client, and prints one JSON line per attempt that the gateway must have
-recorded. Arguments: BASE_URL KEY SANDBOX NARROW SPENT, as for the other client."""
+recorded. Arguments: BASE_URL KEY SANDBOX NARROW SPENT DISABLED HURRIED, as for the other client."""
 import asyncio
 import json
 import sys
@@ -8,10 +8,12 @@ import urllib.request
 import anthropic
 import httpx2
 
-base, key, sandbox, narrow, spent = sys.argv[1:6]
+base, key, sandbox, narrow, spent, disabled, hurried = sys.argv[1:8]
 client = anthropic.Anthropic(base_url=base, api_key=key, max_retries=0, timeout=30)
 HELLO = [{"role": "user", "content": "hello there"}]
 MODEL = "claude-sonnet-5-5"
+# The requests of a client with a hook, so that what it tries again by itself can be counted.
+sent = []
 WEATHER = {
     "name": "weather",
     "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
@@ -29,7 +31,7 @@ def recorded(route, usage, ended="complete", estimated=False):
 
 
 def fault(**members):
-    body = json.dumps(dict(members, path="/messages", times=1)).encode()
+    body = json.dumps({"path": "/messages", "times": 1, **members}).encode()
     urllib.request.urlopen(urllib.request.Request(sandbox + "/sandbox/faults", body, method="POST")).read()
 
 
@@ -88,27 +90,80 @@ def errors():
         recorded("/v1/messages", None, ended="upstream-cut", estimated=True)
 
 
-def refusals():
-    """By the gateway itself: in the client's own classes, and not asked for again."""
-    sent = []
+def retries():
+    """The client tries again by itself: every attempt is recorded, the last one with what it used."""
     http = anthropic.DefaultHttpxClient(event_hooks={"request": [sent.append]})
-    for refused, status in (
-            ("fo-" + "A" * 43, anthropic.AuthenticationError), (narrow, anthropic.PermissionDeniedError),
-            (spent, anthropic.EnforcedSpendLimitReachedError)):
+    retrying = anthropic.Anthropic(base_url=base, api_key=key, max_retries=2, timeout=30, http_client=http)
+    overloaded = {"kind": "reply", "code": 529, "text": "overloaded"}
+    # The client names no call by itself: its attempts are told apart. With a name they are attempts at one call.
+    for ordered, failures, named in (
+            ({"kind": "500"}, 1, {}),
+            ({"kind": "429", "retry_after": 1}, 1, {}),
+            (overloaded, 2, {"Idempotency-Key": "order-7"})):
+        fault(**ordered, times=failures)
+        sent.clear()
+        answer = retrying.messages.create(model=MODEL, max_tokens=8, messages=HELLO, extra_headers=named)
+        expect(len(sent) == failures + 1, f"{failures + 1} requests, not {len(sent)}, for {ordered}")
+        for _ in range(failures):
+            recorded("/v1/messages", None)
+        recorded("/v1/messages", answer.usage)
+
+    fault(**overloaded)
+    sent.clear()
+    with retrying.messages.stream(model=MODEL, max_tokens=8, messages=HELLO) as stream:
+        final = stream.get_final_message()
+    expect(len(sent) == 2, f"2 requests, not {len(sent)}, for a stream")
+    recorded("/v1/messages", None)
+    recorded("/v1/messages", final.usage)
+
+    fault(**overloaded, times=3)
+    try:
+        retrying.messages.create(model=MODEL, max_tokens=8, messages=HELLO)
+        sys.exit("answered in spite of three failures")
+    except anthropic.OverloadedError:
+        for _ in range(3):
+            recorded("/v1/messages", None)
+
+
+def refusals():
+    """By the gateway itself: in the client's own classes and Anthropic's own words, and not asked for again."""
+    http = anthropic.DefaultHttpxClient(event_hooks={"request": [sent.append]})
+    for refused, status, kind, code, words in (
+            ("fo-" + "A" * 43, anthropic.AuthenticationError, "authentication_error", None, ["API key"]),
+            (narrow, anthropic.PermissionDeniedError, "permission_error", None, ["project `chatbot`", MODEL]),
+            (disabled, anthropic.PermissionDeniedError, "permission_error", None,
+             ["of project spent is disabled: found in a repository."]),
+            (spent, anthropic.EnforcedSpendLimitReachedError, "rate_limit_error", "enforced_spend_limit_reached",
+             ["Project spent has reached its limit of 0.000001", " a day. It resets at 20", "Ask "])):
         eager = anthropic.Anthropic(base_url=base, api_key=refused, max_retries=5, timeout=30, http_client=http)
         # The first calls of a project may pass until its limit is met.
         for _ in range(20):
             sent.clear()
             try:
                 eager.messages.create(model=MODEL, max_tokens=8, messages=HELLO)
-            except status:
+            except status as error:
                 expect(len(sent) == 1, f"one request, not {len(sent)}")
+                expect(error.type == kind and error.error_code == code, f"{kind}, not {error.type} {error.error_code}")
+                expect(all(part in error.api_message for part in words), f"{words} in {error.api_message}")
+                expect(error.request_id, "an id to ask about")
                 break
         else:
             sys.exit(f"not refused: {status}")
+
+    once = anthropic.Anthropic(base_url=base, api_key=hurried, max_retries=0, timeout=30)
+    once.messages.create(model=MODEL, max_tokens=8, messages=HELLO)
+    try:
+        once.messages.create(model=MODEL, max_tokens=8, messages=HELLO)
+        sys.exit("a second call in a minute was taken")
+    except anthropic.RateLimitError as error:
+        # A rate is no limit that was spent: the client may come again.
+        expect(type(error) is anthropic.RateLimitError and error.type == "rate_limit_error", f"a rate, not {error!r}")
+        expect("of project hurried: 1 requests per minute" in error.api_message, error.api_message)
+        expect(0 < int(error.response.headers["retry-after"]) <= 60, "when to come again")
 
 
 answers()
 asyncio.run(at_once())
 errors()
+retries()
 refusals()

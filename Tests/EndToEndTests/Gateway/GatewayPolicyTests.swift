@@ -59,13 +59,35 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: getuid() == 0, "mounting a file system takes root"), arguments: ["fail-open", "fail-closed"])
+    func whereCallsCannotBeWrittenDownItIsToldOf(_ policy: String) async throws {
+        let provider = Self.provider()
+        try await GatewayScene.with(
+            upstreams: [Self.upstream(provider)], configuration: ["gateway_spool_full: \(policy)"]
+        ) { scene in
+            let key = try await scene.key().text
+            // The spool has room there, and what is under way has not.
+            guard let (gateway, _) = try await gatewayOnSmallDisk(scene, bytes: 8 << 20) else {
+                try Test.cancel("this machine lets nobody mount")
+            }
+            try await eventually("it says so") {
+                try readiness(scene, gateway).contains("calls under way cannot be written down")
+            }
+            let status = policy == "fail-open" ? 200 : 503
+            try await eventually("a call is answered with \(status)") { await gateway.post(key: key)?.status == status }
+            await scene.end(gateway.program)
+        }
+    }
+
     /// - Returns: the gateway, and its folder as only it sees it; nil if nothing could be mounted.
-    private func gatewayOnSmallDisk(_ scene: GatewayScene) async throws -> (SceneGateway, String)? {
+    private func gatewayOnSmallDisk(
+        _ scene: GatewayScene, bytes: Int = 24 << 20
+    ) async throws -> (SceneGateway, String)? {
         let folder = StateDirectory(path: scene.installation.directory).gateway("gateway")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         // What is started on a thread sees what is mounted for the thread.
         let started = await BlockingThread.running { () -> Result<SceneGateway?, any Error> in
-            guard PrivateMount.temporaryFileSystem(at: folder, bytes: 4 << 20) else { return .success(nil) }
+            guard PrivateMount.temporaryFileSystem(at: folder, bytes: bytes) else { return .success(nil) }
             return Result { try scene.start("gateway", port: 0) }
         }
         guard let gateway = try await started.get()?.serves() else { return nil }

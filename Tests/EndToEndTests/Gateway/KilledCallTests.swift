@@ -2,6 +2,8 @@ import FinOps
 import Foundation
 import Glibc
 import JSON
+import Runtime
+import Spool
 import TestSupport
 import Testing
 
@@ -67,6 +69,8 @@ import Testing
                 #expect(told.count == known + 4)
                 try await kill(gateway)
             }
+            // No limit holds anything for them.
+            #expect(try left(scene).isEmpty)
             let all = try await scene.installation.recordedCalls()
             // To its client nothing was missing of it.
             let told = try #require(all.last { $0.ended == "complete" && $0.streamed })
@@ -137,8 +141,15 @@ import Testing
                 #expect(provider.requests.count == sent)
                 #expect(try await scene.installation.recordedCalls(atLeast: sent).count == sent)
                 try await kill(gateway)
+                // However many they were: one for each minute in which what is set aside for them is over.
+                #expect((1...2).contains(try left(scene).count))
             }
         }
+    }
+
+    private func left(_ scene: GatewayScene) throws -> [UnderWayFile.Left] {
+        let path = StateDirectory(path: scene.installation.directory).gateway("gateway") + "/under-way"
+        return try UnderWayFile(path, now: 0).left
     }
 
     private func kill(_ gateway: SceneGateway) async throws {
