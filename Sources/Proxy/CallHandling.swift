@@ -107,8 +107,9 @@ package protocol CallObserving: AnyObject, Sendable {
     /// - Returns: the headers for the client, without `Content-Length` if the observer is going to change the body's
     ///   length; the proxy takes the hop-by-hop ones off before and after.
     func answered(status: HTTPResponseStatus, headers: HTTPHeaders) -> HTTPHeaders
+    /// - Parameter isLast: whether `ended` is said before anything of them goes to the client.
     /// - Returns: what the client gets of these bytes, which may be less or nothing.
-    func received(_ bytes: ByteBuffer) -> ByteBuffer
+    func received(_ bytes: ByteBuffer, isLast: Bool) -> ByteBuffer
     /// Called before the last byte of the answer is released, so that what must not be lost is written first.
     /// - Returns: bytes that were kept back and still belong to the answer.
     func ended(_ end: CallEnd) -> ByteBuffer

@@ -90,13 +90,11 @@ package final class UnderWayFile: Sendable {
         static var checkedOffset: Int { progressOffset + MemoryLayout<Progress>.stride + MemoryLayout<UInt64>.size }
     }
 
-    private struct State: ~Copyable {
+    private struct State {
         /// The last given back is taken first, so that few pages are ever touched.
         var free: [Int]
         /// The places of what is left, and until when something may be set aside for it, in Unix seconds.
         var left: [Int: Int64] = [:]
-        /// One for all, since making one costs more than a digest.
-        var hash = SHA256()
     }
 
     /// What: the mapped file.
@@ -128,11 +126,10 @@ package final class UnderWayFile: Sendable {
         self.boot = boot
         var (free, left): ([Int], [Left]) = ([], [])
         var unreadable = 0
-        var hash = SHA256()
         for place in (0..<Self.places).reversed() {
             let start = mapped + place * Self.placeBytes
             if start.load(as: UInt64.self) != Mark.free.rawValue {
-                let call = Self.read(place, start, boot, &hash)
+                let call = Self.read(place, start, boot)
                 if call == nil { unreadable += 1 }
                 if let call, call.stage != .recorded || call.ends > now {
                     left.append(call)
@@ -170,28 +167,35 @@ package final class UnderWayFile: Sendable {
 
     private func add(_ call: [UInt8], _ mark: Mark, bound: Int64, ends: Int64, now: Int64) -> Int? {
         guard call.count <= Self.callBytes else { return nil }
-        return state.withLock { state in
+        let taken: Int? = state.withLock { state in
             if state.free.isEmpty { forgetWhatIsOver(&state, now: now) }
-            guard let place = state.free.popLast() else { return nil }
-            write(Head(boot: boot, bytes: call.count, bound: bound, ends: ends), call, at: place, &state.hash)
-            self.mark(place, mark)
-            if mark == .recorded { state.left[place] = ends }
+            let place = state.free.popLast()
+            if let place, mark == .recorded { state.left[place] = ends }
             return place
         }
+        guard let place = taken else { return nil }
+        write(Head(boot: boot, bytes: call.count, bound: bound, ends: ends), call, at: place)
+        self.mark(place, mark)
+        return place
     }
 
-    private func write(_ head: Head, _ call: [UInt8], at place: Int, _ hash: inout SHA256) {
+    private func write(_ head: Head, _ call: [UInt8], at place: Int) {
         let start = start(place)
         start.storeBytes(of: head, as: Head.self)
         UnsafeMutableRawBufferPointer(start: start + MemoryLayout<Head>.size, count: Self.callBytes)
             .copyBytes(from: call)
-        let checksum = RecordForm.checksum(Self.checked(start, call.count), &hash)
+        let checksum = Self.checksum(start, call.count)
         start.storeBytes(of: checksum, toByteOffset: Head.checkedOffset - MemoryLayout<UInt64>.size, as: UInt64.self)
     }
 
-    private static func checked(_ start: UnsafeMutableRawPointer, _ bytes: Int) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(
-            start: start + Head.checkedOffset, count: MemoryLayout<Head>.size - Head.checkedOffset + bytes)
+    /// Of damage, not of forgery: in one start of the machine a kill tears nothing. FNV-1a's constants, by words.
+    private static func checksum(_ start: UnsafeMutableRawPointer, _ bytes: Int) -> UInt64 {
+        let words = (MemoryLayout<Head>.size - Head.checkedOffset + bytes + 7) / 8
+        var sum: UInt64 = 0xCBF2_9CE4_8422_2325
+        for word in 0..<words {
+            sum = (sum ^ start.load(fromByteOffset: Head.checkedOffset + word * 8, as: UInt64.self)) &* 0x100_0000_01B3
+        }
+        return sum
     }
 
     /// How far a call that was added has come.
@@ -233,7 +237,7 @@ package final class UnderWayFile: Sendable {
 
     /// - Returns: nil for what no `add` wrote in this run of the machine.
     private static func read(
-        _ place: Int, _ start: UnsafeMutableRawPointer, _ boot: UInt64, _ hash: inout SHA256
+        _ place: Int, _ start: UnsafeMutableRawPointer, _ boot: UInt64
     ) -> Left? {
         let head = start.load(as: Head.self)
         let stage: Left.Stage
@@ -244,7 +248,7 @@ package final class UnderWayFile: Sendable {
         case .free, nil: return nil
         }
         guard (0...callBytes).contains(head.bytes), head.boot == boot,
-            RecordForm.checksum(checked(start, head.bytes), &hash) == head.checksum, head.progress.isBelievable
+            checksum(start, head.bytes) == head.checksum, head.progress.isBelievable
         else { return nil }
         let call = UnsafeRawBufferPointer(start: start + MemoryLayout<Head>.size, count: head.bytes)
         return Left(

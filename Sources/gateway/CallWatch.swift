@@ -62,31 +62,36 @@ final class CallWatch: CallObserving {
         return headers
     }
 
-    func received(_ bytes: ByteBuffer) -> ByteBuffer {
+    func received(_ bytes: ByteBuffer, isLast: Bool) -> ByteBuffer {
         seen.withLock { seen in
             let relay = bytes.withUnsafeReadableBytes { seen.meter?.receive($0) ?? .unchanged }
-            if let output = seen.meter?.outputSoFar, output != seen.progress.output {
-                seen.progress.output = output
-                note(seen)
-            }
-            if !seen.isNamed, let answer = seen.meter?.laterAnswer {
-                seen.isNamed = true
-                seen.event.pendingAnswer = answer
-                seen.place = desk.underWay.replace(seen.place, with: seen.event, bound: ticket.bound)
-                note(seen)
-            }
-            // Clients take this for the whole answer, and a kill may come before its end.
-            if !seen.isTold, let told = seen.meter?.told {
-                seen.isTold = true
-                var event = seen.event
-                close(&event, as: .complete, seen.progress)
-                told.write(to: &event)
-                seen.place = desk.underWay.replace(seen.place, with: event, bound: ticket.bound)
-            }
+            if !isLast { writeDown(&seen) }
             return switch relay {
             case .unchanged: bytes
             case .replaced(let other): ByteBuffer(bytes: other)
             }
+        }
+    }
+
+    /// What the next run has to know if this one is killed before more comes.
+    private func writeDown(_ seen: inout Seen) {
+        if let output = seen.meter?.outputSoFar, output != seen.progress.output {
+            seen.progress.output = output
+            note(seen)
+        }
+        if !seen.isNamed, let answer = seen.meter?.laterAnswer {
+            seen.isNamed = true
+            seen.event.pendingAnswer = answer
+            seen.place = desk.underWay.replace(seen.place, with: seen.event, bound: ticket.bound)
+            note(seen)
+        }
+        // Clients take this for the whole answer, and a kill may come before its end.
+        if !seen.isTold, let told = seen.meter?.told {
+            seen.isTold = true
+            var event = seen.event
+            close(&event, as: .complete, seen.progress)
+            told.write(to: &event)
+            seen.place = desk.underWay.replace(seen.place, with: event, bound: ticket.bound)
         }
     }
 

@@ -89,7 +89,7 @@ package struct AccountFreshness: Hashable, Sendable {
     package var account: String
     /// When usage or bills were last fetched and brought something new; nil: never.
     package var observed: Timestamp?
-    /// The end of the newest bucket with usage; nil: none.
+    /// The end of the newest bucket with usage, or when it was seen if it had not ended then; nil: none.
     package var usageThrough: Timestamp?
     /// The newest run that finished.
     package var lastRun: RunEntry?
@@ -141,7 +141,7 @@ extension ProjectionReader {
             AccountFreshness(
                 provider: row.text(0), account: row.text(1),
                 observed: row.integer(2) == 0 ? nil : Timestamp(seconds: row.integer(2)),
-                usageThrough: row.integer(3) == 0 ? nil : Timestamp(seconds: row.integer(3)))
+                usageThrough: row.integer(3) == 0 ? nil : Timestamp(seconds: min(row.integer(3), row.integer(2))))
         }
         return try accounts.map { account in
             var account = account

@@ -69,11 +69,11 @@ final class UpstreamCall {
         }
     }
 
-    private func passOn() {
+    private func passOn(isLast: Bool = false) {
         guard gathered.readableBytes > 0 else { return }
         let bytes = gathered
         gathered = ByteBuffer()
-        let passed = observer.received(bytes)
+        let passed = observer.received(bytes, isLast: isLast)
         client?.write(passed)
     }
 
@@ -132,7 +132,7 @@ final class UpstreamCall {
 
     private func end(_ end: CallEnd) {
         guard isWanted else { return }
-        passOn()
+        passOn(isLast: true)
         // Sending may have found the client gone, which ends it, too.
         guard isWanted else { return }
         let hasAnswer = stage == .answering

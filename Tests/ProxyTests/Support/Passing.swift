@@ -107,7 +107,7 @@ final class Passing: CallHandling {
             return headers
         }
 
-        func received(_ bytes: ByteBuffer) -> ByteBuffer {
+        func received(_ bytes: ByteBuffer, isLast: Bool) -> ByteBuffer {
             seen.withLock { $0.bytes += bytes.readableBytes }
             return change(bytes)
         }
