@@ -2,7 +2,8 @@ import JSON
 
 /// The members of a body's outermost object that are looked at.
 enum BodyMember: Int, CaseIterable {
-    case model, stream, streamFormat, streamOptions, includeUsage, choices, bestOf, maxTokens, maxCompletionTokens, maxOutputTokens
+    case model, stream, streamFormat, streamOptions, includeUsage, choices, bestOf
+    case maxTokens, maxCompletionTokens, maxOutputTokens
     case serviceTier, speed, background, metadata, user, input, modalities
     case previousResponse, conversation, prompt, webSearch
 

@@ -25,8 +25,11 @@ struct FactsReader {
         var facts = RequestFacts()
         if let model = try text(.model) { facts.model = try RequestFacts.checkedModel(model) }
         // Speech has a word of its own for it; its bare audio is no stream of events.
-        facts.streams =
-            route.reading == .speech ? members[.streamFormat].flatMap(members.text) == "sse" : try flag(.stream) ?? false
+        if route.reading == .speech {
+            facts.streams = members[.streamFormat].flatMap(members.text) == "sse"
+        } else {
+            facts.streams = try flag(.stream) ?? false
+        }
         facts.isBackground = try flag(.background) ?? false
         facts.maxOutputTokens = try maxOutput()
         facts.choices = max(try count(.choices) ?? 1, try count(.bestOf) ?? 1, 1)
