@@ -11,6 +11,8 @@ struct ListPrinting {
     /// Its name in JSON.
     let name: String
     let table: Table
+    /// As many rows as were asked for.
+    let limit: Int
 
     func print(_ format: OutputFormat) throws {
         switch format {
@@ -19,7 +21,8 @@ struct ListPrinting {
             try Output.line(JSONValue.object(members).text)
         case let format:
             try table.write(format)
-            try answering.tell(format)
+            let mayHaveMore = table.rows.count >= limit
+            try answering.tell(format, mayHaveMore ? ["The newest \(limit): --limit asks for more."] : [])
         }
     }
 }
@@ -50,7 +53,7 @@ struct RunsCommand: AsyncParsableCommand {
                 .string(run.notes), JSONValue(run.code), JSONValue(run.message), JSONValue(run.keyMask),
             ]
         }
-        try ListPrinting(answering: answering, name: "runs", table: table).print(options.format)
+        try ListPrinting(answering: answering, name: "runs", table: table, limit: limit).print(options.format)
     }
 }
 
@@ -74,7 +77,7 @@ struct AuditCommand: AsyncParsableCommand {
                 .string(entry.subject), .string(entry.detail), .string(entry.reason),
             ]
         }
-        try ListPrinting(answering: answering, name: "audit", table: table).print(options.format)
+        try ListPrinting(answering: answering, name: "audit", table: table, limit: limit).print(options.format)
     }
 }
 
@@ -107,6 +110,6 @@ struct RestatementsCommand: AsyncParsableCommand {
                 money(entry.before), money(entry.after), money(entry.difference), JSONValue(entry.currency),
             ]
         }
-        try ListPrinting(answering: answering, name: "restatements", table: table).print(options.format)
+        try ListPrinting(answering: answering, name: "restatements", table: table, limit: limit).print(options.format)
     }
 }

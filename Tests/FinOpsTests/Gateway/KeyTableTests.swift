@@ -32,6 +32,16 @@ import Testing
         #expect(table.answer(to: try hash(2), at: Self.start) == .refused(.unknown))
     }
 
+    /// A look-up that ended with the first byte that differs would tell by its time how near a guess came.
+    @Test func everyByteOfAHashCounts() throws {
+        let table = table(Gatewayed.issued("key-1"))
+        for place in 0..<KeyHash.byteCount {
+            var bytes = [UInt8](repeating: 1, count: KeyHash.byteCount)
+            bytes[place] ^= 0x80
+            #expect(table.answer(to: try #require(KeyHash(bytes)), at: Self.start) == .refused(.unknown))
+        }
+    }
+
     @Test func aKeyIsAcceptedUntilItExpires() throws {
         let table = table(Gatewayed.issued("key-1", expires: at(10).seconds))
         let known = try facts(table.answer(to: try hash(1), at: at(9)))
