@@ -174,7 +174,8 @@ struct GatewayService: Service {
         let metrics = context.health.metrics
         while true {
             try await Task.sleep(for: .seconds(1))
-            work.leases.tick()
+            // Before that it would give back what its last run's calls may still cost.
+            if work.readiness.isSettled { work.leases.tick() }
             await work.keeper.tryAgain()
             if !work.admission.lackingCredentials.isEmpty, await work.vault.isDue { work.vault.change.yield() }
             work.conditions.look(work.keeper.failure, policy: work.keeper.policy, lost: work.keeper.lost)

@@ -4,6 +4,7 @@ import Synchronization
 final class Readiness: Sendable {
     private let isKnown = Atomic(false)
     private let serving = Atomic(false)
+    private let hasSettled = Atomic(false)
     private let unread = Atomic(0)
     private let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     private let (settlements, settlement) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -19,7 +20,11 @@ final class Readiness: Sendable {
     }
 
     /// What earlier runs have kept is counted.
-    func settles() { settlement.yield() }
+    func settles() {
+        hasSettled.store(true, ordering: .relaxed)
+        settlement.yield()
+    }
+    var isSettled: Bool { hasSettled.load(ordering: .relaxed) }
 
     /// - Returns: false if it was cancelled first.
     func settled() async -> Bool {
