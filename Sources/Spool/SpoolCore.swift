@@ -51,21 +51,14 @@ final class SpoolCore: Sendable {
         state = Mutex(
             SpoolState(
                 next: next, durable: next - 1, released: (segments.first?.first ?? next) - 1, segments: segments,
-                active: active, activeFirst: next, activeBytes: RecordForm.fileStart.count,
-                totalBytes: segments.reduce(RecordForm.fileStart.count) { $0 + $1.bytes }, lock: lock))
+                active: active, activeFirst: next, activeBytes: 0,
+                totalBytes: segments.reduce(0) { $0 + $1.bytes }, lock: lock))
         try folder.sync()
     }
 
+    /// Nothing is written into it before the first record, so that a full disk does not keep a spool from being opened.
     private static func begin(_ directory: String, _ first: UInt64) throws(SpoolFailure) -> SpoolFile {
-        let path = Segment.path(in: directory, first: first)
-        let file = try SpoolFile(path, O_RDWR | O_CREAT | O_APPEND | O_EXCL)
-        do throws(SpoolFailure) {
-            try file.write(RecordForm.fileStart)
-        } catch {
-            unlink(path)
-            throw error
-        }
-        return file
+        try SpoolFile(Segment.path(in: directory, first: first), O_RDWR | O_CREAT | O_APPEND | O_EXCL)
     }
 
     // MARK: Writing
@@ -100,9 +93,9 @@ final class SpoolCore: Sendable {
                 reason: "it holds \(state.totalBytes) of at most \(settings.totalBytes) bytes that wait for the log")
         }
         if state.activeBytes + count > settings.segmentBytes, state.next > state.activeFirst { try roll(&state) }
-        try write(&state)
-        state.activeBytes += count
-        state.totalBytes += count
+        let written = try write(&state)
+        state.activeBytes += written
+        state.totalBytes += written
     }
 
     /// What the log would refuse goes in all the same, for it has its place there; what cannot be written does not.
@@ -115,9 +108,12 @@ final class SpoolCore: Sendable {
         }
     }
 
-    private func write(_ state: inout SpoolState) throws(SpoolFailure) {
+    /// - Returns: so many bytes.
+    private func write(_ state: inout SpoolState) throws(SpoolFailure) -> Int {
+        let bytes = state.activeBytes == 0 ? RecordForm.fileStart + state.buffer : state.buffer
         do throws(SpoolFailure) {
-            try state.active.write(state.buffer)
+            try state.active.write(bytes)
+            return bytes.count
         } catch {
             // Half a record must not stand before the next one.
             if ftruncate(state.active.descriptor, off_t(state.activeBytes)) != 0 {
@@ -137,8 +133,7 @@ final class SpoolCore: Sendable {
         state.unsynced.append(state.active)
         state.active = file
         state.activeFirst = state.next
-        state.activeBytes = RecordForm.fileStart.count
-        state.totalBytes += RecordForm.fileStart.count
+        state.activeBytes = 0
         state.folderChanged = true
     }
 

@@ -6,7 +6,8 @@ import Synchronization
 /// it was, at the price of a few stores for each call. A power failure may take it.
 ///
 /// A place is free; or a call of this run is under way there, until `end`. Those of earlier runs are `left`: under way until
-/// `beginRecording` and `end`, then recorded until `forget`, or until the time is over for which they may cost something.
+/// `beginRecording` or `addRecord` has taken their place, and that until `end`; then recorded until `forget`, or until the time is
+/// over for which they may cost something.
 package final class UnderWayFile: Sendable {
     /// How far a call had come.
     package struct Progress: Hashable, Sendable {
@@ -52,7 +53,7 @@ package final class UnderWayFile: Sendable {
         package let place: Int
         /// What `add` was given.
         package let call: [UInt8]
-        /// Nano-units that it can cost at most.
+        /// Nano-units that it can cost at most; where `addRecord` wrote it, beyond what the record says.
         package let bound: Int64
         /// Unix seconds until which it may cost that.
         package let ends: Int64
@@ -153,28 +154,36 @@ package final class UnderWayFile: Sendable {
     ///   - call: what the next run needs to know, at most `callBytes`.
     ///   - bound: nano-units that it can cost at most.
     ///   - ends: Unix seconds until which it may cost that.
+    ///   - progress: how far it has come.
     ///   - now: Unix seconds.
     /// - Returns: its place, for `end`; nil where there is no room for it.
-    package func add(_ call: [UInt8], bound: Int64, ends: Int64, now: Int64) -> Int? {
-        add(call, .underWay, bound: bound, ends: ends, now: now)
+    package func add(
+        _ call: [UInt8], bound: Int64, ends: Int64, progress: Progress = Progress(), now: Int64
+    ) -> Int? {
+        add(call, .underWay, Head(progress: progress, boot: boot, bytes: call.count, bound: bound, ends: ends), now: now)
     }
 
-    /// A call of an earlier run that is recorded and may cost more, as one that is left.
+    /// The record of a call of an earlier run, as one that is left: it may cost more than this says.
+    /// - Parameters:
+    ///   - rest: nano-units that it can cost beyond the record.
+    ///   - isKept: whether the record is in the log or the spool; else it is to be, before `end`.
     /// - Returns: its place; nil where there is no room for it.
-    package func setAside(_ call: [UInt8], bound: Int64, ends: Int64, now: Int64) -> Int? {
-        add(call, .recorded, bound: bound, ends: ends, now: now)
+    package func addRecord(_ record: [UInt8], rest: Int64, ends: Int64, isKept: Bool, now: Int64) -> Int? {
+        add(
+            record, isKept ? .recorded : .recording,
+            Head(boot: boot, bytes: record.count, bound: rest, ends: ends), now: now)
     }
 
-    private func add(_ call: [UInt8], _ mark: Mark, bound: Int64, ends: Int64, now: Int64) -> Int? {
+    private func add(_ call: [UInt8], _ mark: Mark, _ head: Head, now: Int64) -> Int? {
         guard call.count <= Self.callBytes else { return nil }
         let taken: Int? = state.withLock { state in
             if state.free.isEmpty { forgetWhatIsOver(&state, now: now) }
             let place = state.free.popLast()
-            if let place, mark == .recorded { state.left[place] = ends }
+            if let place, mark != .underWay { state.left[place] = head.ends }
             return place
         }
         guard let place = taken else { return nil }
-        write(Head(boot: boot, bytes: call.count, bound: bound, ends: ends), call, at: place)
+        write(head, call, at: place)
         self.mark(place, mark)
         return place
     }
@@ -203,13 +212,17 @@ package final class UnderWayFile: Sendable {
         start(place).storeBytes(of: progress, toByteOffset: Head.progressOffset, as: Progress.self)
     }
 
+    /// Whether it is what an earlier run left, or a record of that.
+    package func isLeft(_ place: Int) -> Bool { state.withLock { $0.left[place] != nil } }
+
     /// The record of a call that is left is about to be kept.
     package func beginRecording(_ place: Int) { state.withLock { _ in mark(place, .recording) } }
 
     /// Its record is kept.
     package func end(_ place: Int) {
         state.withLock { state in
-            if state.left[place] != nil { mark(place, .recorded) } else { free(place, &state) }
+            let mayCostMore = start(place).load(as: Head.self).bound > 0
+            if state.left[place] != nil, mayCostMore { mark(place, .recorded) } else { free(place, &state) }
         }
     }
 
@@ -247,7 +260,7 @@ package final class UnderWayFile: Sendable {
         case .recorded: stage = .recorded
         case .free, nil: return nil
         }
-        guard (0...callBytes).contains(head.bytes), head.boot == boot,
+        guard (0...callBytes).contains(head.bytes), head.bound >= 0, head.boot == boot,
             checksum(start, head.bytes) == head.checksum, head.progress.isBelievable
         else { return nil }
         let call = UnsafeRawBufferPointer(start: start + MemoryLayout<Head>.size, count: head.bytes)

@@ -201,6 +201,8 @@ final class Admission: GatewaySink {
 
     // MARK: Leases
 
+    /// What the log and earlier runs know is counted; said again, it changes nothing.
+    func beginSpending() { state.withLock { $0.known.budget.beginSpending() } }
     func maintain() -> [LeaseRequest] { state.withLock { $0.known.budget.maintain(at: now()) } }
     func granted(_ request: LeaseRequest, at position: Position) {
         state.withLock { $0.known.budget.granted(request, position: position) }

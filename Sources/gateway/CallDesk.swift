@@ -249,7 +249,8 @@ final class CallDesk: CallHandling {
         let started = Timestamp(microseconds: event.started)
         let new = FinOpsEvent.callRecorded(event).newEvent(id: id, occurred: started)
         admission.remember(event, as: new)
-        return keeper.keep(new, in: .calls(account: event.account, day: Day(utc: started)), place: place)
+        let stream = StreamName.calls(account: event.account, day: Day(utc: started))
+        return keeper.keep(new, in: stream, of: event, place: place)
     }
 
     // MARK: What never became a call

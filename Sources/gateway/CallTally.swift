@@ -21,14 +21,12 @@ final class CallTally: Sendable {
 
     func ended(_ call: WireCallRecorded) {
         running.subtract(1, ordering: .relaxed)
-        if call.ended == "complete" { whole.add(1, ordering: .relaxed) } else { broken.add(1, ordering: .relaxed) }
-        if !call.unpricedReason.isEmpty { unpriced.add(1, ordering: .relaxed) }
-        if !call.usageEstimated.isEmpty { estimated.add(1, ordering: .relaxed) }
+        recordedLate(call)
     }
 
-    /// By a kill of an earlier run, which counted its beginning and not its end.
-    func cutShort(_ call: WireCallRecorded) {
-        broken.add(1, ordering: .relaxed)
+    /// Of an earlier run, which counted its beginning and not its end.
+    func recordedLate(_ call: WireCallRecorded) {
+        if call.ended == "complete" { whole.add(1, ordering: .relaxed) } else { broken.add(1, ordering: .relaxed) }
         if !call.unpricedReason.isEmpty { unpriced.add(1, ordering: .relaxed) }
         if !call.usageEstimated.isEmpty { estimated.add(1, ordering: .relaxed) }
     }

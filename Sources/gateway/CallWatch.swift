@@ -82,8 +82,7 @@ final class CallWatch: CallObserving {
         if !seen.isNamed, let answer = seen.meter?.laterAnswer {
             seen.isNamed = true
             seen.event.pendingAnswer = answer
-            seen.place = desk.underWay.replace(seen.place, with: seen.event, bound: ticket.bound)
-            note(seen)
+            seen.place = desk.underWay.replace(seen.place, with: seen.event, bound: ticket.bound, seen.progress)
         }
         // Clients take this for the whole answer, and a kill may come before its end.
         if !seen.isTold, let told = seen.meter?.told {

@@ -51,36 +51,37 @@ final class CallsUnderWay: Sendable {
     ///   - bound: nano-units that it can cost at most.
     /// - Returns: its place; nil where there is no room for it.
     func add(_ begun: WireCallRecorded, bound: Int64) -> Int? {
-        var call = FinOpsEvent.callRecorded(begun).payload
-        if call.count > UnderWayFile.callBytes {
-            // What callers say may be longer than a place.
-            var short = begun
-            short.context.metadata = [:]
-            call = FinOpsEvent.callRecorded(short).payload
-        }
-        let now = begun.started / 1_000_000
-        let place = file?.add(call, bound: bound, ends: now + seconds, now: now)
+        let place = write(begun, bound: bound, UnderWayFile.Progress())
         if place == nil { unwrittenCalls.add(1, ordering: .relaxed) }
         return place
     }
 
-    /// When more is known of an attempt that is under way.
+    /// When more is known of an attempt that is under way, or it has ended and its record cannot be kept yet: then the next
+    /// run finds the record, whole.
+    /// - Parameter bound: nano-units that it can cost at most, beyond its record if this is one.
     /// - Returns: its place from now on. A kill between may leave the old one, too, which is of the same attempt.
-    func replace(_ old: Int?, with event: WireCallRecorded, bound: Int64) -> Int? {
-        guard let place = add(event, bound: bound) else { return old }
+    func replace(
+        _ old: Int?, with event: WireCallRecorded, bound: Int64 = 0, _ progress: UnderWayFile.Progress = .init()
+    ) -> Int? {
+        // What is left has its record there already.
+        if let old, file?.isLeft(old) == true { return old }
+        guard let place = write(event, bound: bound, progress) else { return old }
         forget(old)
         return place
     }
 
-    /// When an attempt has ended, and its record cannot be kept.
-    /// - Parameter record: whole.
-    /// - Returns: its place from now on, where the next run finds the record; nil if it had none.
-    func replace(_ old: Int?, with record: NewEvent) -> Int? {
-        guard let old, let place = file?.add(record.payload, bound: 0, ends: 0, now: record.occurred.seconds) else {
-            return old
-        }
-        forget(old)
-        return place
+    private func write(_ event: WireCallRecorded, bound: Int64, _ progress: UnderWayFile.Progress) -> Int? {
+        let now = event.started / 1_000_000
+        return file?.add(Self.encoded(event), bound: bound, ends: now + seconds, progress: progress, now: now)
+    }
+
+    private static func encoded(_ event: WireCallRecorded) -> [UInt8] {
+        let whole = FinOpsEvent.callRecorded(event).payload
+        if whole.count <= UnderWayFile.callBytes { return whole }
+        // What callers say may be longer than a place.
+        var short = event
+        short.context.metadata = [:]
+        return FinOpsEvent.callRecorded(short).payload
     }
 
     func note(_ progress: UnderWayFile.Progress, at place: Int?) {
@@ -113,33 +114,51 @@ final class CallsUnderWay: Sendable {
             return nil
         }
         return (
-            calls.sorted { ($0.isTold ? 0 : 1, $0.left.ends) < ($1.isTold ? 0 : 1, $1.left.ends) }, unreadable
+            calls.sorted { ($0.hasEnded ? 0 : 1, $0.left.ends) < ($1.hasEnded ? 0 : 1, $1.left.ends) }, unreadable
         )
     }
 
     /// The record of a call that is left is about to be kept.
-    func beginRecording(_ place: Int) { file?.beginRecording(place) }
+    /// - Parameter rest: nano-units that it may cost beyond that.
+    /// - Returns: its place from now on.
+    func beginRecording(_ call: CutShortCall, as record: WireCallRecorded, rest: Int64, now: Int64) -> Int {
+        let (old, ends) = (call.left.place, call.left.ends)
+        let bytes = Self.encoded(record)
+        guard let place = file?.addRecord(bytes, rest: rest, ends: ends, isKept: false, now: now) else {
+            file?.beginRecording(old)
+            return old
+        }
+        forget(old)
+        return place
+    }
+
+    /// A call that is recorded and may cost more.
+    struct Held {
+        let record: WireCallRecorded
+        /// Nano-units beyond its record.
+        let rest: Int64
+        /// Unix seconds.
+        let ends: Int64
+        let place: Int
+    }
 
     /// Calls that are recorded and may cost more, as one for each project, quarter of an hour and minute in which that is over:
     /// so that many kills do not take up all places.
-    func fold(_ calls: [(event: WireCallRecorded, rest: Int64, ends: Int64, place: Int)], now: Int64) {
+    func fold(_ calls: [Held], now: Int64) {
         struct Group: Hashable {
             let project: String
             let slot: Int64
             let minute: Int64
         }
         let groups = Dictionary(grouping: calls) {
-            Group(project: $0.event.project, slot: $0.event.started / 900_000_000, minute: $0.ends / 60)
+            Group(project: $0.record.project, slot: $0.record.started / 900_000_000, minute: $0.ends / 60)
         }
         for same in groups.values where same.count > 1 {
-            var standing = same[0].event
+            var standing = same[0].record
             standing.clearContext()
-            // What has an end costs no more.
-            standing.ended = ""
-            let rest = same.reduce(Int64(0)) { $0.addingReportingOverflow($1.rest).partialValue }
-            let ends = same.map(\.ends).max() ?? now
-            let bytes = FinOpsEvent.callRecorded(standing).payload
-            guard file?.setAside(bytes, bound: max(0, rest), ends: ends, now: now) != nil else { return }
+            let rest = Int64(clamping: same.reduce(Int128(0)) { $0 + Int128($1.rest) })
+            let (ends, bytes) = (same.map(\.ends).max() ?? now, Self.encoded(standing))
+            guard file?.addRecord(bytes, rest: rest, ends: ends, isKept: true, now: now) != nil else { return }
             for call in same { forget(call.place) }
         }
     }

@@ -21,16 +21,16 @@ struct CutShortCall {
         } catch { return nil }
     }
 
-    /// The provider had said what it used: nothing but the end itself is missing.
-    var isTold: Bool { !begun.ended.isEmpty }
+    /// The provider had said what it used, and at most the end itself is missing; or it is recorded.
+    var hasEnded: Bool { !begun.ended.isEmpty }
+    /// It is the record, price and all: there was no room for it elsewhere, or it was being recorded.
+    var isWhole: Bool { !begun.kind.isEmpty }
     /// Whether its record may count less than it cost: not if nothing was sent, or the provider refused it.
-    var mayCostMore: Bool {
-        !isTold && (left.stage == .recorded || left.progress.isSent && [0, 2].contains(left.progress.status / 100))
-    }
+    var mayCostMore: Bool { !hasEnded && left.progress.isSent && [0, 2].contains(left.progress.status / 100) }
 
     /// Its record, but for the use and the price.
     var event: WireCallRecorded {
-        guard !isTold else { return begun }
+        guard !hasEnded else { return begun }
         var event = begun
         event.ended = AnswerEnd.killed.rawValue
         event.status = left.progress.status
@@ -39,7 +39,7 @@ struct CutShortCall {
     }
 
     var reading: MeterReading {
-        isTold
+        hasEnded
             ? MeterReading(of: begun)
             : .cutShort(
                 begun, isSent: left.progress.isSent, status: Int(left.progress.status), output: left.progress.output)

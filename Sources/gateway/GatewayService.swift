@@ -13,8 +13,8 @@ import Storage
 
 /// The gateway's life: first it knows what the log knows, then it serves, and at the end nothing it has kept is lost.
 struct GatewayService: Service {
-    private let name: String
-    private let context: StageContext
+    let name: String
+    let context: StageContext
     private let terms: BudgetTerms
 
     init(name: String, context: StageContext) {
@@ -138,6 +138,8 @@ struct GatewayService: Service {
                 health.consumed("admission", through: progress.handled, head: progress.head)
                 health.metrics.set("finops_gateway_unreadable_events", Double(progress.unreadable))
                 readiness.unreadable = progress.unreadable
+                readiness.isCurrent = progress.isCurrent
+                if progress.isCurrent, readiness.isSettled { admission.beginSpending() }
                 if progress.isReady { readiness.knows() }
             })
     }
@@ -158,7 +160,7 @@ struct GatewayService: Service {
     }
 
     /// What the parts of a running gateway have in common.
-    private struct Work: Sendable {
+    struct Work: Sendable {
         let admission: Admission
         let keeper: UsageKeeper
         let underWay: CallsUnderWay
@@ -174,8 +176,7 @@ struct GatewayService: Service {
         let metrics = context.health.metrics
         while true {
             try await Task.sleep(for: .seconds(1))
-            // Before that it would give back what its last run's calls may still cost.
-            if work.readiness.isSettled { work.leases.tick() }
+            work.leases.tick()
             await work.keeper.tryAgain()
             if !work.admission.lackingCredentials.isEmpty, await work.vault.isDue { work.vault.change.yield() }
             work.conditions.look(work.keeper.failure, policy: work.keeper.policy, lost: work.keeper.lost)
@@ -187,27 +188,31 @@ struct GatewayService: Service {
                 work.underWay.open(now: context.clock.now().seconds)
                 if work.underWay.failure == nil { tellOfCutShort(work) }
             }
-            if let failure = work.underWay.failure {
-                context.health.notReady(
-                    "calls under way cannot be written down, and a kill would lose them (\(work.keeper.policy)): "
-                        + "\(failure)")
-            } else if let failure = work.keeper.failure {
-                context.health.notReady("what calls use cannot be kept (\(work.keeper.policy)): \(failure)")
-            } else if work.desk.isOutOfDate {
-                context.health.notReady(
-                    "the log has not been heard of for longer than gateway_log_grace: "
-                        + (context.configuration.gatewayClosesWithoutLog
-                            ? "no call is let through (gateway_log_lost: fail-closed)"
-                            : "calls go on with the keys and limits of then (gateway_log_lost: fail-open)"))
-            } else if work.readiness.unreadable > 0 {
-                context.health.notReady(
-                    "events about keys, limits or calls cannot be read (\(work.readiness.unreadable)), and are not in force: "
-                        + "the gateway's log names them; install the version that wrote them")
-            } else if work.desk.isWithoutKeys {
-                context.health.notReady("the vault does not open, so that no key is known; finops doctor says why")
-            } else {
-                context.health.ready()
-            }
+            tellHealth(work)
+        }
+    }
+
+    private func tellHealth(_ work: Work) {
+        if let failure = work.underWay.failure {
+            context.health.notReady(
+                "calls under way cannot be written down, and a kill would lose them (\(work.keeper.policy)): "
+                    + "\(failure)")
+        } else if let failure = work.keeper.failure {
+            context.health.notReady("what calls use cannot be kept (\(work.keeper.policy)): \(failure)")
+        } else if work.desk.isOutOfDate {
+            context.health.notReady(
+                "the log has not been heard of for longer than gateway_log_grace: "
+                    + (context.configuration.gatewayClosesWithoutLog
+                        ? "no call is let through (gateway_log_lost: fail-closed)"
+                        : "calls go on with the keys and limits of then (gateway_log_lost: fail-open)"))
+        } else if work.readiness.unreadable > 0 {
+            context.health.notReady(
+                "events about keys, limits or calls cannot be read (\(work.readiness.unreadable)), and are not in force: "
+                    + "the gateway's log names them; install the version that wrote them")
+        } else if work.desk.isWithoutKeys {
+            context.health.notReady("the vault does not open, so that no key is known; finops doctor says why")
+        } else {
+            context.health.ready()
         }
     }
 
@@ -216,6 +221,7 @@ struct GatewayService: Service {
         try await settleUnlogged(work)
         tellOfCutShort(work)
         work.readiness.settles()
+        if work.readiness.isCurrent { work.admission.beginSpending() }
         await firstSecrets(work)
         let (listen, tls) = (context.configuration.gatewayListen, context.configuration.gatewayTLS)
         var configuration = ProxyConfiguration(
@@ -229,7 +235,7 @@ struct GatewayService: Service {
         context.logger.info("listening", metadata: ["address": "\(server.url)"])
         context.health.listening(at: server.url)
         work.readiness.serves()
-        context.health.ready()
+        tellHealth(work)
         await untilStopped()
         context.health.notReady("stopping")
         try await server.stop(within: .seconds(6))
@@ -252,25 +258,6 @@ struct GatewayService: Service {
         }
     }
 
-    private func tellOfCutShort(_ work: Work) {
-        let (recorded, unreadable) = work.desk.recordCutShort()
-        if !recorded.isEmpty {
-            context.logger.notice(
-                "calls that the end of an earlier run cut short are recorded, with an estimate of what they used",
-                metadata: [
-                    "calls": "\(recorded.count)", "first": "\(recorded.prefix(10).joined(separator: " "))",
-                ])
-        }
-        if unreadable > 0 {
-            context.logger.error(
-                """
-                calls that an earlier run left under way cannot be read, and go unrecorded: written by another version, \
-                or not wholly on disk when the power failed
-                """,
-                metadata: ["calls": "\(unreadable)"])
-        }
-    }
-
     /// Applications hear of a vault that does not open, and not of nobody: a key service that hangs holds up the start for a
     /// moment only, and the stop not at all.
     private func firstSecrets(_ work: Work) async {
@@ -279,22 +266,6 @@ struct GatewayService: Service {
         await cancelWhenGracefulShutdown {
             while await !work.vault.hasTried, ContinuousClock.now < deadline {
                 do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
-            }
-        }
-    }
-
-    /// What an earlier run has kept and the log may not have counts against the limits from the first call on. What was taken
-    /// in from the log is still in the spool's files for a while, and would count twice for ever.
-    private func settleUnlogged(_ work: Work) async throws {
-        var last = try work.spool.number(ofSequence: work.admission.takenSequence)
-        while true {
-            let records = try await work.spool.read(after: last, limit: 1_000)
-            guard let end = records.last?.number else { return }
-            last = end
-            for record in records {
-                if case .callRecorded(let call)? = try EventCatalogue.decode(record.event) {
-                    work.admission.settle(call)
-                }
             }
         }
     }

@@ -3,6 +3,7 @@ import Synchronization
 /// How far the gateway is: whether it knows what the log knows, and whether it serves.
 final class Readiness: Sendable {
     private let isKnown = Atomic(false)
+    private let current = Atomic(false)
     private let serving = Atomic(false)
     private let hasSettled = Atomic(false)
     private let unread = Atomic(0)
@@ -13,6 +14,12 @@ final class Readiness: Sendable {
         if !isKnown.exchange(true, ordering: .relaxed) { signal.yield() }
     }
 
+    /// All is known that the log held when it was first heard of: without the log a gateway may serve earlier than that.
+    var isCurrent: Bool {
+        get { current.load(ordering: .sequentiallyConsistent) }
+        set { current.store(newValue, ordering: .sequentiallyConsistent) }
+    }
+
     /// - Returns: false if it was cancelled first.
     func known() async -> Bool {
         for await _ in signals { return true }
@@ -21,10 +28,10 @@ final class Readiness: Sendable {
 
     /// What earlier runs have kept is counted.
     func settles() {
-        hasSettled.store(true, ordering: .relaxed)
+        hasSettled.store(true, ordering: .sequentiallyConsistent)
         settlement.yield()
     }
-    var isSettled: Bool { hasSettled.load(ordering: .relaxed) }
+    var isSettled: Bool { hasSettled.load(ordering: .sequentiallyConsistent) }
 
     /// - Returns: false if it was cancelled first.
     func settled() async -> Bool {

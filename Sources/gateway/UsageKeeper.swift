@@ -1,4 +1,5 @@
 import EventLog
+import FinOps
 import Logging
 import Spool
 import Synchronization
@@ -44,13 +45,17 @@ final class UsageKeeper: Sendable {
     /// Records of which there was no room even in memory.
     var lost: Int { state.withLock { $0.lost } }
 
-    /// - Parameter place: where the call is written down as under way until this is kept.
+    /// - Parameters:
+    ///   - call: what the event says, if it is of a call.
+    ///   - place: where that is written down as under way until this is kept.
     /// - Returns: whether it is kept; else it waits in memory, and in its place for the next run.
     @discardableResult
-    func keep(_ event: NewEvent, in stream: StreamName, place: Int? = nil) -> Bool {
+    func keep(
+        _ event: NewEvent, in stream: StreamName, of call: WireCallRecorded? = nil, place: Int? = nil
+    ) -> Bool {
         if isHolding.load(ordering: .acquiring) {
             let isHeld = state.withLock { state in
-                if !state.unkept.isEmpty { hold(event, stream, place, &state) }
+                if !state.unkept.isEmpty { hold(event, stream, call, place, &state) }
                 return !state.unkept.isEmpty
             }
             if isHeld { return false }
@@ -63,15 +68,17 @@ final class UsageKeeper: Sendable {
             logger.error("use cannot be kept", metadata: ["error": "\(error)"])
             state.withLock { state in
                 state.failure = error
-                hold(event, stream, place, &state)
+                hold(event, stream, call, place, &state)
                 isHolding.store(true, ordering: .releasing)
             }
             return false
         }
     }
 
-    private func hold(_ event: NewEvent, _ stream: StreamName, _ place: Int?, _ state: inout State) {
-        let place = underWay.replace(place, with: event)
+    private func hold(
+        _ event: NewEvent, _ stream: StreamName, _ call: WireCallRecorded?, _ place: Int?, _ state: inout State
+    ) {
+        let place = call.flatMap { underWay.replace(place, with: $0) }
         if state.unkept.count < Self.unkeptLimit {
             state.unkept.append((event, stream, place))
         } else if place == nil {

@@ -135,8 +135,20 @@ import Testing
     @Test(.enabled(if: getuid() == 0, "mounting a file system takes root"))
     func aFullDiskRefusesRecordsAndKeepsThoseItTookAndGoesOnWhenThereIsRoom() async throws {
         try await withTemporaryDirectory { path in
-            let outcome = await onThreadOfItsOwn { Result { try fillAndFree(path) } }
-            if try !outcome.get() { try Test.cancel("this machine lets nobody mount") }
+            guard let disk = await PrivateMount.temporaryFileSystem(at: path, bytes: 1 << 20) else {
+                try Test.cancel("this machine lets nobody mount")
+            }
+            try await disk.running { try fillAndFree(path) }
+        }
+    }
+
+    @Test(.enabled(if: getuid() == 0, "mounting a file system takes root"))
+    func aSpoolOpensOnAFullDiskAndGoesOnWhenThereIsRoom() async throws {
+        try await withTemporaryDirectory { path in
+            guard let disk = await PrivateMount.temporaryFileSystem(at: path, bytes: 1 << 20) else {
+                try Test.cancel("this machine lets nobody mount")
+            }
+            try await disk.running { try openWhileFull(path) }
         }
     }
 
@@ -159,9 +171,7 @@ import Testing
     }
 }
 
-/// - Returns: false if the file system could not be mounted.
-private func fillAndFree(_ path: String) throws -> Bool {
-    guard PrivateMount.temporaryFileSystem(at: path, bytes: 1 << 20) else { return false }
+private func fillAndFree(_ path: String) throws {
     let ballast = path + "/ballast"
     try Data(repeating: 1, count: 512 << 10).write(to: URL(filePath: ballast))
     // One file: a mount of this thread alone is not seen by the one that reads.
@@ -180,12 +190,35 @@ private func fillAndFree(_ path: String) throws -> Bool {
     let bytes = Array(try Data(contentsOf: URL(filePath: path + "/spool/00000000000000000001.spool")))
     // All of one size: nothing half-written stands between them.
     #expect((bytes.count - 8).isMultiple(of: written + 10) && spool.status.written == UInt64(written + 10))
-    return true
 }
 
-/// Runs blocking work where its mounts and its waiting trouble nobody.
-private func onThreadOfItsOwn<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
-    await withCheckedContinuation { continuation in
-        Thread { continuation.resume(returning: work()) }.start()
+private func openWhileFull(_ path: String) throws {
+    func opened() throws -> Spool {
+        // The one before gives its lock up a moment after it is let go.
+        var result = Result { () throws(SpoolFailure) in try Spool(path + "/spool") }
+        for _ in 0..<5_000 {
+            guard case .failure(let failure) = result, failure.kind == .locked else { break }
+            usleep(1_000)
+            result = Result { () throws(SpoolFailure) in try Spool(path + "/spool") }
+        }
+        return try result.get()
     }
+    do {
+        let spool = try Spool(path + "/spool")
+        for number in 1...3 { try spool.append(sampleEvent(number), to: "calls-1") }
+    }
+    let ballast = open(path + "/ballast", O_WRONLY | O_CREAT, 0o600)
+    let page = [UInt8](repeating: 1, count: 4_096)
+    while write(ballast, page, page.count) == page.count {}
+    close(ballast)
+    for _ in 0..<2 {
+        let spool = try opened()
+        #expect(spool.recovery.records == 3)
+        let failure = #expect(throws: SpoolFailure.self) { try spool.append(sampleEvent(4), to: "calls-1") }
+        #expect(failure?.kind == .full)
+    }
+    let spool = try opened()
+    unlink(path + "/ballast")
+    #expect(try spool.append(sampleEvent(4), to: "calls-1") == 4)
+    #expect(spool.recovery.damage.isEmpty && spool.status.written == 4)
 }

@@ -71,10 +71,42 @@ import Testing
             let path = directory + "/under-way"
             let file = try UnderWayFile(path, now: Self.now)
             let place = try #require(
-                file.setAside(Array("call".utf8), bound: 5_000, ends: Self.now + 60, now: Self.now))
+                file.addRecord(
+                    Array("call".utf8), rest: 5_000, ends: Self.now + 60, isKept: true, now: Self.now))
             let left = try UnderWayFile(path, now: Self.now + 59).left
             #expect(left.map(\.place) == [place] && left[0].stage == .recorded && left[0].bound == 5_000)
             #expect(try UnderWayFile(path, now: Self.now + 60).left.isEmpty)
+        }
+    }
+
+    @Test func aRecordThatIsToBeKeptStaysUntilItIsAndThenAsLongAsMoreMayCome() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/under-way"
+            let file = try UnderWayFile(path, now: Self.now)
+            let progress = UnderWayFile.Progress(isSent: true, status: 200, firstByte: 5, output: 7)
+            let own = try #require(
+                file.add(Array("own".utf8), bound: 9_000, ends: Self.now + 60, progress: progress, now: Self.now))
+            #expect(!file.isLeft(own))
+            let places = try [0, 4_000].map {
+                try #require(
+                    file.addRecord([1], rest: $0, ends: Self.now + 60, isKept: false, now: Self.now))
+            }
+            #expect(places.allSatisfy(file.isLeft))
+            let left = try UnderWayFile(path, now: Self.now + 1_000).left
+            #expect(left.count == 3 && left.filter { $0.stage == .recording }.map(\.place).sorted() == places.sorted())
+            #expect(left.first { $0.place == own }?.progress == progress)
+            for place in places { file.end(place) }
+            let rest = try UnderWayFile(path, now: Self.now).left.filter { $0.place != own }
+            #expect(rest.map(\.place) == [places[1]] && rest[0].stage == .recorded && rest[0].bound == 4_000)
+        }
+    }
+
+    @Test func aBoundBelowNothingIsNoCall() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/under-way"
+            #expect(try UnderWayFile(path, now: Self.now).add([1], bound: -1, ends: 0, now: 0) != nil)
+            let file = try UnderWayFile(path, now: Self.now)
+            #expect(file.left.isEmpty && file.unreadable == 1)
         }
     }
 

@@ -5,20 +5,20 @@ import Storage
 import TestSupport
 import Testing
 
-/// A disk that really is full: a small file system in memory, mounted for one thread alone, which takes root.
+/// A disk that really is full: a small file system in memory, which takes root to mount.
 @Suite struct DiskFullTests {
     @Test(.enabled(if: getuid() == 0, "mounting a file system takes root"))
     func aFullDiskRefusesAppendsAndTheyResumeByThemselvesWhenThereIsRoom() async throws {
         try await withLog { log in
             try FileManager.default.createDirectory(atPath: log.directory, withIntermediateDirectories: true)
-            let outcome = await onThreadOfItsOwn { Result { try fillAndFree(log) } }
-            if try !outcome.get() { try Test.cancel("this machine lets nobody mount") }
+            guard let disk = await PrivateMount.temporaryFileSystem(at: log.directory, bytes: 2 << 20) else {
+                try Test.cancel("this machine lets nobody mount")
+            }
+            try await disk.running { try fillAndFree(log) }
         }
     }
 
-    /// - Returns: false if the file system could not be mounted.
-    private func fillAndFree(_ log: LogUnderTest) throws -> Bool {
-        guard PrivateMount.temporaryFileSystem(at: log.directory, bytes: 2 << 20) else { return false }
+    private func fillAndFree(_ log: LogUnderTest) throws {
         let ballast = log.directory + "/ballast"
         try log.write([UInt8](repeating: 1, count: 1 << 20), to: ballast)
         let writer = try log.open()
@@ -41,13 +41,5 @@ import Testing
         for _ in 0..<5 { _ = try append().get() }
         #expect(sequence == written + 5)
         #expect(try LogVerifier.verify(files: log.files).problem == nil)
-        return true
-    }
-}
-
-/// Runs blocking work where its mounts and its waiting trouble nobody.
-private func onThreadOfItsOwn<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
-    await withCheckedContinuation { continuation in
-        Thread { continuation.resume(returning: work()) }.start()
     }
 }

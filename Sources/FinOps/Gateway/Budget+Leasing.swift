@@ -22,6 +22,8 @@ extension Budget {
     func judge(_ id: WindowID, bound: Int64, at now: Timestamp) -> Judgement {
         guard let account = account(id) else { return .room }
         let book = books[id] ?? LeaseBook()
+        let isAsked = book.asked.map { now < $0.advanced(bySeconds: Self.patienceSeconds) } ?? false
+        let mustWait = isAsked || spendsFrom == nil
         let used = account.used(by: gateway)
         // First: the part that met the limit may have room left beyond it.
         let rest = Int128(account.limit) - others(book, account, at: now) - used
@@ -31,11 +33,11 @@ extension Budget {
             // Others give back what they do not need only to those of whom they know.
             let isKnown = book.parts[gateway]?.isStanding(at: now) ?? false
             if isKnown || reached.isSpent || rest > 0 { return .none(reached) }
-            if let asked = book.asked, now < asked.advanced(bySeconds: Self.patienceSeconds) { return .wait }
+            if mustWait { return .wait }
             return .ask(request(id, account, book, nanos: used, at: now))
         }
         if let part = spendable(book, account, at: now), used + Int128(bound) <= Int128(part) { return .room }
-        if let asked = book.asked, now < asked.advanced(bySeconds: Self.patienceSeconds) { return .wait }
+        if mustWait { return .wait }
         return .ask(
             request(id, account, book, nanos: used + share(of: rest, bound: bound, wanted: book.wanted), at: now))
     }
@@ -51,6 +53,12 @@ extension Budget {
 
     /// The own part, if it may be spent from now.
     private func spendable(_ book: LeaseBook, _ account: Account, at now: Timestamp) -> Int64? {
+        guard let from = spendsFrom, let own = book.parts[gateway], own.position > from.value else { return nil }
+        return standing(book, account, at: now)
+    }
+
+    /// The own part, whichever run was given it.
+    private func standing(_ book: LeaseBook, _ account: Account, at now: Timestamp) -> Int64? {
         guard let own = book.parts[gateway], own.zone == account.zone, own.position > account.limitPosition,
             now.seconds < own.expires - terms.marginSeconds
         else { return nil }
@@ -89,12 +97,11 @@ extension Budget {
     private func reached(_ id: WindowID, _ account: Account, _ book: LeaseBook, at now: Timestamp) -> LimitReached {
         let spent = account.spent.values.reduce(account.unlogged, +)
         let used = others(book, account, at: now) + account.used(by: gateway)
-        let held = heldBack(in: account, id.scope)
         return LimitReached(
             scope: id.scope, window: account.window, zone: account.zone,
             limit: Money(nanos: account.limit, currency: currency), spent: Money(clamping: spent, currency: currency),
             setAside: Money(clamping: max(0, used - spent), currency: currency),
-            heldUntil: held.flatMap { used - $0.nanos < Int128(account.limit) ? $0.until : nil })
+            heldUntil: used - account.held < Int128(account.limit) ? account.heldUntil : nil)
     }
 
     // MARK: Asking
@@ -133,10 +140,11 @@ extension Budget {
     /// What is to be asked of the log by the way, about once a second: parts that end soon and are in use are extended, and
     /// what this gateway does not need is given back where others may want it. Each request stands for itself.
     package mutating func maintain(at now: Timestamp) -> [LeaseRequest] {
+        guard spendsFrom != nil else { return [] }
         var requests: [LeaseRequest] = []
         for (id, book) in books {
             guard book.asked == nil, let account = account(id), now < account.window.end || account.reserved > 0,
-                let part = spendable(book, account, at: now), let own = book.parts[gateway]
+                let part = standing(book, account, at: now), let own = book.parts[gateway]
             else { continue }
             let used = account.used(by: gateway)
             let leftover = max(0, Int128(part) - used)

@@ -34,14 +34,34 @@ package struct Budget: Sendable {
         var spent: [String: Int128]
         /// Own ended calls that the log does not have yet.
         var unlogged: Int128 = 0
-        /// Own calls under way.
-        var reserved: Int128 = 0
+        /// Own calls under way, and those that a kill cut short.
+        private(set) var reserved: Int128 = 0
+        /// Of the latter alone.
+        private(set) var held: Int128 = 0
+        /// When the last of them is free again, by the clock that nobody sets.
+        private(set) var heldUntil: Timestamp?
+
+        fileprivate mutating func add(_ reservation: Reservation) {
+            reserved += Int128(reservation.charge.nanos)
+            guard reservation.isHeld else { return }
+            held += Int128(reservation.charge.nanos)
+            heldUntil = max(heldUntil ?? reservation.expires, reservation.expires)
+        }
+
+        fileprivate mutating func remove(_ reservation: Reservation) {
+            reserved -= Int128(reservation.charge.nanos)
+            guard reservation.isHeld else { return }
+            held -= Int128(reservation.charge.nanos)
+            if held == 0 { heldUntil = nil }
+        }
     }
 
-    private struct Reservation: Sendable {
+    fileprivate struct Reservation: Sendable {
         let charge: Charge
         /// By the clock that nobody sets.
         let expires: Timestamp
+        /// A kill cut it short.
+        var isHeld = false
     }
 
     private struct Plan: Hashable, Sendable {
@@ -55,6 +75,8 @@ package struct Budget: Sendable {
     let currency: Currency
     /// Of the last event taken in.
     package internal(set) var position: Position = .start
+    /// Where this run began to spend; nil before that.
+    private(set) var spendsFrom: Position?
     var projects: [String: Timeline<String>] = [:]
     var limits: [CostScope: Limit] = [:]
     var spending = SpendingBySlot()
@@ -66,8 +88,8 @@ package struct Budget: Sendable {
     private var plans: [Plan: [WindowID]] = [:]
     private var unlogged: [CallAttempt: Charge] = [:]
     private var reservations: [CallAttempt: Reservation] = [:]
-    /// Those of them that a kill cut short.
-    private var held: Set<CallAttempt> = []
+    /// So many calls that a kill cut short have been held.
+    private var heldCount = 0
     /// In the order of their expiry.
     private var expiring = ExpiryQueue()
     private var forgottenBefore: Int64 = 0
@@ -88,6 +110,11 @@ package struct Budget: Sendable {
     }
 
     // MARK: Calls
+
+    /// Said once a start knows all that the log knew by then and has settled what the log may not know. Until then no part
+    /// of a limit is spent or asked for, and no part that an earlier run was given is ever spent: that run may have given it
+    /// back, or may be about to, without this one's knowing.
+    package mutating func beginSpending() { spendsFrom = spendsFrom ?? position }
 
     /// More than a billion dollars is as good as any bound, and leaves room for sums that a lease can name.
     private static let greatestBound: Int64 = 1 << 60
@@ -123,7 +150,7 @@ package struct Budget: Sendable {
         guard !windows.isEmpty else { return .admitted }
         let expires = running.advanced(bySeconds: terms.reservationSeconds)
         release(attempt)
-        setAside(charge, for: attempt, in: windows, until: expires)
+        setAside(Reservation(charge: charge, expires: expires), for: attempt, in: windows)
         for id in windows {
             var book = books[id] ?? LeaseBook()
             book.lastUse = now
@@ -134,57 +161,42 @@ package struct Budget: Sendable {
     }
 
     /// A call that an earlier run of this gateway let through, and of which nobody knows how it ended: until its reservation
-    /// would have ended it may cost more than its record says. Said at a start, before the first `reserve`, the first to end
-    /// first.
+    /// would have ended it may cost more than its record says.
     /// - Parameters:
+    ///   - started: when it began.
     ///   - bound: nano-units beyond those of its record.
     ///   - expires: by the clock that nobody sets.
-    /// - Returns: whether any limit holds it; else there is nothing to be set aside.
+    /// - Returns: whether any limit that is known holds it.
     @discardableResult
     package mutating func hold(
-        _ attempt: CallAttempt, project: String, bound: Int64, until expires: Timestamp
+        _ project: String, started: Timestamp, bound: Int64, until expires: Timestamp
     ) -> Bool {
-        let slot = SpendingBySlot.slot(of: Timestamp(microseconds: attempt.started))
-        let charge = Charge(project: project, slot: slot, nanos: max(0, min(bound, Self.greatestBound)))
+        let charge = Charge(
+            project: project, slot: SpendingBySlot.slot(of: started), nanos: max(0, min(bound, Self.greatestBound)))
         // Attempts are counted from 1, so that this is no call's: its record, which says what passed, leaves it alone.
-        let unended = CallAttempt(call: attempt.call, attempt: 0, started: Timestamp(microseconds: attempt.started))
+        heldCount += 1
+        let unended = CallAttempt(call: "held-\(heldCount)", attempt: 0, started: started)
         let windows = windows(of: charge)
-        guard !windows.isEmpty else { return false }
-        held.insert(unended)
-        setAside(charge, for: unended, in: windows, until: expires)
-        return true
-    }
-
-    /// What of a window's limit is set aside for calls that a kill cut short, and when the last of it is free again, by the clock
-    /// that nobody sets; nil where it is nothing.
-    func heldBack(in account: Account, _ scope: CostScope) -> (nanos: Int128, until: Timestamp)? {
-        let own = held.compactMap { reservations[$0] }.filter {
-            account.window.contains($0.charge.slot)
-                && scopes(of: $0.charge.project, slot: $0.charge.slot).contains(scope)
-        }
-        guard let last = own.map(\.expires).max() else { return nil }
-        return (own.reduce(0) { $0 + Int128($1.charge.nanos) }, last)
+        setAside(Reservation(charge: charge, expires: expires, isHeld: true), for: unended, in: windows)
+        return !windows.isEmpty
     }
 
     /// Whether an own attempt's record is known, from the log or by `settle`; of the log's the last few thousand are.
     package func knows(_ attempt: CallAttempt) -> Bool { unlogged[attempt] != nil || recent.contains(attempt) }
 
-    private mutating func setAside(
-        _ charge: Charge, for attempt: CallAttempt, in windows: [WindowID], until expires: Timestamp
-    ) {
-        reservations[attempt] = Reservation(charge: charge, expires: expires)
-        expiring.add(attempt, at: expires)
-        for id in windows { accounts[id]?.reserved += Int128(charge.nanos) }
+    private mutating func setAside(_ reservation: Reservation, for attempt: CallAttempt, in windows: [WindowID]) {
+        reservations[attempt] = reservation
+        expiring.add(attempt, at: reservation.expires)
+        for id in windows { accounts[id]?.add(reservation) }
     }
 
     /// A call that did not happen after all, or ended without a record.
     package mutating func release(_ attempt: CallAttempt) {
-        guard let charge = reservations[attempt]?.charge else { return }
+        guard let reservation = reservations[attempt] else { return }
         // Asked for first: an account that is made now holds it still.
-        let windows = windows(of: charge)
+        let windows = windows(of: reservation.charge)
         reservations[attempt] = nil
-        held.remove(attempt)
-        for id in windows { accounts[id]?.reserved -= Int128(charge.nanos) }
+        for id in windows { accounts[id]?.remove(reservation) }
     }
 
     /// A call ended: said before its record can reach the log, and at a start for each record that the log may not have.
@@ -383,9 +395,11 @@ package struct Budget: Sendable {
         for charge in unlogged.values where window.contains(charge.slot) && belongs(charge.project, charge.slot) {
             account.unlogged += Int128(charge.nanos)
         }
-        for charge in reservations.values.map(\.charge)
-        where window.contains(charge.slot) && belongs(charge.project, charge.slot) {
-            account.reserved += Int128(charge.nanos)
+        for reservation in reservations.values
+        where window.contains(reservation.charge.slot)
+            && belongs(reservation.charge.project, reservation.charge.slot)
+        {
+            account.add(reservation)
         }
         return account
     }

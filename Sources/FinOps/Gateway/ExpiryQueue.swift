@@ -1,11 +1,15 @@
 import EventLog
 
-/// Reservations in the order in which they end: all last equally long.
+/// Reservations in the order in which they end. Nearly all last equally long, and come in that order.
 struct ExpiryQueue: Sendable {
     private var items: [(attempt: CallAttempt, expires: Timestamp)] = []
     private var first = 0
 
-    mutating func add(_ attempt: CallAttempt, at expires: Timestamp) { items.append((attempt, expires)) }
+    mutating func add(_ attempt: CallAttempt, at expires: Timestamp) {
+        var place = items.count
+        while place > first, items[place - 1].expires > expires { place -= 1 }
+        items.insert((attempt, expires), at: place)
+    }
 
     /// - Returns: one that has ended by then; nil if there is none left.
     mutating func next(at now: Timestamp) -> CallAttempt? {

@@ -39,6 +39,8 @@ package actor GatewaySubscription {
         package var head: Position
         /// Whether calls may be admitted by what is known.
         package var isReady: Bool
+        /// Whether all is known that the log held when it was first heard of.
+        package var isCurrent: Bool
         /// Events of the needed types that could not be read.
         package var unreadable: Int
     }
@@ -202,7 +204,9 @@ package actor GatewaySubscription {
 
     private func report() {
         onProgress(
-            Progress(handled: handled, head: max(head, handled), isReady: isReady, unreadable: unreadable))
+            Progress(
+                handled: handled, head: max(head, handled), isReady: isReady,
+                isCurrent: goal.map { handled >= $0 } ?? false, unreadable: unreadable))
     }
 
     // MARK: Keeping

@@ -20,118 +20,6 @@ import Testing
         ["openai", "--name", "main", "--base-url", provider.url]
     }
 
-    // MARK: A full disk
-
-    /// The log is away, and others fill the disk up. Then the log comes back, and nobody makes room.
-    @Test(.enabled(if: getuid() == 0, "mounting a file system takes root"), arguments: ["fail-open", "fail-closed"])
-    func aFullDiskIsToldOfAndOverWhenTheLogIsBack(_ policy: String) async throws {
-        let provider = Self.provider()
-        try await GatewayScene.with(
-            upstreams: [Self.upstream(provider)], configuration: ["gateway_spool_full: \(policy)"]
-        ) { scene in
-            let key = try await scene.key().text
-            guard let (gateway, folder) = try await gatewayOnSmallDisk(scene) else {
-                try Test.cancel("this machine lets nobody mount")
-            }
-            var delivered = [try await gateway.firstAnswer(key)]
-            try fill(folder + "/ballast")
-            await scene.end(scene.log)
-            var refused: HTTPAnswer?
-            for _ in 0..<25 where refused == nil {
-                let answer = try #require(await gateway.post(key: key))
-                if answer.status == 200 { delivered.append(answer) } else { refused = answer }
-            }
-            if policy == "fail-closed" {
-                #expect(refused?.status == 503 && refused?.body.contains("usage_not_recordable") == true)
-                #expect(refused?.field("retry-after") == "5")
-            } else {
-                #expect(refused == nil, "\(String(describing: refused))")
-            }
-            try await eventually("it says what is wrong") { try readiness(scene, gateway).contains(policy) }
-
-            let log = try await scene.installation.serveLog()
-            defer { log.send(SIGKILL) }
-            delivered.append(try await gateway.firstAnswer(key))
-            try await eventually("it is ready again") { try !readiness(scene, gateway).contains(policy) }
-            try await expectTold(scene, delivered, gateway)
-            await scene.end(gateway.program)
-            await scene.end(log)
-        }
-    }
-
-    @Test(.enabled(if: getuid() == 0, "mounting a file system takes root"), arguments: ["fail-open", "fail-closed"])
-    func whereCallsCannotBeWrittenDownItIsToldOf(_ policy: String) async throws {
-        let provider = Self.provider()
-        try await GatewayScene.with(
-            upstreams: [Self.upstream(provider)], configuration: ["gateway_spool_full: \(policy)"]
-        ) { scene in
-            let key = try await scene.key().text
-            // The spool has room there, and what is under way has not.
-            guard let (gateway, _) = try await gatewayOnSmallDisk(scene, bytes: 8 << 20) else {
-                try Test.cancel("this machine lets nobody mount")
-            }
-            try await eventually("it says so") {
-                try readiness(scene, gateway).contains("calls under way cannot be written down")
-            }
-            let status = policy == "fail-open" ? 200 : 503
-            try await eventually("a call is answered with \(status)") { await gateway.post(key: key)?.status == status }
-            await scene.end(gateway.program)
-        }
-    }
-
-    /// - Returns: the gateway, and its folder as only it sees it; nil if nothing could be mounted.
-    private func gatewayOnSmallDisk(
-        _ scene: GatewayScene, bytes: Int = 24 << 20
-    ) async throws -> (SceneGateway, String)? {
-        let folder = StateDirectory(path: scene.installation.directory).gateway("gateway")
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        // What is started on a thread sees what is mounted for the thread.
-        let started = await BlockingThread.running { () -> Result<SceneGateway?, any Error> in
-            guard PrivateMount.temporaryFileSystem(at: folder, bytes: bytes) else { return .success(nil) }
-            return Result { try scene.start("gateway", port: 0) }
-        }
-        guard let gateway = try await started.get()?.serves() else { return nil }
-        return (gateway, "/proc/\(gateway.program.pid)/root\(folder)")
-    }
-
-    private func fill(_ path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw Unexpected("cannot write \(path)") }
-        defer { close(descriptor) }
-        let page = [UInt8](repeating: 1, count: 4_096)
-        while write(descriptor, page, page.count) == page.count {}
-        #expect(errno == ENOSPC)
-    }
-
-    private func readiness(_ scene: GatewayScene, _ gateway: SceneGateway) throws -> String {
-        let socket = try StateDirectory(path: scene.installation.directory).healthSocket(stage: gateway.name)
-        return HealthClient.get("/readyz?verbose", socket: socket)?.body ?? ""
-    }
-
-    /// Every answer is one event, and the condition was raised and is over.
-    private func expectTold(_ scene: GatewayScene, _ delivered: [HTTPAnswer], _ gateway: SceneGateway) async throws {
-        let ids = delivered.compactMap { $0.field("x-request-id") }
-        try await eventually("everything is in the log") {
-            Set(try await scene.installation.recordedCalls().map(\.upstreamRequest)).isSuperset(of: ids)
-        }
-        let calls = try await scene.installation.recordedCalls().map(\.upstreamRequest)
-        #expect(Set(calls).count == calls.count && Set(ids).count == ids.count && calls.count == ids.count)
-        let log = SQLiteEventReader(
-            files: LogFiles(database: StateDirectory(path: scene.installation.directory).logDatabase))
-        var told: [FinOpsEvent] = []
-        try await eventually("the condition is told, not \(told)") {
-            told = try await log.readAll(stream: .conditions("usage-not-kept")).compactMap {
-                try EventCatalogue.decode($0.event)
-            }
-            return told.count == 2
-        }
-        guard case .conditionRaised(let raised) = told[0], case .conditionEnded(let ended) = told[1] else {
-            throw Unexpected("\(told)")
-        }
-        #expect(raised.subject == gateway.name && raised.detail.contains("No space left on device"))
-        #expect(ended.subject == gateway.name && ended.since == raised.since && ended.detail == "nothing was lost")
-    }
-
     // MARK: A log that is away
 
     @Test func aGatewayThatHasLostTheLogForLongerThanItsGraceRefusesUntilItIsBack() async throws {
@@ -153,7 +41,7 @@ import Testing
             }
             #expect(refused?.status == 503 && refused?.body.contains("gateway_out_of_date") == true)
             #expect(delivered.count > 1, "it refused before its grace was over")
-            try await eventually("it says so") { try readiness(scene, gateway).contains("gateway_log_grace") }
+            try await eventually("it says so") { try gateway.readiness(scene).contains("gateway_log_grace") }
             let log = try await scene.installation.serveLog()
             defer { log.send(SIGKILL) }
             delivered.append(try await gateway.firstAnswer(key))
@@ -176,7 +64,7 @@ import Testing
             var delivered = [try await gateway.firstAnswer(key)]
             scene.log.send(SIGKILL)
             _ = await scene.log.wait()
-            try await eventually("it says so") { try readiness(scene, gateway).contains("gateway_log_lost: fail-open") }
+            try await eventually("it says so") { try gateway.readiness(scene).contains("gateway_log_lost: fail-open") }
             delivered.append(try #require(await gateway.post(key: key)))
             #expect(delivered[1].status == 200, "\(delivered[1].body)")
             let log = try await scene.installation.serveLog()
@@ -305,7 +193,7 @@ import Testing
             _ = try await gateway.firstAnswer(key)
             try await scene.installation.smuggle(Gatewayed.disabled(id), into: .key(id), schema: 9_999)
             try await eventually("it says so") {
-                try readiness(scene, gateway).contains("events about keys, limits or calls cannot be read (1)")
+                try gateway.readiness(scene).contains("events about keys, limits or calls cannot be read (1)")
             }
             await scene.end(gateway.program)
         }
@@ -361,7 +249,7 @@ import Testing
         let head = try await log.read(after: .start, limit: 1, types: nil).head
         for gateway in gateways {
             try await eventually("\(gateway.name) has heard of it") {
-                let known = try JSONValue.parse(readiness(scene, gateway))
+                let known = try JSONValue.parse(gateway.readiness(scene))
                 return Self.position(known) >= head.value
             }
         }

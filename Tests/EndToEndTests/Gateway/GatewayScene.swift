@@ -103,6 +103,12 @@ struct SceneGateway: Sendable {
         return gateway
     }
 
+    /// What it says of itself; empty while it does not.
+    func readiness(_ scene: GatewayScene) throws -> String {
+        let socket = try StateDirectory(path: scene.installation.directory).healthSocket(stage: name)
+        return HealthClient.get("/readyz?verbose", socket: socket)?.body ?? ""
+    }
+
     private func get(_ path: String) async -> HTTPAnswer? {
         await send("GET \(path) HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n")
     }

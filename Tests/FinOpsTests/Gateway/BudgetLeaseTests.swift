@@ -49,6 +49,30 @@ import Testing
         #expect(ask(2, &world.budget) == .admitted)
     }
 
+    @Test func aRunSpendsNothingThatAnEarlierOneWasGiven() throws {
+        var world = World(World.limit(100))
+        #expect(world.ask(10).answer == .admitted)
+        let granted = try #require(world.ownLeases.last)
+        // The run that is killed gives a part back, and another gateway takes it, unknown to the next.
+        var next = Budget(gateway: "a", terms: world.terms)
+        for (event, recorded) in world.log.events { next.take(event, recorded) }
+        let call = CallAttempt(call: "next", attempt: 1, started: Self.noon)
+        func ask() -> BudgetAnswer {
+            next.reserve(call, project: "chat", bound: 10 * Self.cent, at: Self.noon)
+        }
+        // Until it knows what the log knew when it began, it asks for nothing.
+        #expect(ask() == .waiting && next.maintain(at: Self.noon).isEmpty)
+        next.beginSpending()
+        guard case .needsLease(let requests) = ask() else {
+            Issue.record("\(granted) of the earlier run are spent")
+            return
+        }
+        world.budget = next
+        for request in requests { world.grant(request, at: Self.noon) }
+        next = world.budget
+        #expect(ask() == .admitted)
+    }
+
     @Test func anotherGatewaysPartIsNotSpentUntilItEnds() throws {
         var world = World(World.limit(100))
         world.others("b", lease: 100, until: Self.noon.seconds + 60)

@@ -22,6 +22,8 @@ import Testing
         var budget: Budget
         /// Events of the log that it has seen.
         var seen = 0
+        /// Events that the log had when this run began.
+        var goal = 0
         var spool: [WireCallRecorded] = []
         var waiting: [Call] = []
         var underWay: [Call] = []
@@ -35,6 +37,8 @@ import Testing
         var random: SeededGenerator
         var log = TestLog()
         var gateways: [Gateway] = []
+        /// Asked for by runs that were killed then, and on their way to the log.
+        var late: [LeaseRequest] = []
         var now = BudgetSimulationTests.start
         var calls = 0
         var refused = 0
@@ -51,14 +55,18 @@ import Testing
             limit = cents * 10_000_000
             log.append(Gatewayed.added("chat", team: "apps"), to: "any", at: now)
             log.append(Watched.threshold(.project("chat"), daily: cents, policy: "block"), to: "any", at: now)
-            for number in 0..<Int.random(in: 1...4, using: &random) { gateways.append(fresh("g\(number)", spool: [])) }
+            for number in 0..<Int.random(in: 1...4, using: &random) {
+                gateways.append(fresh("g\(number)", spool: [], seen: log.events.count))
+                gateways[number].budget.beginSpending()
+            }
         }
 
-        func fresh(_ name: String, spool: [WireCallRecorded]) -> Gateway {
+        /// A run that begins: the log does not always answer then, and it goes on with what an earlier one has written down.
+        func fresh(_ name: String, spool: [WireCallRecorded], seen: Int) -> Gateway {
             var gateway = Gateway(name: name, budget: Budget(gateway: name, terms: terms))
             gateway.spool = spool
-            for (event, recorded) in log.events { gateway.budget.take(event, recorded) }
-            gateway.seen = log.events.count
+            for (event, recorded) in log.events.prefix(seen) { gateway.budget.take(event, recorded) }
+            (gateway.seen, gateway.goal) = (seen, log.events.count)
             for event in spool { gateway.budget.settle(event) }
             return gateway
         }
@@ -67,6 +75,7 @@ import Testing
             let seen = gateways[place].seen
             for (event, recorded) in log.events[seen...].prefix(most) { gateways[place].budget.take(event, recorded) }
             gateways[place].seen = min(log.events.count, seen + min(most, log.events.count))
+            if gateways[place].seen >= gateways[place].goal { gateways[place].budget.beginSpending() }
         }
 
         mutating func record(_ event: WireCallRecorded) {
@@ -85,6 +94,7 @@ import Testing
             case 80..<88: read(place, most: Int.random(in: 1...10, using: &random))
             case 88..<94: lease(gateways[place].budget.maintain(at: now), for: place)
             case 94..<97: kill(place)
+            case 97: arriveLate()
             default: pass(seconds: Int64.random(in: 1...70, using: &random))
             }
             retry(place)
@@ -166,7 +176,11 @@ import Testing
                 gateways[place].cutShort = []
                 gateways[place].waiting = []
             } else {
-                gateways[place] = fresh(old.name, spool: old.spool)
+                var dying = old.budget
+                late += dying.maintain(at: now)
+                let count = log.events.count
+                let seen = Bool.random(using: &random) ? count : Int.random(in: 2...count, using: &random)
+                gateways[place] = fresh(old.name, spool: old.spool, seen: seen)
                 gateways[place].cutShort = old.cutShort.filter { now < ends($0) }
                 for var call in old.underWay {
                     call.told = Int64.random(in: 0...call.bound, using: &random)
@@ -178,15 +192,24 @@ import Testing
                 }
                 for call in gateways[place].cutShort {
                     gateways[place].budget.hold(
-                        call.attempt, project: "chat", bound: call.bound - call.told, until: ends(call))
+                        "chat", started: call.started, bound: call.bound - call.told, until: ends(call))
                 }
+                if seen == count { gateways[place].budget.beginSpending() }
             }
+        }
+
+        private mutating func arriveLate() {
+            for request in late {
+                log.append(.budgetLeased(request.event), to: request.stream, at: now, expected: request.expected)
+            }
+            late = []
         }
 
         func ends(_ call: Call) -> Timestamp { call.started.advanced(bySeconds: terms.reservationSeconds) }
 
         /// A second is long for the wire: what was said before has arrived.
         private mutating func pass(seconds: Int64) {
+            arriveLate()
             for place in gateways.indices { drain(place, most: .max) }
             for place in gateways.indices { read(place) }
             // A gateway that lives asks about once a second.

@@ -130,7 +130,7 @@ import Testing
         let event = Gatewayed.call("cut", by: "a", started: Self.noon, nanos: 10 * Self.cent)
         world.budget.settle(event)
         #expect(world.budget.knows(cut))
-        world.budget.hold(cut, project: "chat", bound: 90 * Self.cent, until: end)
+        world.budget.hold("chat", started: Self.noon, bound: 90 * Self.cent, until: end)
         let first = try reached(world.ask(1).answer)
         #expect(first.setAside.nanos == 90 * Self.cent && first.spent.nanos == 10 * Self.cent)
         #expect(first.heldUntil == end)
@@ -144,12 +144,33 @@ import Testing
 
     @Test func onlyWhereItIsInTheWayIsWhatAKillCutShortTheReason() throws {
         var world = World(World.limit(100))
-        let cut = CallAttempt(call: "cut", attempt: 1, started: Self.noon)
         let end = Self.noon.advanced(bySeconds: world.terms.reservationSeconds)
-        world.budget.hold(cut, project: "chat", bound: 10 * Self.cent, until: end)
+        world.budget.hold("chat", started: Self.noon, bound: 10 * Self.cent, until: end)
         #expect(world.ask(100).answer == .admitted)
         // Without it nothing would be free either.
         #expect(try reached(world.ask(1).answer).heldUntil == nil)
+    }
+
+    @Test func whatIsHeldIsFreeAgainOneAfterTheOther() throws {
+        var world = World(World.limit(100))
+        func after(_ seconds: Int64) -> Timestamp { Self.noon.advanced(bySeconds: seconds) }
+        // Said in no order, and two of them alike.
+        for (cents, seconds) in [(30, 300), (20, 100), (10, 200), (10, 200), (30, 50)] as [(Int64, Int64)] {
+            let isHeld = world.budget.hold(
+                "chat", started: Self.noon, bound: cents * Self.cent, until: after(seconds))
+            #expect(isHeld)
+        }
+        for (seconds, held) in [(0, 100), (50, 70), (100, 50), (200, 30)] as [(Int64, Int64)] {
+            let (call, answer) = world.ask(100 - held, at: after(seconds))
+            #expect(held == 100 || answer == .admitted)
+            let reached = try reached(world.ask(1, at: after(seconds)).answer)
+            #expect(reached.setAside.nanos == 100 * Self.cent && reached.heldUntil == after(300), "\(seconds)")
+            world.budget.release(call)
+        }
+        #expect(world.ask(100, at: after(300)).answer == .admitted)
+        #expect(try reached(world.ask(1, at: after(300)).answer).heldUntil == nil)
+        let isHeld = world.budget.hold("draw", started: Self.noon, bound: 1, until: after(300))
+        #expect(!isHeld)
     }
 
     @Test func aCallCountsOnceWhoeverTellsItFirst() throws {

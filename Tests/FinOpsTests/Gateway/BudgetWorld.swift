@@ -21,6 +21,7 @@ struct BudgetWorld {
         for event in [Gatewayed.added("chat", team: "apps"), Gatewayed.added("draw", team: "apps")] + events {
             tell(event, to: "any", at: BudgetWorld.noon)
         }
+        budget.beginSpending()
     }
 
     /// A limit a day, in cents.
