@@ -160,7 +160,8 @@ package final class UnderWayFile: Sendable {
     package func add(
         _ call: [UInt8], bound: Int64, ends: Int64, progress: Progress = Progress(), now: Int64
     ) -> Int? {
-        add(call, .underWay, Head(progress: progress, boot: boot, bytes: call.count, bound: bound, ends: ends), now: now)
+        let head = Head(progress: progress, boot: boot, bytes: call.count, bound: bound, ends: ends)
+        return add(call, .underWay, head, now: now)
     }
 
     /// The record of a call of an earlier run, as one that is left: it may cost more than this says.
