@@ -252,8 +252,7 @@ extension Refusal {
         case .limitUnknown:
             return broken(
                 503, "gateway_limit_unknown", "overloaded_error",
-                "A limit that this call counts towards is nearly met, and the event log, which knows what is left of it, "
-                    + "does not answer.")
+                "What is left of a limit that this call counts towards the event log has to say, and it does not answer.")
         case .outOfDate:
             return broken(
                 503, "gateway_out_of_date", "overloaded_error",

@@ -20,6 +20,43 @@ import Testing
         ["openai", "--name", "main", "--base-url", provider.url]
     }
 
+    // MARK: An upstream that is silent
+
+    @Test func anUpstreamThatSaysNothingOrNoMoreIsGivenUp() async throws {
+        let chunk = #"{"id":"1","object":"chat.completion.chunk","model":"gpt-4o-2024-08-06","choices":"#
+            + #"[{"index":0,"delta":{"content":"word"},"finish_reason":null}]}"#
+        let provider = ProviderStandIn { request in
+            guard request.body.contains("\"stream\":true") else { return .nothing }
+            return .text(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    + "\(String(chunk.utf8.count + 8, radix: 16))\r\ndata: \(chunk)\n\n\r\n")
+        }
+        try await GatewayScene.with(
+            upstreams: [Self.upstream(provider)], configuration: ["gateway_upstream_timeout: 2s"]
+        ) { scene in
+            let key = try await scene.key().text
+            let gateway = try await scene.gateway()
+            var silent: HTTPAnswer?
+            try await eventually("its key is known") {
+                silent = await gateway.post(key: key)
+                return silent?.status != 401
+            }
+            #expect(silent?.status == 504 && silent?.body.contains("upstream_timeout") == true, "\(silent?.body ?? "")")
+            let streaming = SceneCall.chat.replacingOccurrences(of: #"{"model""#, with: #"{"stream":true,"model""#)
+            let client = try #require(StayingClient(port: gateway.port))
+            defer { client.close() }
+            try await client.sends(SceneCall.post(key: key, streaming))
+            try await client.reads("word")
+            let calls = try await scene.installation.recordedCalls(atLeast: 2)
+            #expect(calls.count == 2 && calls.allSatisfy { $0.ended == "timed-out" && $0.cost.nanos > 0 })
+            #expect(calls.allSatisfy { !$0.usageEstimated.isEmpty && $0.quantities.inputTokens > 0 })
+            #expect(calls.map(\.status) == [0, 200] && calls.map(\.quantities.outputTokens) == [0, 1])
+            // Half of the time is what a stream may be silent for.
+            #expect(calls[0].duration >= 2_000_000 && calls[1].duration >= 1_000_000)
+            await scene.end(gateway.program)
+        }
+    }
+
     // MARK: A log that is away
 
     @Test func aGatewayThatHasLostTheLogForLongerThanItsGraceRefusesUntilItIsBack() async throws {
