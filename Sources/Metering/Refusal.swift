@@ -252,7 +252,8 @@ extension Refusal {
         case .limitUnknown:
             return broken(
                 503, "gateway_limit_unknown", "overloaded_error",
-                "What is left of a limit that this call counts towards the event log has to say, and it does not answer.")
+                "What is left of a limit that this call counts towards the event log has to say, and it does not answer."
+            )
         case .outOfDate:
             return broken(
                 503, "gateway_out_of_date", "overloaded_error",

@@ -23,7 +23,8 @@ import Testing
     // MARK: An upstream that is silent
 
     @Test func anUpstreamThatSaysNothingOrNoMoreIsGivenUp() async throws {
-        let chunk = #"{"id":"1","object":"chat.completion.chunk","model":"gpt-4o-2024-08-06","choices":"#
+        let chunk =
+            #"{"id":"1","object":"chat.completion.chunk","model":"gpt-4o-2024-08-06","choices":"#
             + #"[{"index":0,"delta":{"content":"word"},"finish_reason":null}]}"#
         let provider = ProviderStandIn { request in
             guard request.body.contains("\"stream\":true") else { return .nothing }
