@@ -18,7 +18,8 @@ struct VaultKMSCommand: AsyncParsableCommand {
                 The credentials are read from a file as AWS's own tools write it (aws_access_key_id, \
                 aws_secret_access_key and perhaps aws_session_token under [default]); they go into the vault, under \
                 the local master key. They need kms:GenerateDataKey, kms:Encrypt and kms:Decrypt on the key. Secrets \
-                move there with finops vault rotate.
+                move there with finops vault rotate --to aws-kms. To leave KMS: finops vault rotate --to local, then \
+                finops vault rm key-service, which takes the credentials away.
                 Example: finops vault kms set --key-id alias/finops --region eu-central-1 --credentials-file ~/.aws/credentials
                 """)
 
