@@ -252,7 +252,7 @@ extension Refusal {
         case .limitUnknown:
             return broken(
                 503, "gateway_limit_unknown", "overloaded_error",
-                "What is left of a limit that this call counts towards the event log has to say, and it does not answer."
+                "The event log does not answer, and it alone knows what is left of a limit that this call counts towards."
             )
         case .outOfDate:
             return broken(

@@ -108,7 +108,7 @@ final class SpoolCore: Sendable {
         }
     }
 
-    /// - Returns: so many bytes.
+    /// - Returns: so many bytes, with the file's own beginning if it was empty.
     private func write(_ state: inout SpoolState) throws(SpoolFailure) -> Int {
         let bytes = state.activeBytes == 0 ? RecordForm.fileStart + state.buffer : state.buffer
         do throws(SpoolFailure) {

@@ -5,9 +5,11 @@ import Synchronization
 /// What a gateway has let through and has no record of yet, in memory that the kernel writes to a file: a kill -9 leaves it as
 /// it was, at the price of a few stores for each call. A power failure may take it.
 ///
-/// A place is free; or a call of this run is under way there, until `end`. Those of earlier runs are `left`: under way until
-/// `beginRecording` or `addRecord` has taken their place, and that until `end`; then recorded until `forget`, or until the time is
-/// over for which they may cost something.
+/// | a place | from | until |
+/// |---|---|---|
+/// | under way | `add`, of this run or, `left`, of an earlier one | `end` or `forget`; left: until it is recording |
+/// | recording | `beginRecording`, or `addRecord` of what is not kept | `end`: then recorded, or free if it can cost no more |
+/// | recorded | `end`, or `addRecord` of what is kept | `forget`, or the time is over for which it may cost more |
 package final class UnderWayFile: Sendable {
     /// How far a call had come.
     package struct Progress: Hashable, Sendable {
@@ -45,13 +47,13 @@ package final class UnderWayFile: Sendable {
     package struct Left: Hashable, Sendable {
         package enum Stage: Hashable, Sendable {
             case underWay
-            /// A run in between was killed while it recorded it: its record may be kept or not.
+            /// A run in between was killed while it recorded it, or could not: its record may be kept or not.
             case recording
             case recorded
         }
 
         package let place: Int
-        /// What `add` was given.
+        /// What `add` or `addRecord` was given.
         package let call: [UInt8]
         /// Nano-units that it can cost at most; where `addRecord` wrote it, beyond what the record says.
         package let bound: Int64

@@ -1,5 +1,6 @@
 import EventLog
 import FinOps
+import Metering
 import Spool
 import Synchronization
 
@@ -7,7 +8,7 @@ import Synchronization
 struct CutShortReport {
     /// Recorded now with an estimate: nobody knows how they ended.
     var cutShort: [String] = []
-    /// Recorded now as they were: they had ended, but for their record.
+    /// Recorded now as they were: their end, or what they used, was known.
     var ended = 0
     /// What cannot be read.
     var unreadable = 0
@@ -15,47 +16,46 @@ struct CutShortReport {
 
 extension CallDesk {
     /// Records what earlier runs let through and never heard the end of, each once, and sets aside what it may yet cost. Said
-    /// before the first call, when what the log and the spool hold is known.
+    /// when what the log and the spool hold is known, and before the first call, if the file can be opened by then.
     /// - Parameter keepsAll: also what no known limit holds: there may be one of which the log has yet to tell.
-    func recordCutShort(keepsAll: Bool) -> CutShortReport {
-        let (calls, unreadable) = underWay.cutShort()
+    /// - Throws: `ForeignSpool`, and nothing is touched.
+    func recordCutShort(keepsAll: Bool) throws(ForeignSpool) -> CutShortReport {
+        let (calls, unreadable) = try underWay.cutShort()
         var report = CutShortReport(unreadable: unreadable)
         var held: [CallsUnderWay.Held] = []
         for call in calls {
-            let left = call.left
-            var (event, rest, place) = (call.event, left.bound, left.place)
-            if !call.isWhole {
-                if left.stage != .recorded {
-                    admission.complete(&event, call.route, call.reading, bound: left.bound)
-                    rest = max(0, left.bound - admission.cost(of: event))
-                }
-                if !call.mayCostMore { rest = 0 }
-            }
-            var isKept = left.stage == .recorded || admission.knows(event)
-            if isKept, left.stage == .underWay {
+            let (event, rest) = call.record(admission)
+            let isKnown = call.left.stage == .recorded || admission.knows(event)
+            if isKnown, call.left.stage == .underWay {
                 // The kill came between its record and the word that this is kept.
-                underWay.forget(place)
+                underWay.forget(call.left.place)
                 continue
             }
-            if !isKept {
-                place = underWay.beginRecording(call, as: event, rest: rest, now: admission.now().seconds)
-                let started = Timestamp(microseconds: event.started)
-                isKept = keep(event, id: beginnings.withLock { $0.id(at: started) }, place: place)
-                admission.settle(event)
-                tally.recordedLate(event)
-                if call.hasEnded { report.ended += 1 } else { report.cutShort.append(event.call) }
-            }
-            let isHeld = rest > 0 && (admission.hold(event, rest, until: left.ends) || keepsAll)
-            // Until its record can be kept, this is there.
-            guard isKept else { continue }
+            let place = isKnown ? call.left.place : record(call, event, rest, &report)
+            let isHeld = rest > 0 && (admission.hold(event, rest, until: call.left.ends) || keepsAll)
+            // A record that cannot be kept now is there until it can.
+            guard let place else { continue }
             if isHeld {
                 underWay.end(place)
-                held.append(.init(record: event, rest: rest, ends: left.ends, place: place))
+                held.append(.init(record: event, rest: rest, ends: call.left.ends, place: place))
             } else {
                 underWay.forget(place)
             }
         }
         underWay.fold(held, now: admission.now().seconds)
         return report
+    }
+
+    /// - Returns: the call's place from now on; nil if its record waits there to be kept.
+    private func record(
+        _ call: CutShortCall, _ event: WireCallRecorded, _ rest: Int64, _ report: inout CutShortReport
+    ) -> Int? {
+        let place = underWay.beginRecording(call, as: event, rest: rest, now: admission.now().seconds)
+        let started = Timestamp(microseconds: event.started)
+        let isKept = keep(event, id: beginnings.withLock { $0.id(at: started) }, place: place)
+        admission.settle(event)
+        tally.recordedLate(event)
+        if event.ended == AnswerEnd.killed.rawValue { report.cutShort.append(event.call) } else { report.ended += 1 }
+        return isKept ? place : nil
     }
 }

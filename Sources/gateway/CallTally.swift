@@ -21,11 +21,13 @@ final class CallTally: Sendable {
 
     func ended(_ call: WireCallRecorded) {
         running.subtract(1, ordering: .relaxed)
-        recordedLate(call)
+        count(call)
     }
 
     /// Of an earlier run, which counted its beginning and not its end.
-    func recordedLate(_ call: WireCallRecorded) {
+    func recordedLate(_ call: WireCallRecorded) { count(call) }
+
+    private func count(_ call: WireCallRecorded) {
         if call.ended == "complete" { whole.add(1, ordering: .relaxed) } else { broken.add(1, ordering: .relaxed) }
         if !call.unpricedReason.isEmpty { unpriced.add(1, ordering: .relaxed) }
         if !call.usageEstimated.isEmpty { estimated.add(1, ordering: .relaxed) }

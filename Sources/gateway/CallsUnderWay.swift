@@ -4,7 +4,8 @@ import Metering
 import Spool
 import Synchronization
 
-/// The calls of this gateway that are under way, written down so that the next run can record one that a kill cuts short.
+/// The calls of this gateway that are under way, and records that cannot be kept yet, written down so that the next run can
+/// record them if this one is killed.
 final class CallsUnderWay: Sendable {
     private struct State {
         var file: UnderWayFile?
@@ -12,7 +13,7 @@ final class CallsUnderWay: Sendable {
         var failure: SpoolFailure?
     }
 
-    private let path: String
+    private let directory: String
     private let gateway: String
     /// How long after its start a call may cost its bound.
     private let seconds: Int64
@@ -20,7 +21,7 @@ final class CallsUnderWay: Sendable {
     private let unwrittenCalls = Atomic(0)
 
     init(directory: String, gateway: String, seconds: Int64) {
-        path = directory + "/under-way"
+        self.directory = directory
         self.gateway = gateway
         self.seconds = seconds
     }
@@ -31,7 +32,7 @@ final class CallsUnderWay: Sendable {
         state.withLock { state in
             guard state.file == nil else { return }
             do throws(SpoolFailure) {
-                state.file = try UnderWayFile(path, now: now)
+                state.file = try UnderWayFile(directory + "/under-way", now: now)
                 state.failure = nil
             } catch {
                 state.failure = error
@@ -57,13 +58,13 @@ final class CallsUnderWay: Sendable {
     }
 
     /// When more is known of an attempt that is under way, or it has ended and its record cannot be kept yet: then the next
-    /// run finds the record, whole.
+    /// run finds the record, as far as there is room for both.
     /// - Parameter bound: nano-units that it can cost at most, beyond its record if this is one.
     /// - Returns: its place from now on. A kill between may leave the old one, too, which is of the same attempt.
     func replace(
         _ old: Int?, with event: WireCallRecorded, bound: Int64 = 0, _ progress: UnderWayFile.Progress = .init()
     ) -> Int? {
-        // What is left has its record there already.
+        // What an earlier run left is recorded from what is there.
         if let old, file?.isLeft(old) == true { return old }
         guard let place = write(event, bound: bound, progress) else { return old }
         forget(old)
@@ -103,19 +104,18 @@ final class CallsUnderWay: Sendable {
     /// What earlier runs let through and never heard the end of. What was told comes first, should a kill have left both;
     /// of the others the first whose reservation ends.
     /// - Returns: those that can be read; what cannot is given up and counted.
-    func cutShort() -> (calls: [CutShortCall], unreadable: Int) {
+    /// - Throws: `ForeignSpool` if any is of another gateway, whose folder this was, or was copied from.
+    func cutShort() throws(ForeignSpool) -> (calls: [CutShortCall], unreadable: Int) {
         guard let file else { return ([], 0) }
-        var unreadable = file.unreadable
-        let calls = file.left.compactMap { left -> CutShortCall? in
-            // A folder that was copied from another gateway holds that one's calls.
-            if let call = CutShortCall(left), call.event.gateway == gateway { return call }
-            unreadable += 1
-            file.forget(left.place)
-            return nil
+        let read = file.left.map { ($0, CutShortCall($0)) }
+        if let owner = read.compactMap(\.1?.gateway).first(where: { $0 != gateway }) {
+            throw ForeignSpool(directory: directory, owner: owner)
         }
-        return (
-            calls.sorted { ($0.hasEnded ? 0 : 1, $0.left.ends) < ($1.hasEnded ? 0 : 1, $1.left.ends) }, unreadable
-        )
+        for (left, call) in read where call == nil { file.forget(left.place) }
+        let calls = read.compactMap(\.1).sorted {
+            ($0.form == .begun ? 1 : 0, $0.left.ends) < ($1.form == .begun ? 1 : 0, $1.left.ends)
+        }
+        return (calls, file.unreadable + read.count - calls.count)
     }
 
     /// The record of a call that is left is about to be kept.

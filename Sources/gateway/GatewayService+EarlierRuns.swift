@@ -25,8 +25,8 @@ extension GatewayService {
         }
     }
 
-    func tellOfCutShort(_ work: Work) {
-        let report = work.desk.recordCutShort(keepsAll: !work.readiness.isCurrent)
+    func tellOfCutShort(_ work: Work) throws(ForeignSpool) {
+        let report = try work.desk.recordCutShort(keepsAll: !work.readiness.hasBeenCurrent)
         if !report.cutShort.isEmpty {
             context.logger.notice(
                 "calls that the end of an earlier run cut short are recorded, with an estimate of what they used",
@@ -37,7 +37,7 @@ extension GatewayService {
         }
         if report.ended > 0 {
             context.logger.notice(
-                "calls that had ended, and that an earlier run could not record, are recorded",
+                "calls of an earlier run are recorded as it knew them: their record was all that was missing",
                 metadata: ["calls": "\(report.ended)"])
         }
         if report.unreadable > 0 {
@@ -57,7 +57,7 @@ struct ForeignSpool: Error, CustomStringConvertible {
     let owner: String
 
     var description: String {
-        "\(directory) holds calls of gateway \(CallContext.printable(owner)), as a copy of its folder does: move it away, "
-            + "and start this gateway with none"
+        "\(directory) holds calls of gateway \(CallContext.printable(owner)): it is that one's folder, or a copy of it. "
+            + "Move it away, and start this gateway with none"
     }
 }

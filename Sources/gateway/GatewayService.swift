@@ -111,7 +111,7 @@ struct GatewayService: Service {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await subscription.run(subscriptions) }
             // Not before: what has been delivered goes from the spool, and may not have come back from the log yet.
-            group.addTask { if await readiness.settled() { try await drainer.run() } }
+            group.addTask { if await readiness.untilSettled() { try await drainer.run() } }
             group.addTask { await leases.run(store) }
             group.addTask { await conditions.run(store) }
             group.addTask { for await _ in vault.changes { await vault.fetch(admission, desk) } }
@@ -138,9 +138,8 @@ struct GatewayService: Service {
                 health.consumed("admission", through: progress.handled, head: progress.head)
                 health.metrics.set("finops_gateway_unreadable_events", Double(progress.unreadable))
                 readiness.unreadable = progress.unreadable
-                readiness.isCurrent = progress.isCurrent
-                if progress.isCurrent, readiness.isSettled { admission.beginSpending() }
-                if progress.isReady { readiness.knows() }
+                if progress.isCurrent, readiness.becomesCurrent() { admission.beginSpending() }
+                if progress.isReady { readiness.mayServe() }
             })
     }
 
@@ -186,7 +185,7 @@ struct GatewayService: Service {
             guard work.readiness.isServing else { continue }
             if work.underWay.failure != nil {
                 work.underWay.open(now: context.clock.now().seconds)
-                if work.underWay.failure == nil { tellOfCutShort(work) }
+                if work.underWay.failure == nil { try tellOfCutShort(work) }
             }
             tellHealth(work)
         }
@@ -195,8 +194,10 @@ struct GatewayService: Service {
     private func tellHealth(_ work: Work) {
         if let failure = work.underWay.failure {
             context.health.notReady(
-                "calls under way cannot be written down, and a kill would lose them (\(work.keeper.policy)): "
-                    + "\(failure)")
+                "calls under way cannot be written down, and a kill would lose them ("
+                    + (work.keeper.closesWhenFull
+                        ? "no call is let through, gateway_spool_full: fail-closed"
+                        : "calls go on, gateway_spool_full: fail-open") + "): \(failure)")
         } else if let failure = work.keeper.failure {
             context.health.notReady("what calls use cannot be kept (\(work.keeper.policy)): \(failure)")
         } else if work.desk.isOutOfDate {
@@ -217,11 +218,10 @@ struct GatewayService: Service {
     }
 
     private func serve(_ work: Work) async throws {
-        guard await work.readiness.known() else { return }
+        guard await work.readiness.untilItMayServe() else { return }
         try await settleUnlogged(work)
-        tellOfCutShort(work)
-        work.readiness.settles()
-        if work.readiness.isCurrent { work.admission.beginSpending() }
+        try tellOfCutShort(work)
+        if work.readiness.settles() { work.admission.beginSpending() }
         await firstSecrets(work)
         let (listen, tls) = (context.configuration.gatewayListen, context.configuration.gatewayTLS)
         var configuration = ProxyConfiguration(

@@ -1,40 +1,54 @@
 import Synchronization
 
-/// How far the gateway is: whether it knows what the log knows, and whether it serves.
+/// How far the gateway is: whether it may serve by what it knows, whether that is all that the log knew at the start, whether
+/// it has counted what earlier runs left, and whether it serves.
 final class Readiness: Sendable {
+    /// Under one lock: whoever makes the second of them true must see the first.
+    private struct Start {
+        var isCurrent = false
+        var hasSettled = false
+    }
+
+    private let start = Mutex(Start())
     private let isKnown = Atomic(false)
-    private let current = Atomic(false)
     private let serving = Atomic(false)
-    private let hasSettled = Atomic(false)
     private let unread = Atomic(0)
     private let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     private let (settlements, settlement) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
-    func knows() {
+    /// Enough is known, by the log or by what was written down of it.
+    func mayServe() {
         if !isKnown.exchange(true, ordering: .relaxed) { signal.yield() }
     }
 
-    /// All is known that the log held when it was first heard of: without the log a gateway may serve earlier than that.
-    var isCurrent: Bool {
-        get { current.load(ordering: .sequentiallyConsistent) }
-        set { current.store(newValue, ordering: .sequentiallyConsistent) }
-    }
-
-    /// - Returns: false if it was cancelled first.
-    func known() async -> Bool {
+    /// - Returns: when `mayServe` was said; false if it was cancelled first.
+    func untilItMayServe() async -> Bool {
         for await _ in signals { return true }
         return false
     }
 
-    /// What earlier runs have kept is counted.
-    func settles() {
-        hasSettled.store(true, ordering: .sequentiallyConsistent)
-        settlement.yield()
+    /// All is known that the log held when it was first heard of: without the log a gateway may serve earlier than that.
+    /// - Returns: whether that and `settles` are both said, this being the first time of this one.
+    func becomesCurrent() -> Bool {
+        start.withLock { start in
+            defer { start.isCurrent = true }
+            return !start.isCurrent && start.hasSettled
+        }
     }
-    var isSettled: Bool { hasSettled.load(ordering: .sequentiallyConsistent) }
+    var hasBeenCurrent: Bool { start.withLock { $0.isCurrent } }
 
-    /// - Returns: false if it was cancelled first.
-    func settled() async -> Bool {
+    /// What earlier runs have kept is counted.
+    /// - Returns: whether `becomesCurrent` was said already.
+    func settles() -> Bool {
+        defer { settlement.yield() }
+        return start.withLock { start in
+            start.hasSettled = true
+            return start.isCurrent
+        }
+    }
+
+    /// - Returns: when `settles` was said; false if it was cancelled first.
+    func untilSettled() async -> Bool {
         for await _ in settlements { return true }
         return false
     }

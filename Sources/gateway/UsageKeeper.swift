@@ -13,7 +13,7 @@ final class UsageKeeper: Sendable {
         var failure: SpoolFailure?
     }
 
-    /// What is held in memory while the disk takes nothing.
+    /// What is held in memory while the disk takes nothing, beside what the next run would find.
     private static let unkeptLimit = 20_000
 
     let spool: Spool
@@ -79,9 +79,9 @@ final class UsageKeeper: Sendable {
         _ event: NewEvent, _ stream: StreamName, _ call: WireCallRecorded?, _ place: Int?, _ state: inout State
     ) {
         let place = call.flatMap { underWay.replace(place, with: $0) }
-        if state.unkept.count < Self.unkeptLimit {
+        if state.unkept.count < Self.unkeptLimit || place != nil {
             state.unkept.append((event, stream, place))
-        } else if place == nil {
+        } else {
             state.lost += 1
         }
     }

@@ -108,7 +108,7 @@ extension Budget {
 
     mutating func note(_ request: LeaseRequest, at now: Timestamp) {
         books[request.window, default: LeaseBook()].asked = now
-        books[request.window]?.wanted = 0
+        books[request.window]?.nobodyWaits()
     }
 
     /// The log has taken it.

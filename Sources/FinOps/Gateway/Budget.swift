@@ -88,7 +88,7 @@ package struct Budget: Sendable {
     private var plans: [Plan: [WindowID]] = [:]
     private var unlogged: [CallAttempt: Charge] = [:]
     private var reservations: [CallAttempt: Reservation] = [:]
-    /// So many calls that a kill cut short have been held.
+    /// Of calls that a kill cut short, to tell them apart.
     private var heldCount = 0
     /// In the order of their expiry.
     private var expiring = ExpiryQueue()
@@ -114,7 +114,7 @@ package struct Budget: Sendable {
     /// Said once a start knows all that the log knew by then and has settled what the log may not know. Until then no part
     /// of a limit is spent or asked for, and no part that an earlier run was given is ever spent: that run may have given it
     /// back, or may be about to, without this one's knowing.
-    package mutating func beginSpending() { spendsFrom = spendsFrom ?? position }
+    package mutating func beginSpending() { if spendsFrom == nil { spendsFrom = position } }
 
     /// More than a billion dollars is as good as any bound, and leaves room for sums that a lease can name.
     private static let greatestBound: Int64 = 1 << 60
@@ -144,7 +144,7 @@ package struct Budget: Sendable {
         }
         guard requests.isEmpty, waits.isEmpty else {
             for request in requests { note(request, at: now) }
-            for id in waits { books[id, default: LeaseBook()].wanted += Int128(charge.nanos) }
+            for id in waits { books[id, default: LeaseBook()].wait(attempt, Int128(charge.nanos)) }
             return requests.isEmpty ? .waiting : .needsLease(requests)
         }
         guard !windows.isEmpty else { return .admitted }
@@ -173,7 +173,7 @@ package struct Budget: Sendable {
     ) -> Bool {
         let charge = Charge(
             project: project, slot: SpendingBySlot.slot(of: started), nanos: max(0, min(bound, Self.greatestBound)))
-        // Attempts are counted from 1, so that this is no call's: its record, which says what passed, leaves it alone.
+        // A name of its own, for several may stand for one call; attempts are counted from 1, so that no record is its.
         heldCount += 1
         let unended = CallAttempt(call: "held-\(heldCount)", attempt: 0, started: started)
         let windows = windows(of: charge)

@@ -151,11 +151,30 @@ struct LeaseBook: Sendable {
     var parts: [String: Lease] = [:]
     /// When the log was asked for another part; nil when no answer is due.
     var asked: Timestamp?
-    /// Of calls that wait for that answer, nano-units.
-    var wanted: Int128 = 0
+    /// Calls that were told to wait since then: they ask again and again.
+    private var waiting: Set<CallAttempt> = []
+    /// Their bounds, nano-units.
+    private(set) var wanted: Int128 = 0
     /// A smaller part that was asked for counts at once, whether the answer comes or not: others may count on the rest.
     var ceiling: Int64?
     /// Of the calls here.
     var largestBound: Int64 = 0
     var lastUse = Timestamp.distantPast
+
+    init(version: StreamVersion = .none, parts: [String: Lease] = [:]) {
+        self.version = version
+        self.parts = parts
+    }
+
+    mutating func wait(_ attempt: CallAttempt, _ nanos: Int128) {
+        // Of more than these the sum is as good.
+        if waiting.count < Self.mostWaiting, waiting.insert(attempt).inserted { wanted += nanos }
+    }
+
+    mutating func nobodyWaits() {
+        waiting = []
+        wanted = 0
+    }
+
+    private static let mostWaiting = 10_000
 }

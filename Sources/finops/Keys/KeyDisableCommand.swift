@@ -51,7 +51,7 @@ extension KeyCommand {
             try outcome.print(options.global)
             if let emergency, emergency.exitStatus != .success {
                 throw CommandFailure(
-                    emergency.exitStatus, "not everything is stopped at the provider",
+                    emergency.exitStatus, "not everything \(drill ? "would be" : "is") stopped at the provider",
                     hint: "the same command tries again what is not done; `reporter kills` shows each step")
             }
         }

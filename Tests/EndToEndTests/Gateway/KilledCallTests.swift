@@ -147,6 +147,46 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false])
+    func anotherGatewaysFolderIsNotTakenForItsOwn(_ hasCallUnderWay: Bool) async throws {
+        let provider = ProviderStandIn { request in
+            request.body.contains("never") ? .nothing : .text(SceneCall.answer(request.number, input: 9, output: 2))
+        }
+        let upstream = ["openai", "--name", "main", "--base-url", provider.url]
+        try await GatewayScene.with(upstreams: [upstream]) { scene in
+            let key = try await scene.key().text
+            let first = try await scene.gateway()
+            _ = try await first.firstAnswer(key)
+            _ = try await scene.installation.recordedCalls(atLeast: 1)
+            let directory = StateDirectory(path: scene.installation.directory)
+            let (folder, copy) = (directory.gateway("gateway"), directory.gateway("gateway-2"))
+            let client = try #require(StayingClient(port: first.port))
+            defer { client.close() }
+            if hasCallUnderWay {
+                let silent = SceneCall.chat.replacingOccurrences(of: "is it?", with: "never")
+                try await client.sends(SceneCall.post(key: key, silent))
+                try await eventually("it is under way") { provider.requests.count == 2 }
+            }
+            try await kill(first)
+            try FileManager.default.copyItem(atPath: folder, toPath: copy)
+            if hasCallUnderWay {
+                // All records have been delivered, as after days.
+                for name in try FileManager.default.contentsOfDirectory(atPath: copy) where name.hasSuffix(".spool") {
+                    try FileManager.default.removeItem(atPath: copy + "/" + name)
+                }
+            }
+            let second = try scene.start("gateway-2", port: 0)
+            let run = await second.program.wait(limit: .seconds(20))
+            #expect(run.status != 0 && run.standardError.contains("holds calls of gateway gateway: "), "\(run)")
+            #expect(run.standardError.contains(copy))
+            // Nothing of it was touched or told.
+            #expect(try UnderWayFile(copy + "/under-way", now: 0).left.count == (hasCallUnderWay ? 1 : 0))
+            #expect(try await scene.installation.recordedCalls().count == 1)
+            try FileManager.default.removeItem(atPath: copy)
+            try await kill(try await scene.gateway("gateway-2"))
+        }
+    }
+
     private func left(_ scene: GatewayScene) throws -> [UnderWayFile.Left] {
         let path = StateDirectory(path: scene.installation.directory).gateway("gateway") + "/under-way"
         return try UnderWayFile(path, now: 0).left
