@@ -8,7 +8,7 @@ import Synchronization
 /// | a place | from | until |
 /// |---|---|---|
 /// | under way | `add`, of this run or, `left`, of an earlier one | `end` or `forget`; left: until it is recording |
-/// | recording | `beginRecording`, or `addRecord` of what is not kept | `end`: then recorded, or free if it can cost no more |
+/// | recording | `beginRecording`, or `addRecord` of what is not kept | `end`: then recorded |
 /// | recorded | `end`, or `addRecord` of what is kept | `forget`, or the time is over for which it may cost more |
 package final class UnderWayFile: Sendable {
     /// How far a call had come.
@@ -111,6 +111,8 @@ package final class UnderWayFile: Sendable {
     package let left: [Left]
     /// Places that held what no `add` of this version wrote, or one before the machine started anew: they were given up.
     package let unreadable: Int
+    /// It was not there, or empty.
+    package let isNew: Bool
 
     /// Opens the file, or makes it with all its room on the disk.
     /// - Parameters:
@@ -119,6 +121,7 @@ package final class UnderWayFile: Sendable {
     package init(_ path: String, now: Int64, boot: UInt64 = bootMark()) throws(SpoolFailure) {
         let file = try SpoolFile(path, O_RDWR | O_CREAT)
         let size = Self.places * Self.placeBytes
+        isNew = lseek(file.descriptor, 0, SEEK_END) == 0
         // In a file with holes, a full disk would end the program at a store.
         let code = posix_fallocate(file.descriptor, 0, off_t(size))
         guard code == 0 else { throw .system("make room for it", path, errno: code) }
@@ -224,8 +227,7 @@ package final class UnderWayFile: Sendable {
     /// Its record is kept.
     package func end(_ place: Int) {
         state.withLock { state in
-            let mayCostMore = start(place).load(as: Head.self).bound > 0
-            if state.left[place] != nil, mayCostMore { mark(place, .recorded) } else { free(place, &state) }
+            if state.left[place] != nil { mark(place, .recorded) } else { free(place, &state) }
         }
     }
 

@@ -99,12 +99,11 @@ extension Admission {
     /// - Parameters:
     ///   - rest: nano-units.
     ///   - ends: Unix seconds.
-    /// - Returns: whether any limit that is known holds it.
-    func hold(_ call: WireCallRecorded, _ rest: Int64, until ends: Int64) -> Bool {
+    func hold(_ call: WireCallRecorded, _ rest: Int64, until ends: Int64) {
         state.withLock { state in
             let seconds = max(
                 0, min(ends.subtractingReportingOverflow(now().seconds).partialValue, terms.reservationSeconds))
-            return state.known.budget.hold(
+            state.known.budget.hold(
                 call.project, started: Timestamp(microseconds: call.started), bound: rest,
                 until: running.advanced(bySeconds: seconds))
         }

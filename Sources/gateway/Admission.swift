@@ -202,8 +202,10 @@ final class Admission: GatewaySink {
     // MARK: Leases
 
     /// What the log and earlier runs know is counted; said again, it changes nothing.
-    func beginSpending() { state.withLock { $0.known.budget.beginSpending() } }
-    func maintain() -> [LeaseRequest] { state.withLock { $0.known.budget.maintain(at: now()) } }
+    func beginSpending() { state.withLock { $0.known.budget.beginSpending(at: now()) } }
+    /// The log has not been heard for a while.
+    func logIsAway() { state.withLock { $0.known.budget.logIsAway(at: now()) } }
+    func maintain() -> [LeaseRequest] { state.withLock { $0.known.budget.maintain(at: now(), running: running) } }
     func granted(_ request: LeaseRequest, at position: Position) {
         state.withLock { $0.known.budget.granted(request, position: position) }
     }

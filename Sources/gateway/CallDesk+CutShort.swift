@@ -17,9 +17,8 @@ struct CutShortReport {
 extension CallDesk {
     /// Records what earlier runs let through and never heard the end of, each once, and sets aside what it may yet cost. Said
     /// when what the log and the spool hold is known, and before the first call, if the file can be opened by then.
-    /// - Parameter keepsAll: also what no known limit holds: there may be one of which the log has yet to tell.
     /// - Throws: `ForeignSpool`, and nothing is touched.
-    func recordCutShort(keepsAll: Bool) throws(ForeignSpool) -> CutShortReport {
+    func recordCutShort() throws(ForeignSpool) -> CutShortReport {
         let (calls, unreadable) = try underWay.cutShort()
         var report = CutShortReport(unreadable: unreadable)
         var held: [CallsUnderWay.Held] = []
@@ -32,10 +31,11 @@ extension CallDesk {
                 continue
             }
             let place = isKnown ? call.left.place : record(call, event, rest, &report)
-            let isHeld = rest > 0 && (admission.hold(event, rest, until: call.left.ends) || keepsAll)
+            // Whether or not a limit holds it now: there may be one of which the log has yet to tell.
+            if rest > 0 { admission.hold(event, rest, until: call.left.ends) }
             // A record that cannot be kept now is there until it can.
             guard let place else { continue }
-            if isHeld {
+            if rest > 0 {
                 underWay.end(place)
                 held.append(.init(record: event, rest: rest, ends: call.left.ends, place: place))
             } else {

@@ -161,7 +161,6 @@ final class CallDesk: CallHandling {
             // What was to be asked for is asked for all the same: the next call needs it, too.
             guard NIODeadline.now() < call.begun + Self.leasePatience else {
                 leases.wait(for: requests) {}
-                let isLogAway = contact.age() >= Self.silence
                 return refuse(call, isLogAway ? .limitUnknown(retryAfter: 5) : .busy(retryAfter: 1), then)
             }
             leases.wait(for: requests) { self.admit(call, request, then) }
@@ -176,6 +175,8 @@ final class CallDesk: CallHandling {
         if settings.closesWithoutLog, isOutOfDate { return .outOfDate(retryAfter: 5) }
         return nil
     }
+
+    var isLogAway: Bool { contact.age() >= Self.silence }
 
     /// Whether keys and limits may have changed without a word for longer than is borne.
     var isOutOfDate: Bool { contact.age() > settings.grace }

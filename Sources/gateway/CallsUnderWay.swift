@@ -44,6 +44,8 @@ final class CallsUnderWay: Sendable {
     var failure: SpoolFailure? { state.withLock { $0.failure } }
     /// Calls that a kill would have lost: there was no room for them.
     var unwritten: Int { unwrittenCalls.load(ordering: .relaxed) }
+    /// The file was made by this run, so that nothing is known of what earlier ones left under way.
+    var isNew: Bool { file?.isNew ?? false }
     private var file: UnderWayFile? { state.withLock { $0.file } }
 
     /// Before an attempt goes to its upstream.

@@ -26,7 +26,7 @@ extension GatewayService {
     }
 
     func tellOfCutShort(_ work: Work) throws(ForeignSpool) {
-        let report = try work.desk.recordCutShort(keepsAll: !work.readiness.hasBeenCurrent)
+        let report = try work.desk.recordCutShort()
         if !report.cutShort.isEmpty {
             context.logger.notice(
                 "calls that the end of an earlier run cut short are recorded, with an estimate of what they used",
@@ -39,6 +39,11 @@ extension GatewayService {
             context.logger.notice(
                 "calls of an earlier run are recorded as it knew them: their record was all that was missing",
                 metadata: ["calls": "\(report.ended)"])
+        }
+        if work.underWay.isNew, work.spool.recovery.last > 0 {
+            context.logger.notice(
+                "there was no file of calls under way: had an earlier run been killed, what it cut short is not known",
+                metadata: ["folder": "\(context.directory.gateway(name))"])
         }
         if report.unreadable > 0 {
             context.logger.error(

@@ -175,6 +175,7 @@ struct GatewayService: Service {
         let metrics = context.health.metrics
         while true {
             try await Task.sleep(for: .seconds(1))
+            if work.desk.isLogAway { work.admission.logIsAway() }
             work.leases.tick()
             await work.keeper.tryAgain()
             if !work.admission.lackingCredentials.isEmpty, await work.vault.isDue { work.vault.change.yield() }

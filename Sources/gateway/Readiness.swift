@@ -35,7 +35,6 @@ final class Readiness: Sendable {
             return !start.isCurrent && start.hasSettled
         }
     }
-    var hasBeenCurrent: Bool { start.withLock { $0.isCurrent } }
 
     /// What earlier runs have kept is counted.
     /// - Returns: whether `becomesCurrent` was said already.

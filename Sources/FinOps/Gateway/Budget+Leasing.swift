@@ -71,7 +71,7 @@ extension Budget {
         for (name, spent) in account.spent where name != gateway && book.parts[name] == nil { sum += spent }
         for (name, part) in book.parts where name != gateway {
             let spent = account.spent[name] ?? 0
-            let stands = part.isStanding(at: now) && part.zone == account.zone
+            let stands = isHeldByAnother(part, at: now) && part.zone == account.zone
             sum += stands ? max(spent, Int128(part.nanos)) : spent
         }
         return sum
@@ -139,14 +139,24 @@ extension Budget {
 
     /// What is to be asked of the log by the way, about once a second: parts that end soon and are in use are extended, and
     /// what this gateway does not need is given back where others may want it. Each request stands for itself.
-    package mutating func maintain(at now: Timestamp) -> [LeaseRequest] {
+    /// - Parameter running: as in `reserve`.
+    package mutating func maintain(at now: Timestamp, running: Timestamp? = nil) -> [LeaseRequest] {
         guard spendsFrom != nil else { return [] }
+        expire(at: running ?? now)
         var requests: [LeaseRequest] = []
-        for (id, book) in books {
-            guard book.asked == nil, let account = account(id), now < account.window.end || account.reserved > 0,
-                let part = standing(book, account, at: now), let own = book.parts[gateway]
+        for id in ownWindows() {
+            let book = books[id] ?? LeaseBook()
+            guard book.asked == nil, let account = account(id), now < account.window.end || account.reserved > 0
             else { continue }
             let used = account.used(by: gateway)
+            guard let part = standing(book, account, at: now), let own = book.parts[gateway] else {
+                // The part is over, or of a limit that has changed; others must know of what is under way all the same.
+                guard account.isOwing else { continue }
+                let request = request(id, account, book, nanos: used, at: now)
+                note(request, at: now)
+                requests.append(request)
+                continue
+            }
             let leftover = max(0, Int128(part) - used)
             let kept = min(leftover, needed(leftover, account, book, part: part, at: now))
             let isUsed = account.reserved > 0 || isBusy(book, at: now)

@@ -41,6 +41,9 @@ package struct Budget: Sendable {
         /// When the last of them is free again, by the clock that nobody sets.
         private(set) var heldUntil: Timestamp?
 
+        /// Whether something of this gateway counts that others do not know from the log.
+        var isOwing: Bool { reserved > 0 || unlogged > 0 }
+
         fileprivate mutating func add(_ reservation: Reservation) {
             reserved += Int128(reservation.charge.nanos)
             guard reservation.isHeld else { return }
@@ -90,8 +93,12 @@ package struct Budget: Sendable {
     private var reservations: [CallAttempt: Reservation] = [:]
     /// Of calls that a kill cut short, to tell them apart.
     private var heldCount = 0
-    /// In the order of their expiry.
-    private var expiring = ExpiryQueue()
+    /// In the order of their expiry; it may have some that have ended.
+    private(set) var expiring = ExpiryQueue()
+    /// The accounts are made when they are asked for, since the last time that limits or owners changed.
+    private var areSumsForgotten = false
+    /// Until then other gateways' parts count although their time is over: they could not be renewed.
+    private var graceEnds = Timestamp.distantPast
     private var forgottenBefore: Int64 = 0
     /// The last sequence of this gateway's own producer of which anything was taken in, and how far all was: a commit may
     /// come in pieces.
@@ -114,7 +121,21 @@ package struct Budget: Sendable {
     /// Said once a start knows all that the log knew by then and has settled what the log may not know. Until then no part
     /// of a limit is spent or asked for, and no part that an earlier run was given is ever spent: that run may have given it
     /// back, or may be about to, without this one's knowing.
-    package mutating func beginSpending() { if spendsFrom == nil { spendsFrom = position } }
+    package mutating func beginSpending(at now: Timestamp) {
+        guard spendsFrom == nil else { return }
+        spendsFrom = position
+        logIsAway(at: now)
+    }
+
+    /// The log does not answer, or was not heard yet, so that other gateways may not have renewed parts of limits from which
+    /// their calls under way are paid. They are given a little time once it answers.
+    package mutating func logIsAway(at now: Timestamp) { graceEnds = now.advanced(bySeconds: terms.graceSeconds) }
+
+    /// Whether another gateway's part cannot be counted on.
+    func isHeldByAnother(_ part: Lease, at now: Timestamp) -> Bool {
+        let late = now < graceEnds ? terms.reservationSeconds : 0
+        return part.isStanding(at: now.advanced(bySeconds: -late))
+    }
 
     /// More than a billion dollars is as good as any bound, and leaves room for sums that a lease can name.
     private static let greatestBound: Int64 = 1 << 60
@@ -166,19 +187,14 @@ package struct Budget: Sendable {
     ///   - started: when it began.
     ///   - bound: nano-units beyond those of its record.
     ///   - expires: by the clock that nobody sets.
-    /// - Returns: whether any limit that is known holds it.
-    @discardableResult
-    package mutating func hold(
-        _ project: String, started: Timestamp, bound: Int64, until expires: Timestamp
-    ) -> Bool {
+    package mutating func hold(_ project: String, started: Timestamp, bound: Int64, until expires: Timestamp) {
         let charge = Charge(
             project: project, slot: SpendingBySlot.slot(of: started), nanos: max(0, min(bound, Self.greatestBound)))
         // A name of its own, for several may stand for one call; attempts are counted from 1, so that no record is its.
         heldCount += 1
         let unended = CallAttempt(call: "held-\(heldCount)", attempt: 0, started: started)
-        let windows = windows(of: charge)
-        setAside(Reservation(charge: charge, expires: expires, isHeld: true), for: unended, in: windows)
-        return !windows.isEmpty
+        setAside(
+            Reservation(charge: charge, expires: expires, isHeld: true), for: unended, in: windows(of: charge))
     }
 
     /// Whether an own attempt's record is known, from the log or by `settle`; of the log's the last few thousand are.
@@ -187,6 +203,9 @@ package struct Budget: Sendable {
     private mutating func setAside(_ reservation: Reservation, for attempt: CallAttempt, in windows: [WindowID]) {
         reservations[attempt] = reservation
         expiring.add(attempt, at: reservation.expires)
+        if expiring.count > 2 * reservations.count + 1_024 {
+            expiring.keep { reservations[$0]?.expires == $1 }
+        }
         for id in windows { accounts[id]?.add(reservation) }
     }
 
@@ -246,7 +265,7 @@ package struct Budget: Sendable {
             nanos: cost(of: event))
     }
 
-    private mutating func expire(at running: Timestamp) {
+    mutating func expire(at running: Timestamp) {
         while let attempt = expiring.next(at: running) {
             if let known = reservations[attempt], known.expires <= running { release(attempt) }
         }
@@ -356,6 +375,16 @@ package struct Budget: Sendable {
     private mutating func forgetSums() {
         accounts = [:]
         plans = [:]
+        areSumsForgotten = true
+    }
+
+    /// The windows whose parts are known, and those in which this gateway has calls under way or not in the log yet.
+    mutating func ownWindows() -> [WindowID] {
+        if areSumsForgotten {
+            for charge in reservations.values.map(\.charge) + unlogged.values { _ = windows(of: charge) }
+            areSumsForgotten = false
+        }
+        return Array(books.keys) + accounts.filter { books[$0.key] == nil && $0.value.isOwing }.map(\.key)
     }
 
     private static let plansKept = 4_096

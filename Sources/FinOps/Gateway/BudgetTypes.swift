@@ -30,6 +30,8 @@ package struct BudgetTerms: Hashable, Sendable {
     package var leaseSeconds: Int64 = 120
     /// Before its end a gateway stops spending from a part: clocks differ.
     package var marginSeconds: Int64 = 10
+    /// After the log was away a gateway that lives has renewed its parts by then.
+    package var graceSeconds: Int64 = 10
     /// A call that has said nothing for so long holds no part of a limit any more.
     package var reservationSeconds: Int64 = 900
     /// Nano-units for a million tokens, of calls that have no price.

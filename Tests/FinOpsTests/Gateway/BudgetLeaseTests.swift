@@ -63,7 +63,7 @@ import Testing
         // Until it knows what the log knew when it began, it asks for nothing, however often it is asked.
         for _ in 0..<20 { #expect(ask("next") == .waiting && ask("other") == .waiting) }
         #expect(next.maintain(at: Self.noon).isEmpty)
-        next.beginSpending()
+        next.beginSpending(at: Self.noon)
         let answer = ask("next")
         guard case .needsLease(let requests) = answer else {
             Issue.record("\(granted) of the earlier run: \(answer)")
@@ -75,6 +75,46 @@ import Testing
         for request in requests { world.grant(request, at: Self.noon) }
         next = world.budget
         #expect(ask("next") == .admitted)
+    }
+
+    /// Nobody calls any more, and calls are under way: whatever else is said, others must not take what these may cost.
+    @Test(arguments: ["nothing", "a project", "a limit", "a clock that jumped"])
+    func whatIsUnderWayIsLeasedUntilItEnds(_ event: String) throws {
+        var world = World(World.limit(100))
+        let (call, answer) = world.ask(60)
+        #expect(answer == .admitted)
+        var now = Self.noon.advanced(bySeconds: 5)
+        switch event {
+        case "a project": world.tell(Gatewayed.added("other", team: "apps"), to: "any", at: now)
+        case "a limit": world.tell(World.limit(110), to: "any", at: now)
+        case "a clock that jumped": now = now.advanced(bySeconds: 2 * world.terms.leaseSeconds)
+        default: break
+        }
+        for _ in 0..<300 {
+            now = now.advanced(bySeconds: 1)
+            for request in world.budget.maintain(at: now, running: Self.noon) { world.grant(request, at: now) }
+            #expect(world.ownPart(at: now) >= 60 * Self.cent, "\(now)")
+        }
+        #expect(world.ownLeases.count < 10)
+        // Said or not, it is over after its time, and no part is kept for it.
+        if event == "nothing" { world.budget.release(call) }
+        let over = Self.noon.advanced(bySeconds: world.terms.reservationSeconds)
+        for _ in 0..<200 {
+            now = now.advanced(bySeconds: 1)
+            for request in world.budget.maintain(at: now, running: over) { world.grant(request, at: now) }
+        }
+        #expect(world.ownPart(at: now) == 0)
+    }
+
+    @Test func afterTheLogWasAwayOthersHaveTimeToSayWhatIsUnderWay() throws {
+        var world = World(World.limit(100))
+        world.others("b", lease: 90, until: Self.noon.seconds + 60)
+        let late = Self.noon.advanced(bySeconds: 70)
+        world.budget.logIsAway(at: late)
+        let soon = late.advanced(bySeconds: world.terms.graceSeconds - 1)
+        #expect(world.ask(10, at: soon).answer == .admitted)
+        #expect(try reached(world.ask(1, at: soon).answer).setAside.nanos == 100 * Self.cent)
+        #expect(world.ask(90, at: late.advanced(bySeconds: world.terms.graceSeconds)).answer == .admitted)
     }
 
     @Test func anotherGatewaysPartIsNotSpentUntilItEnds() throws {

@@ -45,7 +45,7 @@ import Testing
         /// Nano-dollars of the calls that are in the log.
         var logged: Int64 = 0
         var greatestBound: Int64 = 0
-        let limit: Int64
+        var limit: Int64
         let terms = BudgetTerms(unpricedPerMillion: 0)
 
         init(seed: UInt64) {
@@ -57,7 +57,7 @@ import Testing
             log.append(Watched.threshold(.project("chat"), daily: cents, policy: "block"), to: "any", at: now)
             for number in 0..<Int.random(in: 1...4, using: &random) {
                 gateways.append(fresh("g\(number)", spool: [], seen: log.events.count))
-                gateways[number].budget.beginSpending()
+                gateways[number].budget.beginSpending(at: now)
             }
         }
 
@@ -75,7 +75,7 @@ import Testing
             let seen = gateways[place].seen
             for (event, recorded) in log.events[seen...].prefix(most) { gateways[place].budget.take(event, recorded) }
             gateways[place].seen = min(log.events.count, seen + min(most, log.events.count))
-            if gateways[place].seen >= gateways[place].goal { gateways[place].budget.beginSpending() }
+            if gateways[place].seen >= gateways[place].goal { gateways[place].budget.beginSpending(at: now) }
         }
 
         mutating func record(_ event: WireCallRecorded) {
@@ -94,7 +94,12 @@ import Testing
             case 80..<88: read(place, most: Int.random(in: 1...10, using: &random))
             case 88..<94: lease(gateways[place].budget.maintain(at: now), for: place)
             case 94..<97: kill(place)
-            case 97: arriveLate()
+            case 97:
+                switch Int.random(in: 0..<6, using: &random) {
+                case 0: change()
+                case 1: loseTheLog()
+                default: arriveLate()
+                }
             default: pass(seconds: Int64.random(in: 1...70, using: &random))
             }
             retry(place)
@@ -148,7 +153,10 @@ import Testing
 
         private mutating func end(at place: Int) {
             guard !gateways[place].underWay.isEmpty else { return }
-            let index = Int.random(in: gateways[place].underWay.indices, using: &random)
+            end(place, Int.random(in: gateways[place].underWay.indices, using: &random))
+        }
+
+        private mutating func end(_ place: Int, _ index: Int) {
             let call = gateways[place].underWay.remove(at: index)
             // Mostly a call needs a part of its bound; some fail and need nothing.
             let nanos =
@@ -194,7 +202,36 @@ import Testing
                     gateways[place].budget.hold(
                         "chat", started: call.started, bound: call.bound - call.told, until: ends(call))
                 }
-                if seen == count { gateways[place].budget.beginSpending() }
+                if seen == count { gateways[place].budget.beginSpending(at: now) }
+            }
+        }
+
+        /// Something by which all sums are made anew: an owner that concerns no call here, or another limit, which ends all
+        /// parts that were given before.
+        private mutating func change() {
+            if Bool.random(using: &random) {
+                log.append(Gatewayed.added("other-\(calls)", team: "apps"), to: "any", at: now)
+            } else {
+                limit += 10_000_000
+                log.append(
+                    Watched.threshold(.project("chat"), daily: limit / 10_000_000, policy: "block"), to: "any", at: now)
+            }
+        }
+
+        /// For longer than parts may be spent. Calls that began before may still run.
+        private mutating func loseTheLog() {
+            arriveLate()
+            for _ in 0..<terms.leaseSeconds + 10 {
+                now = now.advanced(bySeconds: 1)
+                for place in gateways.indices { gateways[place].budget.logIsAway(at: now) }
+            }
+            // None for longer than a reservation.
+            for place in gateways.indices {
+                while let first = gateways[place].underWay.first,
+                    now > first.started.advanced(bySeconds: terms.reservationSeconds / 2)
+                {
+                    end(place, 0)
+                }
             }
         }
 

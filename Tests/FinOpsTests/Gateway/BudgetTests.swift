@@ -156,9 +156,7 @@ import Testing
         func after(_ seconds: Int64) -> Timestamp { Self.noon.advanced(bySeconds: seconds) }
         // Said in no order, and two of them alike.
         for (cents, seconds) in [(30, 300), (20, 100), (10, 200), (10, 200), (30, 50)] as [(Int64, Int64)] {
-            let isHeld = world.budget.hold(
-                "chat", started: Self.noon, bound: cents * Self.cent, until: after(seconds))
-            #expect(isHeld)
+            world.budget.hold("chat", started: Self.noon, bound: cents * Self.cent, until: after(seconds))
         }
         for (seconds, held) in [(0, 100), (50, 70), (100, 50), (200, 30)] as [(Int64, Int64)] {
             let (call, answer) = world.ask(100 - held, at: after(seconds))
@@ -169,8 +167,6 @@ import Testing
         }
         #expect(world.ask(100, at: after(300)).answer == .admitted)
         #expect(try reached(world.ask(1, at: after(300)).answer).heldUntil == nil)
-        let isHeld = world.budget.hold("draw", started: Self.noon, bound: 1, until: after(300))
-        #expect(!isHeld)
     }
 
     @Test func aCallCountsOnceWhoeverTellsItFirst() throws {

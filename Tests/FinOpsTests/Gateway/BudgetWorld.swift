@@ -21,7 +21,7 @@ struct BudgetWorld {
         for event in [Gatewayed.added("chat", team: "apps"), Gatewayed.added("draw", team: "apps")] + events {
             tell(event, to: "any", at: BudgetWorld.noon)
         }
-        budget.beginSpending()
+        budget.beginSpending(at: BudgetWorld.noon.advanced(bySeconds: -3_600))
     }
 
     /// A limit a day, in cents.
@@ -67,6 +67,14 @@ struct BudgetWorld {
             tokens: tokens)
         budget.settle(event)
         tell(.callRecorded(event), to: "calls", at: now)
+    }
+
+    /// What others take this gateway's part to be, in nano-dollars.
+    func ownPart(at now: Timestamp) -> Int64 {
+        let last = log.events.compactMap { event, _ -> WireBudgetLeased? in
+            if case .budgetLeased(let lease) = event, lease.gateway == "a" { lease } else { nil }
+        }.last
+        return last.map { now.seconds < $0.expires ? $0.amount.nanos : 0 } ?? 0
     }
 
     /// What this gateway has leased, one after the other, in nano-dollars.

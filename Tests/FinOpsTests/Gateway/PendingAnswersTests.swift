@@ -73,7 +73,7 @@ import Testing
         tell(.callRecorded(begun("resp_1", bound: 100, by: "b", call)), &state)
         tell(.callRecorded(fetched("resp_2", cents: 0, by: "b")), &state)
         var back = try #require(GatewayState(snapshot: try state.snapshot(), gateway: "a", terms: terms))
-        back.budget.beginSpending()
+        back.budget.beginSpending(at: Self.noon)
         let probe = CallAttempt(call: "probe", attempt: 1, started: Self.noon)
         _ = try reached(back.budget.reserve(probe, project: "chat", bound: Self.cent, at: Self.noon))
         // The one ends, and the other one's beginning is late.
