@@ -16,6 +16,8 @@ struct SegmentScan {
     ///   - first: the number with which the file begins.
     ///   - isLast: whether it is the one that was written last, so that its end may be torn.
     init(_ bytes: UnsafeRawBufferPointer, first: UInt64, isLast: Bool) {
+        // Nothing has been written into it yet.
+        if bytes.isEmpty { return }
         var hash = SHA256()
         var offset = 0
         if bytes.starts(with: RecordForm.fileStart) {

@@ -209,5 +209,8 @@ final class Admission: GatewaySink {
     func granted(_ request: LeaseRequest, at position: Position) {
         state.withLock { $0.known.budget.granted(request, position: position) }
     }
+    func isCurrent(_ request: LeaseRequest) -> Bool {
+        state.withLock { $0.known.budget.isCurrent(request, at: now()) }
+    }
     func failed(_ request: LeaseRequest) { state.withLock { $0.known.budget.failed(request) } }
 }

@@ -17,13 +17,14 @@ struct CutShortReport {
 extension CallDesk {
     /// Records what earlier runs let through and never heard the end of, each once, and sets aside what it may yet cost. Said
     /// when what the log and the spool hold is known, and before the first call, if the file can be opened by then.
-    /// - Throws: `ForeignSpool`, and nothing is touched.
+    /// - Throws: `ForeignSpool`, and no call of another gateway is given up.
     func recordCutShort() throws(ForeignSpool) -> CutShortReport {
         let (calls, unreadable) = try underWay.cutShort()
         var report = CutShortReport(unreadable: unreadable)
         var held: [CallsUnderWay.Held] = []
         for call in calls {
-            let (event, rest) = call.record(admission)
+            let (event, mayCost) = call.record(admission)
+            let rest = call.left.ends > admission.now().seconds ? mayCost : 0
             let isKnown = call.left.stage == .recorded || admission.knows(event)
             if isKnown, call.left.stage == .underWay {
                 // The kill came between its record and the word that this is kept.

@@ -16,12 +16,21 @@ extension GatewayService {
             guard let end = records.last?.number else { return }
             last = end
             for record in records {
-                guard case .callRecorded(let call)? = try EventCatalogue.decode(record.event) else { continue }
+                guard case .callRecorded(let call)? = read(record) else { continue }
                 guard call.gateway == name else {
                     throw ForeignSpool(directory: context.directory.gateway(name), owner: call.gateway)
                 }
                 work.admission.settle(call)
             }
+        }
+    }
+
+    private func read(_ record: SpoolRecord) -> FinOpsEvent? {
+        do { return try EventCatalogue.decode(record.event) } catch {
+            context.logger.error(
+                "a record of an earlier run cannot be read, and counts towards no limit",
+                metadata: ["number": "\(record.number)", "error": "\(error)"])
+            return nil
         }
     }
 

@@ -238,6 +238,7 @@ struct GatewayService: Service {
         work.readiness.serves()
         tellHealth(work)
         await untilStopped()
+        work.readiness.serves(false)
         context.health.notReady("stopping")
         try await server.stop(within: .seconds(6))
         await work.keeper.tryAgain()

@@ -52,6 +52,12 @@ final class LeaseDesk: Sendable {
         var sequence: UInt64 = 0
         var isRefusalTold = false
         for await requests in asked {
+            // While the log was away many may have gathered.
+            guard requests.allSatisfy(admission.isCurrent) else {
+                for request in requests { admission.failed(request) }
+                wake()
+                continue
+            }
             do {
                 let current: ProducerSession
                 if let session {

@@ -58,6 +58,6 @@ final class Readiness: Sendable {
         set { unread.store(newValue, ordering: .relaxed) }
     }
 
-    func serves() { serving.store(true, ordering: .relaxed) }
+    func serves(_ isSo: Bool = true) { serving.store(isSo, ordering: .relaxed) }
     var isServing: Bool { serving.load(ordering: .relaxed) }
 }

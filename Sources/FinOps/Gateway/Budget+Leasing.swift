@@ -8,7 +8,7 @@ extension Budget {
         case room
         case none(LimitReached)
         case ask(LeaseRequest)
-        /// The log was asked already.
+        /// The log was asked already, or may not be asked yet.
         case wait
     }
 
@@ -19,7 +19,7 @@ extension Budget {
     /// A gateway that has not called for so long keeps nothing for itself while others want it.
     private static let idleSeconds: Int64 = 5
 
-    func judge(_ id: WindowID, bound: Int64, at now: Timestamp) -> Judgement {
+    func judge(_ id: WindowID, _ attempt: CallAttempt, bound: Int64, at now: Timestamp) -> Judgement {
         guard let account = account(id) else { return .room }
         let book = books[id] ?? LeaseBook()
         let isAsked = book.asked.map { now < $0.advanced(bySeconds: Self.patienceSeconds) } ?? false
@@ -39,7 +39,9 @@ extension Budget {
         if let part = spendable(book, account, at: now), used + Int128(bound) <= Int128(part) { return .room }
         if mustWait { return .wait }
         return .ask(
-            request(id, account, book, nanos: used + share(of: rest, bound: bound, wanted: book.wanted), at: now))
+            request(
+                id, account, book, nanos: used + share(of: rest, bound: bound, wanted: book.wanted(beside: attempt)),
+                at: now))
     }
 
     /// A quarter of the rest where that is a lot of calls; near the limit what the calls need that wait, and at the very end
@@ -71,8 +73,7 @@ extension Budget {
         for (name, spent) in account.spent where name != gateway && book.parts[name] == nil { sum += spent }
         for (name, part) in book.parts where name != gateway {
             let spent = account.spent[name] ?? 0
-            let stands = isHeldByAnother(part, at: now) && part.zone == account.zone
-            sum += stands ? max(spent, Int128(part.nanos)) : spent
+            sum += isHeldByAnother(part, at: now) ? max(spent, Int128(part.nanos)) : spent
         }
         return sum
     }
@@ -118,7 +119,17 @@ extension Budget {
     }
 
     /// The log has refused it, or did not answer: whether it was written the subscription will tell.
-    package mutating func failed(_ request: LeaseRequest) { books[request.window]?.asked = nil }
+    package mutating func failed(_ request: LeaseRequest) {
+        // Another one may have been made since.
+        guard books[request.window]?.asked?.seconds == request.event.expires - terms.leaseSeconds else { return }
+        books[request.window]?.asked = nil
+    }
+
+    /// Whether the log may still take it: else it need not be asked, and what was asked for is not what is needed now.
+    package func isCurrent(_ request: LeaseRequest, at now: Timestamp) -> Bool {
+        (books[request.window]?.version ?? .none) == request.expected
+            && now.seconds < request.event.expires - terms.leaseSeconds / 2
+    }
 
     /// A part, whoever told of it first: the log's answer or the subscription.
     mutating func adopt(_ event: WireBudgetLeased, _ id: WindowID, version: StreamVersion, position: Position) {
@@ -161,7 +172,9 @@ extension Budget {
             let kept = min(leftover, needed(leftover, account, book, part: part, at: now))
             let isUsed = account.reserved > 0 || isBusy(book, at: now)
             let endsSoon = own.expires - now.seconds < terms.leaseSeconds / 2
-            guard kept < leftover || (endsSoon && isUsed) else { continue }
+            // It was given back, and the log did not take the word.
+            let isUntold = part < own.nanos
+            guard kept < leftover || isUntold || (endsSoon && isUsed) else { continue }
             let request = request(id, account, book, nanos: used + kept, at: now)
             note(request, at: now)
             if kept < leftover { books[id]?.ceiling = request.event.amount.nanos }

@@ -96,7 +96,7 @@ package struct Budget: Sendable {
     /// In the order of their expiry; it may have some that have ended.
     private(set) var expiring = ExpiryQueue()
     /// The accounts are made when they are asked for, since the last time that limits or owners changed.
-    private var areSumsForgotten = false
+    private var areSumsForgotten = true
     /// Until then other gateways' parts count although their time is over: they could not be renewed.
     private var graceEnds = Timestamp.distantPast
     private var forgottenBefore: Int64 = 0
@@ -119,8 +119,8 @@ package struct Budget: Sendable {
     // MARK: Calls
 
     /// Said once a start knows all that the log knew by then and has settled what the log may not know. Until then no part
-    /// of a limit is spent or asked for, and no part that an earlier run was given is ever spent: that run may have given it
-    /// back, or may be about to, without this one's knowing.
+    /// of a limit is spent or asked for, and no part that was given before that is ever spent: the earlier run may have given
+    /// it back, or may be about to, without this one's knowing.
     package mutating func beginSpending(at now: Timestamp) {
         guard spendsFrom == nil else { return }
         spendsFrom = position
@@ -156,7 +156,7 @@ package struct Budget: Sendable {
         var requests: [LeaseRequest] = []
         var waits: [WindowID] = []
         for id in windows {
-            switch judge(id, bound: charge.nanos, at: now) {
+            switch judge(id, attempt, bound: charge.nanos, at: now) {
             case .room: continue
             case .none(let reached): return .refused(reached)
             case .ask(let request): requests.append(request)
@@ -165,16 +165,19 @@ package struct Budget: Sendable {
         }
         guard requests.isEmpty, waits.isEmpty else {
             for request in requests { note(request, at: now) }
-            for id in waits { books[id, default: LeaseBook()].wait(attempt, Int128(charge.nanos)) }
+            if spendsFrom != nil {
+                for id in waits { books[id, default: LeaseBook()].wait(attempt, Int128(charge.nanos)) }
+            }
             return requests.isEmpty ? .waiting : .needsLease(requests)
         }
-        guard !windows.isEmpty else { return .admitted }
+        // Also where no limit holds it: one may be set while it is under way.
         let expires = running.advanced(bySeconds: terms.reservationSeconds)
         release(attempt)
         setAside(Reservation(charge: charge, expires: expires), for: attempt, in: windows)
         for id in windows {
             var book = books[id] ?? LeaseBook()
             book.lastUse = now
+            book.waitsNoMore(attempt)
             book.largestBound = max(book.largestBound, charge.nanos)
             books[id] = book
         }
@@ -256,7 +259,7 @@ package struct Budget: Sendable {
         Int64(clamping: (max(0, tokens) * Int128(terms.unpricedPerMillion) + 999_999) / 1_000_000)
     }
 
-    /// Own calls under way, in no order: what a gateway that stops gracefully still waits for.
+    /// How many own calls are under way or held.
     package var reservationCount: Int { reservations.count }
 
     private func charge(of event: WireCallRecorded) -> Charge {
@@ -382,6 +385,11 @@ package struct Budget: Sendable {
     mutating func ownWindows() -> [WindowID] {
         if areSumsForgotten {
             for charge in reservations.values.map(\.charge) + unlogged.values { _ = windows(of: charge) }
+            for (id, book) in books where book.parts[gateway] != nil && accounts[id] == nil {
+                guard let limit = limits[id.scope], let nanos = limit.threshold.limit(id.kind) else { continue }
+                let window = CostWindow(id.kind, first: id.firstDay, limit.threshold.calendar)
+                accounts[id] = account(id.scope, window, limit, nanos)
+            }
             areSumsForgotten = false
         }
         return Array(books.keys) + accounts.filter { books[$0.key] == nil && $0.value.isOwing }.map(\.key)

@@ -47,7 +47,7 @@ package enum BudgetAnswer: Hashable, Sendable {
     /// The log has to be asked first: append each, all in one request, with exactly the version that it expects; then say
     /// `granted` or `failed`, and ask again for the call.
     case needsLease([LeaseRequest])
-    /// Another call has asked already: ask again when its answer is known.
+    /// Another call has asked already, or this run does not spend yet: ask again when that is over.
     case waiting
 }
 
@@ -153,10 +153,9 @@ struct LeaseBook: Sendable {
     var parts: [String: Lease] = [:]
     /// When the log was asked for another part; nil when no answer is due.
     var asked: Timestamp?
-    /// Calls that were told to wait since then: they ask again and again.
-    private var waiting: Set<CallAttempt> = []
-    /// Their bounds, nano-units.
-    private(set) var wanted: Int128 = 0
+    /// Of calls that were told to wait since then, the bounds in nano-units: they ask again and again.
+    private var waiting: [CallAttempt: Int128] = [:]
+    private var wanted: Int128 = 0
     /// A smaller part that was asked for counts at once, whether the answer comes or not: others may count on the rest.
     var ceiling: Int64?
     /// Of the calls here.
@@ -170,11 +169,18 @@ struct LeaseBook: Sendable {
 
     mutating func wait(_ attempt: CallAttempt, _ nanos: Int128) {
         // Of more than these the sum is as good.
-        if waiting.count < Self.mostWaiting, waiting.insert(attempt).inserted { wanted += nanos }
+        if waiting.count < Self.mostWaiting, waiting.updateValue(nanos, forKey: attempt) == nil { wanted += nanos }
     }
 
+    mutating func waitsNoMore(_ attempt: CallAttempt) {
+        if !waiting.isEmpty, let nanos = waiting.removeValue(forKey: attempt) { wanted -= nanos }
+    }
+
+    /// What others wait for, nano-units.
+    func wanted(beside attempt: CallAttempt) -> Int128 { wanted - (waiting[attempt] ?? 0) }
+
     mutating func nobodyWaits() {
-        waiting = []
+        waiting = [:]
         wanted = 0
     }
 

@@ -5,7 +5,8 @@ struct ExpiryQueue: Sendable {
     private var items: [(attempt: CallAttempt, expires: Timestamp)] = []
     private var first = 0
 
-    var count: Int { items.count - first }
+    /// Those that have come out may be among them for a while.
+    var count: Int { items.count }
 
     mutating func add(_ attempt: CallAttempt, at expires: Timestamp) {
         var place = items.count
@@ -16,7 +17,13 @@ struct ExpiryQueue: Sendable {
     /// - Returns: one that has ended by then; nil if there is none left.
     mutating func next(at now: Timestamp) -> CallAttempt? {
         guard first < items.count, items[first].expires <= now else { return nil }
-        defer { first += 1 }
+        defer {
+            first += 1
+            if first > 1_024, first * 2 > items.count {
+                items.removeFirst(first)
+                first = 0
+            }
+        }
         return items[first].attempt
     }
 

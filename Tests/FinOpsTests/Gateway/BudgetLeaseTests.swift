@@ -69,8 +69,8 @@ import Testing
             Issue.record("\(granted) of the earlier run: \(answer)")
             return
         }
-        // For this one, and those that were told to wait, each once.
-        #expect(requests.map(\.event.amount.nanos) == [30 * Self.cent])
+        // For this one alone: of those that were told to wait by then, who is still here asks again.
+        #expect(requests.map(\.event.amount.nanos) == [10 * Self.cent])
         world.budget = next
         for request in requests { world.grant(request, at: Self.noon) }
         next = world.budget
@@ -207,6 +207,43 @@ import Testing
         }
         #expect(parts == [65, 1])
     }
+
+    /// Others are refused as long as the log has the old part.
+    @Test func whatTheLogDidNotTakeIsGivenBackAgain() throws {
+        var world = World(World.limit(1_000))
+        let (call, _) = world.ask(10)
+        world.end(call, cents: 1)
+        world.others("b", lease: 990, until: Self.noon.seconds + 120)
+        let idle = Self.noon.advanced(bySeconds: 30)
+        let first = try #require(world.budget.maintain(at: idle).first)
+        // The other one was faster, and all sums are made anew meanwhile.
+        world.others("b", lease: 995, until: Self.noon.seconds + 120)
+        #expect(!world.budget.isCurrent(first, at: idle))
+        world.budget.failed(first)
+        world.tell(Gatewayed.added("other", team: "apps"), to: "any", at: idle)
+        while let request = world.budget.maintain(at: idle).first { world.grant(request, at: idle) }
+        #expect(world.ownPart(at: idle) == Self.cent)
+    }
+
+    /// Of an older request: the newer one is still on its way.
+    @Test func aFailureConcernsItsOwnRequestAlone() throws {
+        var world = World(World.limit(100))
+        func ask(_ name: String, at now: Timestamp) -> BudgetAnswer {
+            world.budget.reserve(
+                CallAttempt(call: name, attempt: 1, started: now), project: "chat", bound: Self.cent, at: now)
+        }
+        guard case .needsLease(let old) = ask("a", at: Self.noon) else { throw NoLease() }
+        let later = Self.noon.advanced(bySeconds: 11)
+        guard case .needsLease(let new) = ask("b", at: later) else { throw NoLease() }
+        #expect(world.budget.isCurrent(old[0], at: later) && world.budget.isCurrent(new[0], at: later))
+        #expect(!world.budget.isCurrent(old[0], at: Self.noon.advanced(bySeconds: world.terms.leaseSeconds)))
+        world.budget.failed(old[0])
+        #expect(ask("c", at: later) == .waiting)
+        world.budget.failed(new[0])
+        guard case .needsLease = ask("d", at: later) else { throw NoLease() }
+    }
+
+    private struct NoLease: Error {}
 
     /// The log may have taken it, so others may count on the rest.
     @Test func whatIsGivenBackIsNotSpentWhileTheAnswerIsDue() throws {

@@ -63,6 +63,16 @@ import Testing
         #expect(elsewhere.ask(1_000_000, project: "draw").answer == .admitted)
     }
 
+    @Test func callsThatBeganBeforeTheirLimitCountTowardsIt() throws {
+        var world = World()
+        let (call, _) = world.ask(60)
+        world.tell(World.limit(100), to: "any", at: Self.noon)
+        #expect(world.ask(40).answer == .admitted)
+        #expect(try reached(world.ask(1).answer).setAside.nanos == 100 * Self.cent)
+        world.end(call, cents: 10)
+        #expect(world.ask(50).answer == .admitted)
+    }
+
     @Test func callsBeginUntilTheLimitAndOneMore() throws {
         var world = World(World.limit(100))
         for _ in 1...4 {

@@ -19,6 +19,16 @@ import Testing
         #expect((0..<4).map { _ in queue.next(at: Self.time(9))?.call } == ["5", "7", "9", nil])
     }
 
+    @Test func oneThatIsSlowlyUsedKeepsNothingEither() {
+        var queue = ExpiryQueue()
+        for second in 1...20_000 as ClosedRange<Int64> {
+            queue.add(
+                CallAttempt(call: "\(second)", attempt: 1, started: Self.time(second)), at: Self.time(second + 900))
+            while queue.next(at: Self.time(second)) != nil {}
+        }
+        #expect(queue.count < 4_000)
+    }
+
     /// A quarter of an hour of calls would be a lot of memory.
     @Test func aBudgetForgetsThoseThatHaveEnded() {
         var world = BudgetWorld(BudgetWorld.limit(1_000_000))
