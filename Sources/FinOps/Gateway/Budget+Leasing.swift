@@ -155,7 +155,7 @@ extension Budget {
         guard spendsFrom != nil else { return [] }
         expire(at: running ?? now)
         var requests: [LeaseRequest] = []
-        for id in ownWindows() {
+        for id in ownWindows(at: now) {
             let book = books[id] ?? LeaseBook()
             guard book.asked == nil, let account = account(id), now < account.window.end || account.reserved > 0
             else { continue }

@@ -382,20 +382,26 @@ package struct Budget: Sendable {
     }
 
     /// The windows whose parts are known, and those in which this gateway has calls under way or not in the log yet.
-    mutating func ownWindows() -> [WindowID] {
+    mutating func ownWindows(at now: Timestamp) -> [WindowID] {
         if areSumsForgotten {
             for charge in reservations.values.map(\.charge) + unlogged.values { _ = windows(of: charge) }
-            for (id, book) in books where book.parts[gateway] != nil && accounts[id] == nil {
-                guard let limit = limits[id.scope], let nanos = limit.threshold.limit(id.kind) else { continue }
+            // Idle parts are to be given back, too; many sums at once would hold calls up.
+            var room = Self.sumsAtOnce
+            for (id, book) in books where accounts[id] == nil && room > 0 {
+                guard book.parts[gateway]?.isStanding(at: now) == true, let limit = limits[id.scope],
+                    let nanos = limit.threshold.limit(id.kind)
+                else { continue }
                 let window = CostWindow(id.kind, first: id.firstDay, limit.threshold.calendar)
                 accounts[id] = account(id.scope, window, limit, nanos)
+                room -= 1
             }
-            areSumsForgotten = false
+            areSumsForgotten = room == 0
         }
         return Array(books.keys) + accounts.filter { books[$0.key] == nil && $0.value.isOwing }.map(\.key)
     }
 
     private static let plansKept = 4_096
+    private static let sumsAtOnce = 8
 
     /// The windows with a limit that a charge counts in; their accounts are there afterwards.
     private mutating func windows(of charge: Charge) -> [WindowID] {
