@@ -102,7 +102,8 @@ package final class UnderWayFile: Sendable {
 
     /// What: the mapped file.
     /// Why safe: a place that `add` or `addRecord` took, which is marked last, is written by whoever it was given to alone,
-    /// until `end` or `forget` is said of it; all others, and which are which, are under the lock. It is unmapped when nobody has the file any more.
+    /// until `end` or `forget` is said of it; all others, and which are which, are under the lock. It is unmapped when nobody
+    /// has the file any more.
     /// Why needed: pointers are not Sendable.
     private nonisolated(unsafe) let memory: UnsafeMutableRawPointer
     private let boot: UInt64
