@@ -80,6 +80,7 @@ let package = Package(
         .target(name: "CDefaultPipeline"),
         .target(name: "CSeedPrices", exclude: ["model-prices.json"]),
         .target(name: "CRuntime"),
+        .target(name: "CLoopWait"),
 
         // Leaves
         library("Digest", ["COpenSSL"]),
@@ -103,7 +104,8 @@ let package = Package(
         library("Projections", ["CSQLite", "Digest", "EventLog", "FinOps", "JSON"]),
         library("Providers", ["Digest", "EventLog", "FinOps", "JSON", "Secret", "Transfer", "Vault"]),
         library("Spool", ["Digest", "EventLog"]),
-        library("Proxy", ["CRuntime", logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS]),
+        library(
+            "Proxy", ["CLoopWait", "CRuntime", logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS]),
         library("Metering", ["Digest", "EventLog", "FinOps", "JSON"]),
         library("Stages", ["EventLog", "FinOps", "JSON", "Notices", "Secret", "Spool", logging]),
         library(
@@ -207,7 +209,8 @@ let package = Package(
         tests("ProjectionsTests", ["CSQLite", "EventLog", "FinOps", "JSON", "Projections", "Storage", protobuf]),
         tests("SpoolTests", ["EventLog", "Spool"]),
         tests(
-            "ProxyTests", ["Proxy", logging, nioCore, nioEmbedded, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS],
+            "ProxyTests",
+            ["CLoopWait", "Proxy", logging, nioCore, nioEmbedded, nioHTTP1, nioHTTP2, nioPosix, nioSSL, nioTLS],
             resources: [.copy("Fixtures")]),
         tests(
             "MeteringTests", ["EventLog", "FinOps", "JSON", "Metering", protobuf], resources: [.copy("Fixtures")]),
