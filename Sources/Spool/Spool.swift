@@ -38,8 +38,14 @@ package final class Spool: Sendable {
     /// - Throws: `SpoolFailure`: `full` may pass, `tooLarge` concerns this event alone, `readOnly` until `mend` succeeds.
     @discardableResult
     package func append(_ event: NewEvent, to stream: StreamName) throws(SpoolFailure) -> UInt64 {
-        try core.append(event, to: stream)
+        try core.append(CollectionOfOne(SpoolEntry(event: event, stream: stream)))
     }
+
+    /// Keeps several, at least one: all or none of them.
+    /// - Returns: the number of the first.
+    /// - Throws: `SpoolFailure`, as for one.
+    @discardableResult
+    package func append(_ entries: [SpoolEntry]) throws(SpoolFailure) -> UInt64 { try core.append(entries) }
 
     /// How full it is, and how far on disk.
     package var status: SpoolStatus { core.state.withLock { SpoolStatus($0) } }
@@ -50,6 +56,17 @@ package final class Spool: Sendable {
     /// Syncs what is left and gives the spool up: appends are refused from now on, and another may open it.
     package func close() async {
         await withCheckedContinuation { continuation in core.close { continuation.resume() } }
+    }
+}
+
+/// An event that is to be kept, and where it will be appended.
+package struct SpoolEntry: Sendable {
+    package let event: NewEvent
+    package let stream: StreamName
+
+    package init(event: NewEvent, stream: StreamName) {
+        self.event = event
+        self.stream = stream
     }
 }
 

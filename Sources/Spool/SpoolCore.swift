@@ -63,11 +63,18 @@ final class SpoolCore: Sendable {
 
     // MARK: Writing
 
-    func append(_ event: NewEvent, to stream: StreamName) throws(SpoolFailure) -> UInt64 {
-        try checkSize(event, stream)
+    /// All or none.
+    /// - Returns: the number of the first.
+    func append(_ entries: some Collection<SpoolEntry> & Sendable) throws(SpoolFailure) -> UInt64 {
+        for entry in entries { try checkSize(entry.event, entry.stream) }
         let (number, isFirst) = try state.withLock { (state) throws(SpoolFailure) -> (UInt64, Bool) in
             if let failure = state.failure { throw failure }
-            RecordForm.encode(event, in: stream, number: state.next, into: &state.buffer, &state.hash)
+            state.buffer.removeAll(keepingCapacity: true)
+            for (place, entry) in entries.enumerated() {
+                RecordForm.encode(
+                    entry.event, in: entry.stream, number: state.next + UInt64(place), into: &state.buffer,
+                    &state.hash)
+            }
             do throws(SpoolFailure) { try keep(&state) } catch {
                 state.isFull = error.kind == .full
                 guard state.isFull, try makeRoom(&state) else { throw error }
@@ -77,7 +84,7 @@ final class SpoolCore: Sendable {
             let isFirst = !state.isDirty
             if isFirst { state.dirtySince = .now }
             state.isDirty = true
-            defer { state.next += 1 }
+            defer { state.next += UInt64(entries.count) }
             return (state.next, isFirst)
         }
         if isFirst { bell.ring() }

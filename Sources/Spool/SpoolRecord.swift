@@ -26,19 +26,19 @@ enum RecordForm {
     static let recordBytes = EventLimits.payloadBytes + 4 * Int(UInt16.max) + EventCodec.fixedBytes + headBytes
     private static let smallestEvent = EventCodec.fixedBytes
 
-    /// Puts a record's form in the place of what `bytes` held.
+    /// Puts a record's form behind what `bytes` holds.
     static func encode(
         _ event: NewEvent, in stream: StreamName, number: UInt64, into bytes: inout [UInt8], _ hash: inout SHA256
     ) {
-        bytes.removeAll(keepingCapacity: true)
+        let start = bytes.count
         bytes.append(little: UInt64(0))
         EventCodec.encode(
             RecordedEvent(
                 position: Position(number), stream: stream, version: .none, recorded: Timestamp(microseconds: 0),
                 producer: "", producerSequence: 0, event: event), into: &bytes)
         bytes.withUnsafeMutableBytes {
-            let sum = checksum(UnsafeRawBufferPointer(rebasing: $0[checksumBytes...]), &hash)
-            $0.storeBytes(of: sum, as: UInt64.self)
+            let sum = checksum(UnsafeRawBufferPointer(rebasing: $0[(start + checksumBytes)...]), &hash)
+            $0.storeBytes(of: sum, toByteOffset: start, as: UInt64.self)
         }
     }
 

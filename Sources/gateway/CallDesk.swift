@@ -32,6 +32,7 @@ final class CallDesk: CallHandling {
     private let settings: Settings
     let admission: Admission
     private let keeper: UsageKeeper
+    private let ended: EndedCalls
     let underWay: CallsUnderWay
     private let leases: LeaseDesk
     private let contact: LogContact
@@ -42,12 +43,13 @@ final class CallDesk: CallHandling {
     let tally = CallTally()
 
     init(
-        _ settings: Settings, admission: Admission, keeper: UsageKeeper, underWay: CallsUnderWay, leases: LeaseDesk,
-        contact: LogContact, now: @escaping @Sendable () -> Timestamp
+        _ settings: Settings, admission: Admission, keeper: UsageKeeper, ended: EndedCalls, underWay: CallsUnderWay,
+        leases: LeaseDesk, contact: LogContact, now: @escaping @Sendable () -> Timestamp
     ) {
         self.settings = settings
         self.admission = admission
         self.keeper = keeper
+        self.ended = ended
         self.underWay = underWay
         self.leases = leases
         self.contact = contact
@@ -239,7 +241,8 @@ final class CallDesk: CallHandling {
         place: Int?
     ) {
         admission.complete(&event, call.match.route, reading, bound: ticket.bound)
-        keep(event, id: call.id, place: place)
+        let (new, stream) = prepare(event, id: call.id)
+        ended.keep(new, in: stream, of: event, place: place)
         admission.settle(event, ticket)
         tally.ended(event)
     }
@@ -247,11 +250,15 @@ final class CallDesk: CallHandling {
     /// - Returns: whether it is kept; else it waits in memory.
     @discardableResult
     func keep(_ event: WireCallRecorded, id: EventID, place: Int?) -> Bool {
+        let (new, stream) = prepare(event, id: id)
+        return keeper.keep(new, in: stream, of: event, place: place)
+    }
+
+    private func prepare(_ event: WireCallRecorded, id: EventID) -> (event: NewEvent, stream: StreamName) {
         let started = Timestamp(microseconds: event.started)
         let new = FinOpsEvent.callRecorded(event).newEvent(id: id, occurred: started)
         admission.remember(event, as: new)
-        let stream = StreamName.calls(account: event.account, day: Day(utc: started))
-        return keeper.keep(new, in: stream, of: event, place: place)
+        return (new, StreamName.calls(account: event.account, day: Day(utc: started)))
     }
 
     // MARK: What never became a call

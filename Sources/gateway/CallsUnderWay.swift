@@ -91,6 +91,15 @@ final class CallsUnderWay: Sendable {
         if let place { file?.note(progress, at: place) }
     }
 
+    /// A call of this run has ended, and its record is about to be kept: until then the next run finds it.
+    /// - Returns: its place from now on; nil where there is no room for the record.
+    func end(_ old: Int, as record: NewEvent) -> Int? {
+        let now = record.occurred.seconds
+        let place = file?.add(record.payload, bound: 0, ends: now + seconds, now: now)
+        if place != nil { forget(old) }
+        return place
+    }
+
     /// Its record is kept.
     func end(_ place: Int?) {
         if let place { file?.end(place) }

@@ -81,6 +81,8 @@ struct GatewayService: Service {
         let now: @Sendable () -> Timestamp = { clock.now() }
         let keeper = UsageKeeper(
             spool, underWay, closesWhenFull: configuration.gatewayClosesWhenFull, logger: logger)
+        let ended = try EndedCalls(keeper, underWay)
+        defer { ended.close() }
         let vault = VaultDoor(context.directory, gateway: name, keeper: keeper, logger: logger, now: now)
         let admission = Admission(
             gateway: name, terms: terms, contact: configuration.gatewayContact, zone: configuration.zone,
@@ -101,10 +103,10 @@ struct GatewayService: Service {
             .init(
                 gateway: name, bodyLimit: configuration.gatewayMaxBody, grace: configuration.gatewayLogGrace,
                 closesWithoutLog: configuration.gatewayClosesWithoutLog),
-            admission: admission, keeper: keeper, underWay: underWay, leases: leases, contact: subscription.contact,
-            now: now)
+            admission: admission, keeper: keeper, ended: ended, underWay: underWay, leases: leases,
+            contact: subscription.contact, now: now)
         let work = Work(
-            admission: admission, keeper: keeper, underWay: underWay, vault: vault, leases: leases,
+            admission: admission, keeper: keeper, ended: ended, underWay: underWay, vault: vault, leases: leases,
             conditions: conditions, desk: desk, readiness: readiness, spool: spool)
 
         let subscriptions = LiveSubscription(context.link.options, reader: reader)
@@ -162,6 +164,7 @@ struct GatewayService: Service {
     struct Work: Sendable {
         let admission: Admission
         let keeper: UsageKeeper
+        let ended: EndedCalls
         let underWay: CallsUnderWay
         let vault: VaultDoor
         let leases: LeaseDesk
@@ -241,6 +244,7 @@ struct GatewayService: Service {
         work.readiness.serves(false)
         context.health.notReady("stopping")
         try await server.stop(within: .seconds(6))
+        work.ended.close()
         await work.keeper.tryAgain()
         let unkept = work.keeper.waiting
         if unkept.lost > 0 {

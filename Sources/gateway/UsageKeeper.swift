@@ -75,6 +75,23 @@ final class UsageKeeper: Sendable {
         }
     }
 
+    /// Whether a record has to be kept before the call's answer ends, because it may turn out that it cannot.
+    var keepsAtOnce: Bool { closesWhenFull || isHolding.load(ordering: .acquiring) }
+
+    /// Of calls whose records are written down where they were under way: with one write, or each as it can be.
+    func keep(_ calls: ArraySlice<EndedCall>) {
+        if !keepsAtOnce {
+            do throws(SpoolFailure) {
+                try spool.append(calls.map { SpoolEntry(event: $0.event, stream: $0.stream) })
+                for call in calls { underWay.end(call.place) }
+                return
+            } catch {
+                logger.debug("records cannot be kept together", metadata: ["error": "\(error)"])
+            }
+        }
+        for call in calls { keep(call.event, in: call.stream, of: call.call, place: call.place) }
+    }
+
     private func hold(
         _ event: NewEvent, _ stream: StreamName, _ call: WireCallRecorded?, _ place: Int?, _ state: inout State
     ) {
