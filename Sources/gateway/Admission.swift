@@ -7,7 +7,7 @@ import Synchronization
 
 /// Who may call what, under one lock: the log's events come in here, and every call asks here.
 final class Admission: GatewaySink {
-    struct State {
+    struct State: Sendable {
         var known: GatewayState
         var prices = PriceShelf()
         var pricing: CallPricing
@@ -28,9 +28,9 @@ final class Admission: GatewaySink {
     private let begun = ContinuousClock.now
     /// Told when what has to be fetched from the vault may have changed.
     private let secretsChanged: @Sendable () -> Void
-    let state: Mutex<State>
+    let state: Guarded<State>
     /// Beside the lock that admits: only calls that end and the subscription come here.
-    private let own = Mutex(OwnCalls())
+    private let own = Guarded(OwnCalls())
     /// Calls that end are priced beside the lock that admits. Each has a memory of its own, so there are several.
     let desks: [PricingDesk]
 
@@ -51,7 +51,7 @@ final class Admission: GatewaySink {
         self.now = now
         self.secretsChanged = secretsChanged
         let pricing = CallPricing(.empty, policy: policy)
-        state = Mutex(State(known: GatewayState(gateway: gateway, terms: terms), pricing: pricing))
+        state = Guarded(State(known: GatewayState(gateway: gateway, terms: terms), pricing: pricing))
         desks = (0..<8).map { _ in PricingDesk(pricing) }
     }
 

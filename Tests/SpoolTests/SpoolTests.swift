@@ -55,6 +55,28 @@ import Testing
         }
     }
 
+    @Test func severalGoInTogetherOrNotAtAll() async throws {
+        try await withTemporaryDirectory { path in
+            func entries(_ numbers: Range<Int>) -> [SpoolEntry] {
+                sampleEvents(numbers, payloadBytes: 40).map { SpoolEntry(event: $0, stream: "calls-0") }
+            }
+            let settings = SpoolSettings(segmentBytes: 2_000, totalBytes: 6_000)
+            var spool = try Spool(path + "/spool", settings)
+            try fill(spool, 1..<2)
+            #expect(try spool.append(entries(2..<21)) == 2)
+            let failure = #expect(throws: SpoolFailure.self) { try spool.append(entries(21..<81)) }
+            #expect(failure?.kind == .full)
+            #expect(try spool.append(entries(21..<23)) == 21)
+            try await spool.settled()
+            #expect(try await all(spool).map(\.event) == sampleEvents(1..<23, payloadBytes: 40))
+            await spool.close()
+            spool = try Spool(path + "/spool", settings)
+            #expect(spool.recovery.records == 22 && spool.recovery.tornBytes == 0 && spool.recovery.damage.isEmpty)
+            #expect(try await all(spool).map(\.number) == Array(1...22))
+            await spool.close()
+        }
+    }
+
     @Test func whatIsReleasedIsDeletedByWholeFilesAndItsNumbersAreNotUsedAgain() async throws {
         try await withTemporaryDirectory { path in
             let settings = SpoolSettings(segmentBytes: 2_000)
