@@ -117,7 +117,10 @@ final class CallWatch: CallObserving {
             // Official clients leave at a stream's last event and do not wait for the end of its transfer.
             let isWhole = end == .clientGone && reading.isLastWordHeard
             close(&seen.event, as: isWhole ? .complete : answerEnd, seen.progress)
-            desk.record(&seen.event, call, ticket, reading, place: seen.place)
+            let place = seen.place
+            // It is another call's from now on.
+            seen.place = nil
+            desk.record(&seen.event, call, ticket, reading, place: place)
             return rest.isEmpty ? ByteBuffer() : ByteBuffer(bytes: rest)
         }
     }
