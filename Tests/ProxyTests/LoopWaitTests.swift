@@ -70,11 +70,11 @@ struct LoopWaitTests {
     }
 
     @Test func onceWaitsBecomeLongALoopSleepsAgain() async throws {
-        try await onLoop(awake: .milliseconds(10)) { loop in
-            let short = try await waits(200, each: .microseconds(200), on: loop)
-            #expect(short.sleeps < 200)
-            let long = try await waits(20, each: .milliseconds(50), on: loop)
-            #expect(long.sleeps >= 15)
+        try await onLoop(awake: .milliseconds(20)) { loop in
+            let short = try await waits(400, each: .microseconds(200), on: loop)
+            #expect(short.sleeps < 400)
+            let long = try await waits(15, each: .milliseconds(60), on: loop)
+            #expect(long.sleeps >= 10)
             #expect(long.busy < long.passed / 4)
         }
     }
