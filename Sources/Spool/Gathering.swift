@@ -19,16 +19,16 @@ package final class Gathering<Item: Sendable>: Sendable {
     /// - Parameters:
     ///   - pause: how long the first item of a batch waits for others.
     ///   - limit: so many items are not left waiting: who adds more takes part in handing them on.
-    ///   - name: of the thread's purpose, for the message if there is no thread left.
+    ///   - path: what the items are for, named where there is no thread left.
     ///   - hand: called with one batch at a time, in the order in which items came.
     /// - Throws: `SpoolFailure` when the system has no thread left.
     package init(
-        pause: Duration, limit: Int, for name: String, _ hand: @escaping @Sendable ([Item]) -> Void
+        pause: Duration, limit: Int, for path: String, _ hand: @escaping @Sendable ([Item]) -> Void
     ) throws(SpoolFailure) {
         self.pause = pause
         self.limit = limit
         self.hand = hand
-        try SpoolThread.start(name) { self.run() }
+        try SpoolThread.start(path) { self.run() }
     }
 
     /// Once it is closed, the item is handed on before this returns.

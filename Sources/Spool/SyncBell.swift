@@ -1,6 +1,6 @@
 import Glibc
 
-/// Wakes the thread that syncs.
+/// Wakes a thread that syncs or gathers.
 ///
 /// What: a POSIX semaphore on the heap.
 /// Why safe: `sem_post` and `sem_wait` are made for any number of threads; it is destroyed when nobody refers to it.
@@ -49,7 +49,7 @@ enum SpoolThread {
         pthread_sigmask(SIG_SETMASK, &before, nil)
         guard result == 0 else {
             body.release()
-            throw .system("start the thread that syncs", path, errno: result)
+            throw .system("start a thread for it", path, errno: result)
         }
         pthread_detach(thread)
     }

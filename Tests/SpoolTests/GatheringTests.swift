@@ -1,5 +1,5 @@
-import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Spool
@@ -17,7 +17,7 @@ struct GatheringTests {
         let hands = Hands()
         let gathering = try Gathering<Int>(pause: .milliseconds(200), limit: 1_000, for: "a test") { hands.take($0) }
         for item in 0..<100 { gathering.add(item) }
-        while hands.items.count < 100 { try await Task.sleep(for: .milliseconds(1)) }
+        try await eventually { hands.items.count == 100 }
         #expect(hands.items == Array(0..<100))
         #expect(hands.all.count < 10)
         gathering.close()
