@@ -4,6 +4,8 @@ package import FinOps
 package enum AnswerEnd: String, Hashable, Sendable {
     case complete
     case clientGone = "client-gone"
+    /// The request went on before it was whole, and then came too slowly or was not what it began as.
+    case unfinished = "request-unfinished"
     case upstreamCut = "upstream-cut"
     case timedOut = "timed-out"
     case stopped = "gateway-stopped"

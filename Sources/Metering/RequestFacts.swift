@@ -49,20 +49,26 @@ package struct RequestFacts: Hashable, Sendable {
         _ route: Route, contentType: String?, body: UnsafeRawBufferPointer
     ) throws(MalformedRequest) -> RequestFacts {
         guard route.hasBody else { return RequestFacts() }
-        let bytes = body.assumingMemoryBound(to: UInt8.self)
-        var facts: RequestFacts
-        if let contentType, contentType.lowercased().hasPrefix("multipart/form-data") {
-            facts = try MultipartForm.facts(route, contentType: contentType, bytes)
-        } else {
-            facts = try FactsReader(route, bytes).facts()
-        }
-        if facts.model.isEmpty {
-            guard let model = route.defaultModel else {
-                throw MalformedRequest(reason: "you must provide a model parameter", member: "model")
+        if let contentType, FormReader.reads(contentType) {
+            var reader = try FormReader(route, contentType: contentType, length: body.count)
+            // In pieces, so that it is not all copied at once.
+            for start in stride(from: 0, to: body.count, by: 65_536) {
+                try reader.read(UnsafeRawBufferPointer(rebasing: body[start..<min(start + 65_536, body.count)]))
             }
-            facts.model = model
+            return try reader.finish()
         }
+        var facts = try FactsReader(route, body.assumingMemoryBound(to: UInt8.self)).facts()
+        try facts.nameModel(route)
         return facts
+    }
+
+    /// Where the body names no model, the route may.
+    mutating func nameModel(_ route: Route) throws(MalformedRequest) {
+        guard model.isEmpty else { return }
+        guard let named = route.defaultModel else {
+            throw MalformedRequest(reason: "you must provide a model parameter", member: "model")
+        }
+        model = named
     }
 
     /// A name that can be looked up, logged and stored: no control characters, of a bounded length.

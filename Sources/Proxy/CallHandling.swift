@@ -7,9 +7,9 @@ package protocol CallHandling: Sendable {
     ///   whose client has gone meanwhile is not forwarded: the observer is told at once that it has ended.
     func begin(_ request: ProxyRequest, then: @escaping @Sendable (ProxyDecision) -> Void)
 
-    /// Asked before a large body is held: whoever may not call at all must not take the memory of those who may.
-    /// - Returns: nil where the body may come.
-    func answer(beforeBodyOf head: HTTPRequestHead) -> ProxyAnswer?
+    /// Asked before more of a large body is read: whoever may not call at all must not take the memory of those who may.
+    /// - Parameter length: as announced, in bytes; nil without a word.
+    func course(ofBodyOf head: HTTPRequestHead, length: Int?) -> BodyCourse
 
     /// The answer to what never became a call, in the manners of the route.
     /// - Parameter target: path and query as asked for; nil where the request was not even readable.
@@ -17,20 +17,57 @@ package protocol CallHandling: Sendable {
 }
 
 extension CallHandling {
-    package func answer(beforeBodyOf head: HTTPRequestHead) -> ProxyAnswer? { nil }
+    package func course(ofBodyOf head: HTTPRequestHead, length: Int?) -> BodyCourse { .held }
 }
 
-/// One request as it arrived: its body is whole, and never larger than the proxy's limit.
+/// What becomes of a large body.
+package enum BodyCourse: Sendable {
+    /// It is not read; this is the answer.
+    case refused(ProxyAnswer)
+    /// It is held until it is whole.
+    case held
+    /// It is held until its reader knows enough; the rest passes piece by piece. For bodies of an announced length.
+    case read(any BodyReading)
+}
+
+/// Reads one body while it comes. Used on one event loop only: `read` for each piece, in order, then `finish`.
+package protocol BodyReading: AnyObject, Sendable {
+    func read(_ piece: ByteBuffer) -> BodyProgress
+    /// All of it was read.
+    /// - Returns: an answer if it must not go on: then the upstream does not get its end.
+    func finish() -> ProxyAnswer?
+}
+
+/// How far a body was read.
+package enum BodyProgress: Sendable {
+    /// More has to come before anything is decided.
+    case unclear
+    /// The request can be decided about; from then on the pieces may go on.
+    case clear
+    /// It must not go on: this is the answer.
+    case refused(ProxyAnswer)
+}
+
+/// One request as it arrived, never larger than the proxy's limit.
 package struct ProxyRequest: Sendable {
     /// Origin-form target, one `Host`, nothing ambiguous about its length: anything else is refused before.
     package let head: HTTPRequestHead
+    /// Whole, or its beginning.
     package let body: ByteBuffer
+    /// Bytes that will come behind `body`.
+    package let rest: Int
+    /// What has read the body, where `course(ofBodyOf:)` said so.
+    package let reader: (any BodyReading)?
     /// Monotonic, when its head was whole.
     package let started: NIODeadline
 
-    package init(head: HTTPRequestHead, body: ByteBuffer, started: NIODeadline) {
+    package init(
+        head: HTTPRequestHead, body: ByteBuffer, rest: Int = 0, reader: (any BodyReading)? = nil, started: NIODeadline
+    ) {
         self.head = head
         self.body = body
+        self.rest = rest
+        self.reader = reader
         self.started = started
     }
 }
@@ -63,16 +100,21 @@ package struct UpstreamRequest: Sendable {
     /// Path and query.
     package let target: String
     package let headers: ForwardedFields
+    /// Whole, or its beginning.
     package let body: ByteBuffer
+    /// Bytes of the client's request that go on behind `body`, as they come.
+    package let rest: Int
 
     package init(
-        upstream: UpstreamAddress, method: HTTPMethod, target: String, headers: ForwardedFields, body: ByteBuffer
+        upstream: UpstreamAddress, method: HTTPMethod, target: String, headers: ForwardedFields, body: ByteBuffer,
+        rest: Int = 0
     ) {
         self.upstream = upstream
         self.method = method
         self.target = target
         self.headers = headers
         self.body = body
+        self.rest = rest
     }
 }
 
@@ -101,8 +143,8 @@ package struct UpstreamAddress: Hashable, Sendable {
 /// Watches one attempt. Used on one event loop only, in this order: `sent`, `answered`, `received` any number of times, `ended`
 /// once (also without any of the others).
 package protocol CallObserving: AnyObject, Sendable {
-    /// The request is about to go to the upstream: from now on it may be charged. Said again where a kept connection turns
-    /// out to be closed and another one carries it.
+    /// The request is about to go to the upstream, or the end of one that goes in pieces: from now on it may be charged.
+    /// Said again where a kept connection turns out to be closed and another one carries it.
     func sent()
     /// - Returns: the headers for the client, without `Content-Length` if the observer is going to change the body's
     ///   length; the proxy takes the hop-by-hop ones off before and after.
@@ -123,6 +165,8 @@ package enum CallEnd: String, Hashable, Sendable {
     case complete
     /// The client closed before that.
     case clientGone = "client-gone"
+    /// The request went on before it was whole, and then came too slowly or was not what it began as.
+    case unfinished = "request-unfinished"
     /// The upstream closed in the middle of its answer.
     case upstreamCut = "upstream-cut"
     /// The upstream was silent for too long.

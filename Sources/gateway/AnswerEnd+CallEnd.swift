@@ -8,6 +8,7 @@ extension AnswerEnd {
             switch end {
             case .complete: .complete
             case .clientGone: .clientGone
+            case .unfinished: .unfinished
             case .upstreamCut: .upstreamCut
             case .timedOut: .timedOut
             case .stopped: .stopped

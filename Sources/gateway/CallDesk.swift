@@ -79,18 +79,26 @@ final class CallDesk: CallHandling {
         }
     }
 
-    func answer(beforeBodyOf head: HTTPRequestHead) -> ProxyAnswer? {
+    func course(ofBodyOf head: HTTPRequestHead, length: Int?) -> BodyCourse {
         let speaksAnthropic = head.headers.contains(name: "anthropic-version")
+        let dialect = Self.dialect(of: head.uri, speaksAnthropic: speaksAnthropic)
         do throws(Refused) {
-            let (_, hash) = try caller(head, speaksAnthropic)
+            let (match, hash) = try caller(head, speaksAnthropic)
             try check(hash)
-            return nil
+            guard match.route.hasBody, let type = head.headers.first(name: "content-type"), FormReader.reads(type)
+            else { return .held }
+            do throws(MalformedRequest) {
+                let reader = try FormReader(match.route, contentType: type, length: length)
+                return .read(UploadedForm(reader) { self.refuse(.malformed($0), dialect) })
+            } catch { throw Refused(.malformed(error)) }
         } catch {
-            tally.refused()
-            return ProxyAnswer(
-                error.refusal.answer(
-                    in: Self.dialect(of: head.uri, speaksAnthropic: speaksAnthropic), request: requestID()))
+            return .refused(refuse(error.refusal, dialect))
         }
+    }
+
+    private func refuse(_ refusal: Refusal, _ dialect: Dialect) -> ProxyAnswer {
+        tally.refused()
+        return ProxyAnswer(refusal.answer(in: dialect, request: requestID()))
     }
 
     private func read(
@@ -98,6 +106,9 @@ final class CallDesk: CallHandling {
     ) throws(Refused) -> IncomingCall {
         let headers = request.head.headers
         let (match, hash) = try caller(request.head, speaksAnthropic)
+        if let form = request.reader as? UploadedForm, let facts = form.facts {
+            return IncomingCall(request, id, match, facts, hash, started)
+        }
         let facts: RequestFacts
         switch Self.facts(match.route, headers.first(name: "content-type"), request.body) {
         case .success(let read): facts = read
@@ -264,7 +275,6 @@ final class CallDesk: CallHandling {
     // MARK: What never became a call
 
     func answer(to problem: ProxyProblem, target: String?) -> ProxyAnswer {
-        tally.refused()
         let refusal: Refusal =
             switch problem {
             case .bodyTooLarge: .tooLarge(limit: settings.bodyLimit)
@@ -272,8 +282,7 @@ final class CallDesk: CallHandling {
             default:
                 .unreadable(status: Int(problem.status.code), code: problem.rawValue, sentence: problem.sentence)
             }
-        let dialect = Self.dialect(of: target ?? "", speaksAnthropic: false)
-        return ProxyAnswer(refusal.answer(in: dialect, request: requestID()))
+        return refuse(refusal, Self.dialect(of: target ?? "", speaksAnthropic: false))
     }
 
     private func requestID() -> String { "call-\(beginnings.withLock { $0.next(at: now()).id })" }

@@ -39,6 +39,10 @@ final class CallWatch: CallObserving {
         seen.withLock { seen in
             seen.progress.isSent = true
             note(seen)
+            guard call.isUpload else { return }
+            let facts = call.factsNow
+            seen.event.streamed = facts.streams
+            seen.event.quantities = MeterReading.useOfRequest(call.match.route, facts)
         }
     }
 
@@ -57,7 +61,7 @@ final class CallWatch: CallObserving {
             seen.event.upstreamRequest = CallContext.printable(
                 headers.first(name: "x-request-id") ?? headers.first(name: "request-id")
                     ?? headers.first(name: "apim-request-id") ?? "")
-            seen.meter = ResponseMeter(call.match.route, call.facts, status: Int(status.code), contentType: type)
+            seen.meter = ResponseMeter(call.match.route, call.factsNow, status: Int(status.code), contentType: type)
         }
         return headers
     }
@@ -111,7 +115,7 @@ final class CallWatch: CallObserving {
             if let finished = seen.meter?.finish(answerEnd) {
                 (rest, reading) = finished
             } else {
-                reading = .unanswered(call.match.route, call.facts, answerEnd, isSent: seen.progress.isSent)
+                reading = .unanswered(call.match.route, call.factsNow, answerEnd, isSent: seen.progress.isSent)
             }
             seen.meter = nil
             // Official clients leave at a stream's last event and do not wait for the end of its transfer.

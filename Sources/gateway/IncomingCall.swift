@@ -12,7 +12,10 @@ final class IncomingCall: Sendable {
     let id: EventID
     let attempt: CallAttempt
     let match: RouteMatch
+    /// As it was admitted with.
     let facts: RequestFacts
+    /// Of a form that may have gone on before it was whole.
+    private let form: UploadedForm?
     let hash: KeyHash
     let started: Timestamp
     /// When its head was whole.
@@ -26,10 +29,16 @@ final class IncomingCall: Sendable {
         attempt = Self.attempt(request.head.headers, id, hash, started)
         self.match = match
         self.facts = facts
+        form = request.reader as? UploadedForm
         self.hash = hash
         self.started = started
         begun = request.started
     }
+
+    /// As all that has come by now says.
+    var factsNow: RequestFacts { form?.facts ?? facts }
+    /// Whether it went on before all of it was known.
+    var isUpload: Bool { form != nil }
 
     var microsecondsSoFar: Int64 { (NIODeadline.now() - begun).nanoseconds / 1_000 }
 
@@ -91,7 +100,7 @@ final class IncomingCall: Sendable {
         if let credential = door.credential { fields.set(credential.name, to: credential.value) }
         return UpstreamRequest(
             upstream: door.address, method: request.head.method, target: door.target(match, model: facts.model),
-            headers: fields, body: body(of: request))
+            headers: fields, body: body(of: request), rest: request.rest)
     }
 
     private func body(of request: ProxyRequest) -> ByteBuffer {

@@ -163,41 +163,4 @@ import Testing
         #expect(try Metered.facts("/v1/responses", #"{"model":"a","tools":[{"type":"web_search"}]}"#).input.isOpen)
         #expect(!(try chat(body).input.isOpen))
     }
-
-    // MARK: Forms
-
-    private func form(_ parts: [(String, String)], boundary: String = "XX") -> String {
-        parts.map { "--\(boundary)\r\nContent-Disposition: form-data; \($0.0)\r\n\r\n\($0.1)\r\n" }.joined()
-            + "--\(boundary)--\r\n"
-    }
-
-    private func read(_ body: String, type: String = "multipart/form-data; boundary=XX") throws -> RequestFacts {
-        try Metered.facts("/v1/audio/transcriptions", body, type: type)
-    }
-
-    @Test func theModelOfAFormIsRead() throws {
-        let file = #"name="file"; filename="a;b \"x\".wav""#.replacing(#"\""#, with: "'")
-        let facts = try read(form([(file, String(repeating: "s", count: 5_000)), (#"name="model""#, "whisper-1")]))
-        #expect(facts.model == "whisper-1")
-        #expect(facts.input.audioBytes == 5_000)
-        #expect(
-            try read(
-                form([(#"name="model""#, "m")], boundary: "a b").replacing("a b", with: "ab"),
-                type: #"multipart/form-data; charset=x; boundary="ab""#
-            ).model == "m")
-    }
-
-    @Test func aFormThatServersReadDifferentlyIsRefused() {
-        let model = #"name="model""#
-        let bad = [
-            form([(model, "a"), (model, "b")]), form([]), form([(model, "a")]).replacing("--XX--", with: "--XX"),
-            "preamble" + form([(model, "a")]), form([("name=model", "a")]), form([(model, "a\u{0}")]),
-            form([(model + "; name=\"model\"", "a")]), form([(model, String(repeating: "a", count: 5_000))]),
-            form([("name=\"n\"", "-1"), (model, "a")]), "",
-        ]
-        for body in bad { #expect(throws: MalformedRequest.self, "\(body)") { try read(body) } }
-        for type in [
-            "multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=XX; boundary=YY",
-        ] { #expect(throws: MalformedRequest.self) { try read(form([(model, "a")]), type: type) } }
-    }
 }

@@ -108,7 +108,6 @@ private final class SlowClient: ChannelOutboundHandler {
 /// Never says what is to become of a request.
 private struct Undecided: CallHandling {
     func begin(_ request: ProxyRequest, then: @escaping @Sendable (ProxyDecision) -> Void) {}
-    func answer(beforeBodyOf head: HTTPRequestHead) -> ProxyAnswer? { nil }
     func answer(to problem: ProxyProblem, target: String?) -> ProxyAnswer {
         ProxyAnswer(status: problem.status, headers: [:], body: ByteBuffer())
     }

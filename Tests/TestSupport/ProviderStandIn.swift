@@ -35,6 +35,7 @@ package final class ProviderStandIn: Sendable {
 
     private final class Record: Sendable {
         let requests = Mutex<[Request]>([])
+        let arrived = Atomic(0)
     }
 
     /// - Parameter reply: called with each whole request, on the one thread.
@@ -48,6 +49,8 @@ package final class ProviderStandIn: Sendable {
             var loop = ServingLoop(listener: listener, wake: wake) { request in
                 record.requests.withLock { $0.append(request) }
                 return reply(request)
+            } arrived: {
+                record.arrived.add($0, ordering: .relaxed)
             }
             loop.run()
         }
@@ -57,6 +60,8 @@ package final class ProviderStandIn: Sendable {
     deinit { close(stop) }
 
     package var url: String { "http://127.0.0.1:\(port)" }
+    /// Bytes of requests, whole or not.
+    package var arrivedBytes: Int { record.arrived.load(ordering: .relaxed) }
     package var requests: [Request] { record.requests.withLock { $0 } }
 }
 
@@ -77,14 +82,16 @@ private struct ServingLoop {
     let listener: Int32
     let wake: Int32
     let reply: (ProviderStandIn.Request) -> ProviderStandIn.Reply
+    let arrived: (Int) -> Void
     private var connections: [Int32: Connection] = [:]
     private var delayed: [(due: ContinuousClock.Instant, client: Int32, text: String)] = []
     private var number = 0
 
     init(
-        listener: Int32, wake: Int32, reply: @escaping (ProviderStandIn.Request) -> ProviderStandIn.Reply
+        listener: Int32, wake: Int32, reply: @escaping (ProviderStandIn.Request) -> ProviderStandIn.Reply,
+        arrived: @escaping (Int) -> Void
     ) {
-        (self.listener, self.wake, self.reply) = (listener, wake, reply)
+        (self.listener, self.wake, self.reply, self.arrived) = (listener, wake, reply, arrived)
     }
 
     mutating func run() {
@@ -138,6 +145,7 @@ private struct ServingLoop {
 
     private mutating func take(_ bytes: ArraySlice<UInt8>, from client: Int32) {
         connections[client]?.received += bytes
+        arrived(bytes.count)
         while let request = nextRequest(of: client) {
             switch reply(request) {
             case .text(let text): send(text, to: client)

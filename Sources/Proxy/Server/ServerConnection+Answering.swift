@@ -6,7 +6,9 @@ extension ServerConnection {
     private static let copiedBytes = 16 << 10
 
     /// Whether the request allows another one after it.
-    private var mayKeep: Bool { request?.isKeepAlive == true && !passed.isLast && !isLastAsked && !shared.isStopping }
+    private var mayKeep: Bool {
+        request?.isKeepAlive == true && !passed.isLast && !isLastAsked && !isUploading && !shared.isStopping
+    }
 
     /// A whole answer of our own.
     func give(_ answer: ProxyAnswer) {

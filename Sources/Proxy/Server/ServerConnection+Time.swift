@@ -4,7 +4,10 @@ import NIOCore
 extension ServerConnection {
     func look(at now: NIODeadline) {
         if let sendDeadline, now > sendDeadline { return abandon() }
-        if case .forwarding(let call) = phase { return call.look(at: now) }
+        if case .forwarding(let call) = phase {
+            if !endsSlowUpload(call, at: now) { call.look(at: now) }
+            return
+        }
         guard now > deadline else { return }
         switch phase {
         case .head, .body: refuse(.tooSlow)

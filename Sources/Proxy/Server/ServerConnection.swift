@@ -38,6 +38,16 @@ final class ServerConnection: ChannelDuplexHandler {
     /// More of a body than this is held only for those who may call.
     private static let largeBody = 65_536
     private var isLargeAllowed = false
+    /// Of a body that need not be held to its end.
+    var reader: (any BodyReading)?
+    /// Whether the request was decided about before its end came.
+    var isUploading = false
+    /// When all of it has to be there.
+    var bodyEnd = NIODeadline.distantFuture
+    /// Since when its rest waits for the upstream.
+    var blockedSince: NIODeadline?
+    /// What of a body may be here while it passes: what one read brings, waiting to go on, and as much on its way.
+    private static let passingBytes = 192 << 10
     private var number: UInt64 = 0
 
     var answer: AnswerWriter?
@@ -45,8 +55,8 @@ final class ServerConnection: ChannelDuplexHandler {
     /// Whether bytes wait for the end of the loop's turn.
     var isFlushDue = false
 
-    /// What the client sent ahead. Reading stops while something waits here, so it is bounded by what one read brings.
-    private var ahead = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 0)
+    /// What the client sent ahead, behind the rest of its request. Reading stops while something waits here, so it is bounded by what one read brings.
+    var ahead = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 0)
     private var isReadHeld = false
     private var isTakingAhead = false
     /// What the client sent behind all that is no HTTP: nothing that comes later is read.
@@ -97,20 +107,29 @@ final class ServerConnection: ChannelDuplexHandler {
         let part = unwrapInboundIn(data)
         switch phase {
         case .idle, .head, .body: take(part)
-        case .deciding, .forwarding: ahead.append(part)
+        case .deciding, .forwarding:
+            ahead.append(part)
+            upload()
         case .draining, .closed: break
         }
     }
 
     func read(context: ChannelHandlerContext) {
-        if ahead.isEmpty { context.read() } else { isReadHeld = true }
+        if ahead.isEmpty, !isUploadHeld { context.read() } else { isReadHeld = true }
+    }
+
+    /// What was not read meanwhile is read now.
+    func readOn() {
+        guard isReadHeld, ahead.isEmpty, !isUploadHeld, let context else { return }
+        isReadHeld = false
+        context.read()
     }
 
     private func take(_ part: HTTPServerRequestPart) {
         switch part {
         case .head(let head): begin(head)
         case .body(let bytes): collect(bytes)
-        case .end: decide()
+        case .end: decideOnWhole()
         }
     }
 
@@ -121,6 +140,7 @@ final class ServerConnection: ChannelDuplexHandler {
         isLargeAllowed = false
         phase = .body
         deadline = started + times.bodyPause
+        bodyEnd = started + times.body
         switch RequestScreening.screen(head) {
         case .failure(let refusal): refuse(refusal.problem)
         case .success(let passed):
@@ -143,22 +163,46 @@ final class ServerConnection: ChannelDuplexHandler {
         guard shared.budget.take(count) else { return refuse(.overloaded) }
         held += count
         if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
-        deadline = min(.now() + times.bodyPause, started + times.body)
+        deadline = min(.now() + times.bodyPause, bodyEnd)
+        if let reader { follow(reader.read(bytes)) }
+    }
+
+    private func follow(_ progress: BodyProgress) {
+        switch progress {
+        case .unclear: break
+        case .clear:
+            guard shared.budget.take(Self.passingBytes) else { return refuse(.overloaded) }
+            held += Self.passingBytes
+            isUploading = true
+            blockedSince = .now()
+            decide(rest: (passed.contentLength ?? 0) - body.readableBytes)
+        case .refused(let answer): refuse(with: answer)
+        }
     }
 
     private func allowsLarge(_ head: HTTPRequestHead) -> Bool {
         isLargeAllowed = true
-        guard let answer = shared.handler.answer(beforeBodyOf: head) else { return true }
-        refuse(with: answer)
-        return false
+        switch shared.handler.course(ofBodyOf: head, length: passed.contentLength) {
+        case .held: return true
+        case .read(let reader):
+            self.reader = reader
+            return true
+        case .refused(let answer):
+            refuse(with: answer)
+            return false
+        }
     }
 
-    private func decide() {
+    private func decideOnWhole() {
+        if let answer = reader?.finish() { give(answer) } else { decide(rest: 0) }
+    }
+
+    private func decide(rest: Int) {
         guard let request, let context else { return }
         number += 1
         phase = .deciding(number)
         deadline = .distantFuture
-        let whole = ProxyRequest(head: request, body: body, started: started)
+        let whole = ProxyRequest(head: request, body: body, rest: rest, reader: reader, started: started)
         body = ByteBuffer()
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         let (loop, number) = (context.eventLoop, self.number)
@@ -193,8 +237,11 @@ final class ServerConnection: ChannelDuplexHandler {
 
     /// The answer is whole.
     func next() {
+        let isRead = !isUploading
         release()
         guard let context else { return }
+        // Of what still comes nobody wants anything.
+        guard isRead else { return drain(context) }
         guard answer?.isKept == true, !passed.isLast, !shared.isStopping else { return closeAfterSending() }
         answer = nil
         request = nil
@@ -226,14 +273,14 @@ final class ServerConnection: ChannelDuplexHandler {
             }
         }
         isTakingAhead = false
-        if isReadHeld {
-            isReadHeld = false
-            context.read()
-        }
+        readOn()
     }
 
     private func release() {
         body = ByteBuffer()
+        reader = nil
+        isUploading = false
+        blockedSince = nil
         if held > 0 { shared.budget.give(held) }
         held = 0
     }
@@ -242,7 +289,7 @@ final class ServerConnection: ChannelDuplexHandler {
     /// reset, and the client would not see the answer.
     func refuse(_ problem: ProxyProblem) { refuse(with: shared.handler.answer(to: problem, target: request?.uri)) }
 
-    private func refuse(with answer: ProxyAnswer) {
+    func refuse(with answer: ProxyAnswer) {
         guard let context else { return }
         release()
         write(answer, isKept: false)
@@ -252,6 +299,8 @@ final class ServerConnection: ChannelDuplexHandler {
     private func drain(_ context: ChannelHandlerContext) {
         phase = .draining
         deadline = .now() + times.drain
+        ahead.removeAll()
+        readOn()
         let end = context.eventLoop.makePromise(of: Void.self)
         send(end)
         end.futureResult.assumeIsolated().whenComplete { [weak self] _ in

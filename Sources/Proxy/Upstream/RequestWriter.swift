@@ -2,7 +2,8 @@ import NIOCore
 import NIOHTTP1
 
 /// Writes requests as HTTP/1. NIO's own encoder makes three writes of each, which go through all handlers; this one is given
-/// the body before the head, and makes one of a head and a body that is not large.
+/// the body before the head, and makes one of a head and a body that is not large. Behind the head comes only what was not
+/// there yet: the pieces of a body that goes on while it arrives, and its end.
 final class RequestWriter: ChannelOutboundHandler {
     typealias OutboundIn = HTTPClientRequestPart
     typealias OutboundOut = ByteBuffer
@@ -14,10 +15,14 @@ final class RequestWriter: ChannelOutboundHandler {
     var body = ByteBuffer()
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        // Nothing but heads is written to it; the part's other cases belong to HTTP/2.
-        guard case .head(let head) = unwrapOutboundIn(data) else {
-            promise?.succeed()
+        let head: HTTPRequestHead
+        switch unwrapOutboundIn(data) {
+        case .head(let next): head = next
+        case .body(.byteBuffer(let piece)): return context.write(wrapOutboundOut(piece), promise: promise)
+        case .body(.fileRegion):
+            promise?.fail(ChannelError.operationUnsupported)
             return
+        case .end: return context.write(wrapOutboundOut(ByteBuffer()), promise: promise)
         }
         let body = self.body
         self.body = ByteBuffer()

@@ -3,7 +3,7 @@ import NIOHTTP1
 
 /// One attempt, between a client's connection and one to its upstream. Used on the event loop of both.
 final class UpstreamCall {
-    enum Stage { case connecting, waiting, answering, ended }
+    enum Stage { case connecting, uploading, waiting, answering, ended }
 
     let request: UpstreamRequest
     private let observer: any CallObserving
@@ -14,6 +14,8 @@ final class UpstreamCall {
     private var given = NIODeadline.distantFuture
     private weak var link: UpstreamLink?
     private var isRetried = false
+    /// The request's end has not come yet.
+    private(set) var isUploading: Bool
     /// What one read has brought of the answer's body and was not passed on yet: a stream's pieces are metered, framed and
     /// sent together.
     private var gathered = ByteBuffer()
@@ -28,6 +30,7 @@ final class UpstreamCall {
         self.client = client
         self.times = times
         deadline = .now() + times.connect
+        isUploading = request.rest > 0
     }
 
     /// Whether somebody still waits for it.
@@ -40,6 +43,11 @@ final class UpstreamCall {
     /// The request is on its way.
     func sent(over link: UpstreamLink) {
         self.link = link
+        if isUploading {
+            stage = .uploading
+            deadline = .distantFuture
+            return
+        }
         stage = .waiting
         given = .now()
         deadline = given + times.firstByte
@@ -85,10 +93,11 @@ final class UpstreamCall {
         client?.flushAtTurnEnd()
     }
 
-    /// - Returns: whether another connection may carry it: this one had been kept, was found closed at once, and nothing
-    ///   of an answer arrived.
+    /// - Returns: whether another connection may carry it: this one had been kept, was found closed at once, all of the
+    ///   request is still there, and nothing of an answer arrived.
     func mayBeRetried(after link: UpstreamLink) -> Bool {
-        guard stage == .waiting, !isRetried, link.wasReused, NIODeadline.now() < given + times.stale else {
+        guard stage == .waiting, request.rest == 0, !isRetried, link.wasReused, NIODeadline.now() < given + times.stale
+        else {
             return false
         }
         isRetried = true
@@ -100,6 +109,32 @@ final class UpstreamCall {
 
     func completed() { end(.complete) }
     func failed() { end(stage == .answering ? .upstreamCut : .unreachable) }
+
+    // MARK: The rest of a request
+
+    /// Whether the upstream takes another piece now; if not, `UpstreamLink` says `mayGoOn` when it does.
+    var takesMore: Bool { link?.takesMore == true }
+
+    func pass(_ piece: ByteBuffer) {
+        link?.pass(piece)
+        // It may have an answer already, whose time it is then.
+        if stage == .uploading { deadline = takesMore ? .distantFuture : .now() + times.idle }
+    }
+
+    func passEnd() {
+        isUploading = false
+        observer.sent()
+        link?.passEnd()
+        guard stage == .uploading else { return }
+        stage = .waiting
+        deadline = .now() + times.firstByte
+    }
+
+    func mayGoOn() {
+        guard isWanted, isUploading else { return }
+        if stage == .uploading { deadline = .distantFuture }
+        client?.upload()
+    }
 
     // MARK: From the client's side
 

@@ -39,7 +39,8 @@ final class UpstreamHost {
 
     func send(_ call: UpstreamCall) {
         if let shared = multiplexed.first(where: \.hasRoom) { return shared.send(call) }
-        while let link = idle.popLast() {
+        // A connection that was kept may turn out to be closed, and what has passed by then cannot be sent again.
+        while call.request.rest == 0, let link = idle.popLast() {
             if link.isUsable { return link.send(call, isReuse: true) }
         }
         if language != .http1, connecting > 0 { return waiting.append(call) }

@@ -42,14 +42,8 @@ final class UpstreamLink: ChannelDuplexHandler {
         wasReused = isReuse
         call.sent(over: self)
         let body = call.request.body
-        isSent = body.readableBytes <= Self.certainlySentBytes
-        var sent: EventLoopPromise<Void>?
-        if !isSent {
-            sent = context.eventLoop.makePromise(of: Void.self)
-            sent?.futureResult.assumeIsolated().whenSuccess { [weak self, weak call] in
-                if let self, let call, self.call === call { self.isSent = true }
-            }
-        }
+        isSent = body.readableBytes <= Self.certainlySentBytes && !call.isUploading
+        let sent = isSent || call.isUploading ? nil : whenSent(call, context)
         let head = wrapOutboundOut(.head(Self.head(of: call.request)))
         if let writer {
             writer.body = body
@@ -57,19 +51,49 @@ final class UpstreamLink: ChannelDuplexHandler {
         } else {
             context.write(head, promise: nil)
             if body.readableBytes > 0 { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
-            context.write(wrapOutboundOut(.end(nil)), promise: sent)
+            if !call.isUploading { context.write(wrapOutboundOut(.end(nil)), promise: sent) }
         }
         turnEnd.send(self)
+        if call.isUploading { call.mayGoOn() }
     }
+
+    private func whenSent(_ call: UpstreamCall, _ context: ChannelHandlerContext) -> EventLoopPromise<Void> {
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenSuccess { [weak self, weak call] in
+            if let self, let call, self.call === call { self.isSent = true }
+        }
+        return sent
+    }
+
+    // MARK: A request that goes on before it is whole
+
+    var takesMore: Bool { context?.channel.isWritable == true }
+
+    func pass(_ piece: ByteBuffer) {
+        context?.write(wrapOutboundOut(.body(.byteBuffer(piece))), promise: nil)
+        turnEnd.send(self)
+    }
+
+    func passEnd() {
+        guard let context, let call else { return }
+        context.write(wrapOutboundOut(.end(nil)), promise: whenSent(call, context))
+        turnEnd.send(self)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { call?.mayGoOn() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: -
 
     private static func head(of request: UpstreamRequest) -> HTTPRequestHead {
         var fields = request.headers.all
         fields.add(name: "host", value: request.upstream.authority)
         fields.add(name: "via", value: "1.1 finops")
         let hasBody = request.method == .POST || request.method == .PUT || request.method == .PATCH
-        if hasBody || request.body.readableBytes > 0 {
-            fields.add(name: "content-length", value: String(request.body.readableBytes))
-        }
+        let length = request.body.readableBytes + request.rest
+        if hasBody || length > 0 { fields.add(name: "content-length", value: String(length)) }
         return HTTPRequestHead(version: .http1_1, method: request.method, uri: request.target, headers: fields)
     }
 

@@ -30,17 +30,25 @@ final class Passing: CallHandling {
     func begin(_ request: ProxyRequest, then: @escaping @Sendable (ProxyDecision) -> Void) {
         let observer = Observer(change: change, rest: rest, ended: { [weak self] in self?.checkEnded() })
         state.withLock { $0.seen.append(observer) }
+        if request.head.headers.contains(name: "x-no") {
+            return then(.answer(ProxyAnswer(status: .forbidden, headers: [:], body: ByteBuffer(string: "no"))))
+        }
         then(
             .forward(
                 UpstreamRequest(
                     upstream: upstream, method: request.head.method, target: request.head.uri,
-                    headers: ForwardedFields(of: request.head.headers), body: request.body), observer))
+                    headers: ForwardedFields(of: request.head.headers), body: request.body, rest: request.rest),
+                observer))
     }
 
-    /// As a gateway does with callers that it does not know.
-    func answer(beforeBodyOf head: HTTPRequestHead) -> ProxyAnswer? {
-        guard head.headers.contains(name: "x-unknown") else { return nil }
-        return ProxyAnswer(status: .unauthorized, headers: [:], body: ByteBuffer(string: "unknown"))
+    /// As a gateway does with callers that it does not know, and with forms.
+    func course(ofBodyOf head: HTTPRequestHead, length: Int?) -> BodyCourse {
+        if head.headers.contains(name: "x-unknown") {
+            return .refused(
+                ProxyAnswer(status: .unauthorized, headers: [:], body: ByteBuffer(string: "unknown")))
+        }
+        return head.headers.first(name: "x-clear-after").flatMap { Int($0) }.map { .read(Reader(clearAfter: $0)) }
+            ?? .held
     }
 
     func answer(to problem: ProxyProblem, target: String?) -> ProxyAnswer {
@@ -71,6 +79,28 @@ final class Passing: CallHandling {
             if isReady { continuation.resume() }
         }
         return calls.compactMap(\.end)
+    }
+
+    /// Knows enough after so many bytes, and lets no body pass with an exclamation mark at a piece's end.
+    private final class Reader: BodyReading {
+        private let clearAfter: Int
+        private let count = Mutex(0)
+
+        init(clearAfter: Int) { self.clearAfter = clearAfter }
+
+        func read(_ piece: ByteBuffer) -> BodyProgress {
+            if piece.readableBytesView.last == UInt8(ascii: "!") { return .refused(Self.refusal) }
+            return count.withLock { count in
+                count += piece.readableBytes
+                return count >= clearAfter ? .clear : .unclear
+            }
+        }
+
+        func finish() -> ProxyAnswer? { nil }
+
+        private static var refusal: ProxyAnswer {
+            ProxyAnswer(status: .badRequest, headers: [:], body: ByteBuffer(string: "no such form"))
+        }
     }
 
     final class Observer: CallObserving {
