@@ -26,8 +26,8 @@ package enum Refusal: Hashable, Sendable {
     /// is left of it is set aside for calls under way, and may be free again in a moment, or for calls that a kill of the
     /// gateway cut short, for so many seconds.
     case limitReached(project: String, limit: String, LimitUse, resets: String, contact: String)
-    /// 429, to be repeated after that many seconds.
-    case rateLimited(Rate, limit: Int64, project: String, retryAfter: Int64, contact: String)
+    /// 429, to be repeated after that many seconds; so many gateways share the limit.
+    case rateLimited(Rate, limit: Int64, gateways: Int, project: String, retryAfter: Int64, contact: String)
     /// 413; the limit is in bytes.
     case tooLarge(limit: Int)
     /// 502: the upstream's name.
@@ -132,7 +132,7 @@ extension Refusal {
     /// Seconds; nil where repeating the same call is of no use now.
     private var retryAfter: Int64? {
         switch self {
-        case .rateLimited(_, _, _, let seconds, _), .busy(let seconds), .notRecordable(let seconds),
+        case .rateLimited(_, _, _, _, let seconds, _), .busy(let seconds), .notRecordable(let seconds),
             .limitUnknown(let seconds), .outOfDate(let seconds), .vaultClosed(let seconds):
             max(1, seconds)
         case .limitReached(_, _, .underWay, _, _): 1
@@ -223,10 +223,11 @@ extension Refusal {
 
     private var limitTerms: Terms {
         switch self {
-        case .rateLimited(let rate, let limit, let project, let seconds, let contact):
+        case .rateLimited(let rate, let limit, let gateways, let project, let seconds, let contact):
             Terms(
                 status: 429, type: rate.rawValue, code: "rate_limit_exceeded", anthropic: "rate_limit_error",
-                message: "Rate limit reached for this key of project \(project): \(limit) \(rate.rawValue) per minute. "
+                message: "Rate limit reached for this key of project \(project): \(limit) \(rate.rawValue) per minute"
+                    + (gateways > 1 ? ", an equal part at each of \(gateways) gateways. " : ". ")
                     + "Please try again in \(max(1, seconds))s, or ask \(contact) for a higher limit.")
         case .limitReached(let project, let limit, let use, let resets, let contact):
             Terms(

@@ -19,8 +19,8 @@ extension Admission {
     enum Verdict: Sendable {
         case admitted(Ticket)
         case refused(Refusal)
-        /// A part of a limit has to be asked for, or was asked for already.
-        case wait([LeaseRequest])
+        /// The log has to be asked, or was asked already: for a part of a limit, or of a key's pace.
+        case wait([LogRequest])
     }
 
     /// Whether a key may be used at all: asked where a request does not come to be admitted.
@@ -31,7 +31,8 @@ extension Admission {
         }
     }
 
-    func admit(_ call: IncomingCall, _ context: CallContext) -> Verdict {
+    /// - Parameter logAwaySince: asked for keys with a pace.
+    func admit(_ call: IncomingCall, _ context: CallContext, logAwaySince: () -> Timestamp?) -> Verdict {
         state.withLock { state in
             let now = now()
             let key: KeyFacts
@@ -52,13 +53,13 @@ extension Admission {
                 let door = state.doors[upstream.name]
             else { return .refused(.modelNotServed(model: model, project: key.project, contact: contact)) }
             guard door.credential != nil else { return .refused(.busy(retryAfter: 1)) }
-            return admit(call, context, key, door, &state, at: now)
+            return admit(call, context, key, door, &state, at: now, logAwaySince)
         }
     }
 
     private func admit(
         _ call: IncomingCall, _ context: CallContext, _ key: KeyFacts, _ door: UpstreamDoor, _ state: inout State,
-        at now: Timestamp
+        at now: Timestamp, _ logAwaySince: () -> Timestamp?
     ) -> Verdict {
         let route = call.match.route
         let bound = state.pricing.upperBound(
@@ -73,16 +74,30 @@ extension Admission {
         switch answer {
         case .admitted: break
         case .refused(let reached): return .refused(refusal(reached, key, running: running))
-        case .needsLease(let requests): return .wait(requests)
+        case .needsLease(let requests): return .wait(requests.map { .lease($0) })
         case .waiting: return .wait([])
         }
-        let tokens = state.pricing.tokenBound(call.facts, route)
-        if case .limited(let measure, let limit, let seconds) = state.rates.admit(key, tokens: tokens, at: running) {
-            state.known.budget.release(call.attempt)
-            let rate: Refusal.Rate = measure == .requests ? .requests : .tokens
-            return .refused(
-                .rateLimited(
-                    rate, limit: Int64(limit), project: key.project, retryAfter: seconds, contact: contact))
+        var tokens: Int64 = 0
+        if key.isPaced {
+            let bound = state.pricing.tokenBound(call.facts, route)
+            switch state.known.paces.admit(
+                key, tokens: bound, at: now, running: running, logAwaySince: logAwaySince())
+            {
+            case .admitted(let setAside): tokens = setAside
+            case .limited(let measure, let limit, let seconds, let gateways):
+                state.known.budget.release(call.attempt)
+                let rate: Refusal.Rate = measure == .requests ? .requests : .tokens
+                return .refused(
+                    .rateLimited(
+                        rate, limit: Int64(limit), gateways: gateways, project: key.project, retryAfter: seconds,
+                        contact: contact))
+            case .mustJoin(let joining):
+                state.known.budget.release(call.attempt)
+                return .wait([.join(joining)])
+            case .waiting:
+                state.known.budget.release(call.attempt)
+                return .wait([])
+            }
         }
         state.known.keys.accept(key.id, call: call.attempt.call, at: now)
         let context = state.contexts.admit(context, project: key.project, at: now)
@@ -182,7 +197,9 @@ extension Admission {
         let used = call.quantities.inputTokens + call.quantities.outputTokens
         state.withLock { state in
             state.known.budget.settle(call)
-            state.rates.settle(ticket.key, setAside: ticket.tokens, used: used, at: running)
+            guard ticket.key.isPaced else { return }
+            state.known.paces.settle(
+                ticket.key, setAside: ticket.tokens, used: used, at: now(), running: running)
         }
     }
 
@@ -194,6 +211,7 @@ extension Admission {
         state.withLock { state in
             state.known.note(call)
             state.known.budget.settle(call)
+            state.known.paces.noteEarlierRun(call)
         }
     }
 }

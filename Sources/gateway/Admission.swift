@@ -11,7 +11,6 @@ final class Admission: GatewaySink {
         var known: GatewayState
         var prices = PriceShelf()
         var pricing: CallPricing
-        var rates = KeyRates()
         var contexts = ContextRegister()
         var served = ServedModels()
         var doors: [String: UpstreamDoor] = [:]
@@ -28,6 +27,8 @@ final class Admission: GatewaySink {
     private let begun = ContinuousClock.now
     /// Told when what has to be fetched from the vault may have changed.
     private let secretsChanged: @Sendable () -> Void
+    /// Calls wait there for what the log says.
+    private let requests: LogRequests
     let state: Guarded<State>
     /// Beside the lock that admits: only calls that end and the subscription come here.
     private let own = Guarded(OwnCalls())
@@ -40,7 +41,7 @@ final class Admission: GatewaySink {
     ///   - authorities: PEM file of authorities that upstreams' certificates may also come from.
     init(
         gateway: String, terms: BudgetTerms, contact: String, zone: String, authorities: String?,
-        now: @escaping @Sendable () -> Timestamp, secretsChanged: @escaping @Sendable () -> Void
+        requests: LogRequests, now: @escaping @Sendable () -> Timestamp, secretsChanged: @escaping @Sendable () -> Void
     ) {
         self.gateway = gateway
         self.terms = terms
@@ -50,6 +51,7 @@ final class Admission: GatewaySink {
         self.authorities = authorities
         self.now = now
         self.secretsChanged = secretsChanged
+        self.requests = requests
         let pricing = CallPricing(.empty, policy: policy)
         state = Guarded(State(known: GatewayState(gateway: gateway, terms: terms), pricing: pricing))
         desks = (0..<8).map { _ in PricingDesk(pricing) }
@@ -74,18 +76,21 @@ final class Admission: GatewaySink {
     func known(_ recorded: RecordedEvent) -> FinOpsEvent? { own.withLock { $0.take(recorded) } }
 
     func apply(_ events: [GatewayEvent], through position: Position) -> [KeyEnforcement] {
-        var needsSecrets = false
+        var news = News()
         var rest = events[...]
         while rest.count > Self.eventsAtOnce {
-            needsSecrets = state.withLock { take(rest.prefix(Self.eventsAtOnce), &$0) } || needsSecrets
+            state.withLock { take(rest.prefix(Self.eventsAtOnce), &$0, &news) }
             rest = rest.dropFirst(Self.eventsAtOnce)
         }
         let enforcements = state.withLock { state in
-            needsSecrets = take(rest, &state) || needsSecrets
+            take(rest, &state, &news)
             state.known.skip(to: position)
             return state.known.keys.enforcements(at: now())
         }
-        if needsSecrets { secretsChanged() }
+        if news.needsSecrets { secretsChanged() }
+        // One that finds no room is lost to both, and flows back.
+        for gift in news.gifts { _ = requests.submit([.give(gift)]) }
+        if news.isAwaited { requests.wake() }
         guard !enforcements.isEmpty else { return [] }
         return enforcements.map { fact in
             let cause = events.first { $0.recorded.position.value == fact.decision }?.recorded.event.id
@@ -93,8 +98,16 @@ final class Admission: GatewaySink {
         }
     }
 
-    /// - Returns: whether the vault may have something new.
-    private func take(_ events: ArraySlice<GatewayEvent>, _ state: inout State) -> Bool {
+    /// What follows from events beside the state.
+    private struct News {
+        /// The vault may have something new.
+        var needsSecrets = false
+        var gifts: [KeyPaceGift] = []
+        /// Calls may wait for what was said.
+        var isAwaited = false
+    }
+
+    private func take(_ events: ArraySlice<GatewayEvent>, _ state: inout State, _ news: inout News) {
         var (arePricesNew, needsSecrets) = (false, false)
         for event in events {
             state.known.take(event.event, event.recorded)
@@ -109,8 +122,14 @@ final class Admission: GatewaySink {
             }
         }
         if arePricesNew { usePrices(&state) }
-        if needsSecrets { openDoors(&state) }
-        return needsSecrets
+        if needsSecrets {
+            openDoors(&state)
+            news.needsSecrets = true
+        }
+        if state.known.paces.hasNews {
+            news.gifts += state.known.paces.act(state.known.keys, running: running)
+            news.isAwaited = true
+        }
     }
 
     private func usePrices(_ state: inout State) {
@@ -206,11 +225,23 @@ final class Admission: GatewaySink {
     /// The log has not been heard for a while.
     func logIsAway() { state.withLock { $0.known.budget.logIsAway(at: now()) } }
     func maintain() -> [LeaseRequest] { state.withLock { $0.known.budget.maintain(at: now(), running: running) } }
-    func granted(_ request: LeaseRequest, at position: Position) {
+    func granted(_ request: LogRequest, at position: Position) {
+        // Of all others the subscription tells, in the order in which they count.
+        guard case .lease(let request) = request else { return }
         state.withLock { $0.known.budget.granted(request, position: position) }
     }
-    func isCurrent(_ request: LeaseRequest) -> Bool {
-        state.withLock { $0.known.budget.isCurrent(request, at: now()) }
+    func isCurrent(_ request: LogRequest) -> Bool {
+        switch request {
+        case .lease(let request): state.withLock { $0.known.budget.isCurrent(request, at: now()) }
+        case .join(let joining): state.withLock { $0.known.paces.isCurrent(joining) }
+        case .give(let gift): gift.isCurrent(at: running)
+        }
     }
-    func failed(_ request: LeaseRequest) { state.withLock { $0.known.budget.failed(request) } }
+    func failed(_ request: LogRequest) {
+        switch request {
+        case .lease(let request): state.withLock { $0.known.budget.failed(request) }
+        case .join(let joining): state.withLock { $0.known.paces.failed(joining) }
+        case .give: break
+        }
+    }
 }

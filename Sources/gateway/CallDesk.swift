@@ -161,7 +161,7 @@ final class CallDesk: CallHandling {
         _ call: IncomingCall, _ request: ProxyRequest, _ then: @escaping @Sendable (ProxyDecision) -> Void
     ) {
         if let refusal = unready { return refuse(call, admission.refusal(call.hash) ?? refusal, then) }
-        switch admission.admit(call, context(call, request.head.headers)) {
+        switch admission.admit(call, context(call, request.head.headers), logAwaySince: { logAwaySince }) {
         case .admitted(let ticket):
             tally.admitted()
             let begun = Self.begun(call, ticket, gateway: gateway)
@@ -190,6 +190,12 @@ final class CallDesk: CallHandling {
     }
 
     var isLogAway: Bool { contact.age() >= Self.silence }
+
+    /// When it was last there, if it is away.
+    private var logAwaySince: Timestamp? {
+        let age = contact.age()
+        return age >= Self.silence ? now().advanced(bySeconds: -age.components.seconds) : nil
+    }
 
     /// Whether keys and limits may have changed without a word for longer than is borne.
     var isOutOfDate: Bool { contact.age() > settings.grace }

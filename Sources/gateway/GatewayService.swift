@@ -84,11 +84,12 @@ struct GatewayService: Service {
         let ended = try EndedCalls(keeper, underWay)
         defer { ended.close() }
         let vault = VaultDoor(context.directory, gateway: name, keeper: keeper, logger: logger, now: now)
+        let requests = LogRequests()
         let admission = Admission(
             gateway: name, terms: terms, contact: configuration.gatewayContact, zone: configuration.zone,
-            authorities: configuration.gatewayAuthorities, now: now,
+            authorities: configuration.gatewayAuthorities, requests: requests, now: now,
             secretsChanged: { vault.change.yield() })
-        let leases = LeaseDesk(admission, logger: logger, now: now)
+        let leases = LeaseDesk(admission, requests, logger: logger, now: now)
         let conditions = ConditionDesk(gateway: name, recovery: spool.recovery, logger: logger, now: now)
 
         let file = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))

@@ -2,48 +2,38 @@ import EventLog
 import FinOps
 import Logging
 import Stages
-import Synchronization
 
 /// Asks the log for parts of limits, one request after the other, and lets the calls that wait for them try again.
 final class LeaseDesk: Sendable {
     private static let pause = Duration.milliseconds(10)
 
     private let admission: Admission
+    private let requests: LogRequests
     private let logger: Logger
     private let now: @Sendable () -> Timestamp
-    private let waiting = Mutex<[@Sendable () -> Void]>([])
-    private let (asked, ask) = AsyncStream.makeStream(of: [LeaseRequest].self, bufferingPolicy: .bufferingOldest(4_096))
 
-    init(_ admission: Admission, logger: Logger, now: @escaping @Sendable () -> Timestamp) {
+    init(_ admission: Admission, _ requests: LogRequests, logger: Logger, now: @escaping @Sendable () -> Timestamp) {
         self.admission = admission
+        self.requests = requests
         self.logger = logger
         self.now = now
     }
 
     /// - Parameter again: called once the log has answered, or after a second.
-    func wait(for requests: [LeaseRequest], then again: @escaping @Sendable () -> Void) {
-        waiting.withLock { $0.append(again) }
+    func wait(for requests: [LogRequest], then again: @escaping @Sendable () -> Void) {
+        self.requests.wait(again)
         submit(requests)
     }
 
     /// Once a second: extends what is in use, gives back what is not, and wakes who was asleep when its answer came.
     func tick() {
-        for request in admission.maintain() { submit([request]) }
-        wake()
+        for request in admission.maintain() { submit([.lease(request)]) }
+        requests.wake()
     }
 
-    private func submit(_ requests: [LeaseRequest]) {
-        guard !requests.isEmpty else { return }
-        if case .enqueued = ask.yield(requests) { return }
+    private func submit(_ requests: [LogRequest]) {
+        guard !requests.isEmpty, !self.requests.submit(requests) else { return }
         for request in requests { admission.failed(request) }
-    }
-
-    private func wake() {
-        let all = waiting.withLock { waiting in
-            defer { waiting = [] }
-            return waiting
-        }
-        for again in all { again() }
     }
 
     /// Until its task is cancelled.
@@ -51,11 +41,11 @@ final class LeaseDesk: Sendable {
         var session: ProducerSession?
         var sequence: UInt64 = 0
         var isRefusalTold = false
-        for await requests in asked {
+        for await requests in self.requests.asked {
             // While the log was away many may have gathered.
             guard requests.allSatisfy(admission.isCurrent) else {
                 for request in requests { admission.failed(request) }
-                wake()
+                self.requests.wake()
                 continue
             }
             do {
@@ -68,7 +58,8 @@ final class LeaseDesk: Sendable {
                 }
                 sequence += 1
                 let receipt = try await store.append(
-                    AppendRequest(session: current, sequence: sequence, appends(requests)))
+                    AppendRequest(
+                        session: current, sequence: sequence, requests.map { $0.append(occurred: now()) }))
                 isRefusalTold = false
                 for (index, request) in requests.enumerated() {
                     admission.granted(request, at: Position(receipt.first.value + UInt64(index)))
@@ -86,14 +77,7 @@ final class LeaseDesk: Sendable {
                 // Asked again at once, the same would be refused: what the other has leased is on its way here.
                 do { try await Task.sleep(for: Self.pause) } catch { return }
             }
-            wake()
-        }
-    }
-
-    private func appends(_ requests: [LeaseRequest]) -> [StreamAppend] {
-        requests.map { request in
-            let event = FinOpsEvent.budgetLeased(request.event).newEvent(in: request.stream, occurred: now())
-            return StreamAppend(request.stream, expected: .exactly(request.expected), [event])
+            self.requests.wake()
         }
     }
 }

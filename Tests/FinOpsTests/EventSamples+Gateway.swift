@@ -97,6 +97,21 @@ extension EventSamples {
                 }
                 $0.expires = 1_794_366_060
             }),
+        .keyPaceJoined(
+            .with {
+                $0.key = "key-0192f3a4"
+                $0.gateway = "gateway-2"
+                $0.asked = 1_794_366_000_000_100
+            }),
+        .keyPaceGiven(
+            .with {
+                $0.key = "key-0192f3a4"
+                $0.gateway = "gateway"
+                $0.to = "gateway-2"
+                $0.asked = 1_794_366_000_000_100
+                $0.requests = 29
+                $0.tokens = 48_000
+            }),
     ]
 
     private static let call = WireCallRecorded.with {

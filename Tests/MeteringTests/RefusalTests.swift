@@ -30,7 +30,7 @@ import Testing
                 contact: "Anna"), 429, "insufficient_quota", "rate_limit_error"
         ),
         (
-            .rateLimited(.tokens, limit: 10, project: "search", retryAfter: 7, contact: "Anna"), 429,
+            .rateLimited(.tokens, limit: 10, gateways: 1, project: "search", retryAfter: 7, contact: "Anna"), 429,
             "rate_limit_exceeded",
             "rate_limit_error"
         ),

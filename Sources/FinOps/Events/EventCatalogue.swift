@@ -135,6 +135,8 @@ package enum EventCatalogue {
         Entry(type: "call.recorded", schema: 1) { .callRecorded(try WireCallRecorded(serializedBytes: $0)) },
         Entry(type: "call.repriced", schema: 1) { .callRepriced(try WireCallRepriced(serializedBytes: $0)) },
         Entry(type: "budget.leased", schema: 1) { .budgetLeased(try WireBudgetLeased(serializedBytes: $0)) },
+        Entry(type: "key.pace-joined", schema: 1) { .keyPaceJoined(try WireKeyPaceJoined(serializedBytes: $0)) },
+        Entry(type: "key.pace-given", schema: 1) { .keyPaceGiven(try WireKeyPaceGiven(serializedBytes: $0)) },
         Entry(type: "provision.started", schema: 1) {
             .provisionStarted(try WireProvisionStarted(serializedBytes: $0))
         },
@@ -265,6 +267,8 @@ extension FinOpsEvent {
         case .callRecorded: "call.recorded"
         case .callRepriced: "call.repriced"
         case .budgetLeased: "budget.leased"
+        case .keyPaceJoined: "key.pace-joined"
+        case .keyPaceGiven: "key.pace-given"
         case .provisionStarted: "provision.started"
         case .provisionProjectMade: "provision.project-made"
         case .provisionAccountMade: "provision.account-made"
@@ -346,6 +350,8 @@ extension FinOpsEvent {
         case .callRecorded(let message): message
         case .callRepriced(let message): message
         case .budgetLeased(let message): message
+        case .keyPaceJoined(let message): message
+        case .keyPaceGiven(let message): message
         case .provisionStarted(let message): message
         case .provisionProjectMade(let message): message
         case .provisionAccountMade(let message): message

@@ -68,6 +68,8 @@ package enum FinOpsEvent: Equatable, Sendable {
     case callRecorded(WireCallRecorded)
     case callRepriced(WireCallRepriced)
     case budgetLeased(WireBudgetLeased)
+    case keyPaceJoined(WireKeyPaceJoined)
+    case keyPaceGiven(WireKeyPaceGiven)
     case provisionStarted(WireProvisionStarted)
     case provisionProjectMade(WireProvisionProjectMade)
     case provisionAccountMade(WireProvisionAccountMade)

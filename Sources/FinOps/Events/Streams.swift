@@ -68,6 +68,8 @@ extension StreamName {
     package static func budget(_ scope: CostScope, _ kind: WindowKind, firstDay: Day) -> StreamName {
         StreamName("budget-\(scope.kind)-\(scope.name)-\(kind.rawValue)-\(firstDay)")
     }
+    /// The gateways that let a key's calls through, if it has a pace.
+    package static func pace(key: String) -> StreamName { StreamName("pace-\(key)") }
     /// What a gateway put in force.
     package static func enforcement(gateway: String) -> StreamName { StreamName("enforcement-\(gateway)") }
     /// Calls through gateways that are on an account's bill, by the UTC day in which they started.

@@ -8,26 +8,29 @@ import SwiftProtobuf
 package struct GatewayState: Sendable {
     package var keys: KeyTable
     package var budget: Budget
+    package var paces: KeyPaces
     /// Answers made in the background whose use was counted, by whichever gateway.
     private(set) var answers = Recent<String>()
 
     /// The types of its history.
-    package static let types = KeyTable.types.union(Budget.types)
+    package static let types = KeyTable.types.union(Budget.types).union(KeyPaces.types)
 
     /// - Parameter gateway: this one's name.
     package init(gateway: String, terms: BudgetTerms) {
         keys = KeyTable(gateway: gateway)
         budget = Budget(gateway: gateway, terms: terms)
+        paces = KeyPaces(gateway: gateway)
     }
 
     /// Where to go on reading.
-    package var position: Position { min(keys.position, budget.position) }
+    package var position: Position { min(keys.position, budget.position, paces.position) }
 
     /// Takes an event in; one that it knows already changes nothing.
     package mutating func take(_ event: FinOpsEvent, _ recorded: RecordedEvent) {
         if case .callRecorded(let call) = event { note(call) }
         keys.take(event, recorded)
         budget.take(event, recorded)
+        paces.take(event, recorded)
     }
 
     /// Whether a call's use counts: that of an answer made in the background only the first time.
@@ -45,6 +48,7 @@ package struct GatewayState: Sendable {
     package mutating func skip(to position: Position) {
         keys.position = max(keys.position, position)
         budget.position = max(budget.position, position)
+        paces.position = max(paces.position, position)
     }
 
     // MARK: Writing down
@@ -56,7 +60,11 @@ package struct GatewayState: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         let content = Array(
-            try encoder.encode(StateDocument(keys: .init(keys), budget: .init(budget), answers: answers.inOrder)))
+            try encoder.encode(
+                StateDocument(
+                    keys: .init(keys), budget: .init(budget),
+                    paces: PacesDocument(position: paces.position.value, heard: paces.heard), answers: answers.inOrder))
+        )
         return SHA256.hash(content) + content
     }
 
@@ -71,6 +79,8 @@ package struct GatewayState: Sendable {
             self.init(gateway: gateway, terms: terms)
             try document.keys.fill(&keys)
             try document.budget.fill(&budget)
+            paces.position = Position(document.paces.position)
+            paces.heard = document.paces.heard
             for answer in document.answers { answers.insert(answer) }
         } catch { return nil }  // Written by another version: nothing is lost, the log has it all.
     }
@@ -78,11 +88,17 @@ package struct GatewayState: Sendable {
 
 private struct StateDocument: Codable {
     /// Another one whenever the meaning of anything here changes: what is written in the old one is read from the log again.
-    static let newestFormat = 2
+    static let newestFormat = 3
     var format = newestFormat
     var keys: KeyTableDocument
     var budget: BudgetDocument
+    let paces: PacesDocument
     let answers: [String]
+}
+
+private struct PacesDocument: Codable {
+    let position: UInt64
+    let heard: [String: [String: Int64]]
 }
 
 /// A timeline as pairs.

@@ -11,6 +11,8 @@ package struct KeyFacts: Hashable, Sendable {
     package let requestsPerMinute: UInt32
     /// 0: no limit.
     package let tokensPerMinute: UInt32
+    /// Whether it may do only so much a minute.
+    package var isPaced: Bool { requestsPerMinute > 0 || tokensPerMinute > 0 }
     private let models: [NameRule]
     private let routes: [NameRule]
 

@@ -1,18 +1,24 @@
 package import EventLog
 
-/// How often and for how many tokens each key was used of late: its limits per minute. A key that has rested a minute may
-/// spend a whole minute's allowance at once; from then on it flows back evenly. Each gateway counts for itself.
+/// How often and for how many tokens each key was used of late: its limits per minute, or an equal part of them where several
+/// gateways let its calls through. A key that has rested a minute may spend a whole minute's allowance at once; from then on
+/// it flows back evenly.
 package struct KeyRates: Sendable {
     /// Whether a call may begin.
     package enum Answer: Hashable, Sendable {
-        case admitted
+        /// With so many tokens set aside: less than was asked for where there are no more.
+        case admitted(tokens: Int64)
         /// - Parameter retryAfter: whole seconds, at least 1.
         case limited(Measure, limit: UInt32, retryAfter: Int64)
     }
 
     /// What a limit counts in a minute.
-    package enum Measure: String, Hashable, Sendable {
+    package enum Measure: String, CaseIterable, Hashable, Sendable {
         case requests, tokens
+
+        fileprivate func limit(of key: KeyFacts) -> UInt32 {
+            self == .requests ? key.requestsPerMinute : key.tokensPerMinute
+        }
     }
 
     /// An allowance in millionths of its unit, so that a microsecond's share is whole.
@@ -26,61 +32,84 @@ package struct KeyRates: Sendable {
         let measure: Measure
     }
 
+    /// What one gateway may let through, in millionths.
+    private struct Share {
+        /// That flows back in a minute.
+        let flow: Int64
+        /// What there is at most: a call in any case, or a small part would never suffice for one.
+        let most: Int64
+
+        /// - Returns: nil where there is no limit.
+        init?(_ measure: Measure, of key: KeyFacts, parts: Int) {
+            let limit = measure.limit(of: key)
+            guard limit > 0 else { return nil }
+            flow = max(1, Int64(limit) * unit / Int64(max(1, parts)))
+            most = max(flow, unit)
+        }
+    }
+
     private var allowances: [Place: Allowance] = [:]
     private static let minute: Int64 = 60_000_000
     private static let unit: Int64 = 1_000_000
     /// Keys that rested longest are forgotten beyond that many: they have their whole allowance again.
     private static let kept = 20_000
+    private static let rested: Int64 = 10 * minute
 
     package init() {}
 
     /// - Parameters:
     ///   - tokens: the most that the call may need; what it did not need comes back by `settle`.
+    ///   - parts: gateways that share the key's limits, this one included.
     ///   - now: by a clock that nobody sets: after one that was set back, a key would wait until it has caught up.
-    package mutating func admit(_ key: KeyFacts, tokens: Int64, at now: Timestamp) -> Answer {
-        if let answer = lack(of: 1, key, .requests, limit: key.requestsPerMinute, now) { return answer }
-        if let answer = lack(of: tokens, key, .tokens, limit: key.tokensPerMinute, now) { return answer }
-        take(1, key, .requests, limit: key.requestsPerMinute, now)
-        take(tokens, key, .tokens, limit: key.tokensPerMinute, now)
-        return .admitted
+    package mutating func admit(_ key: KeyFacts, tokens: Int64, parts: Int = 1, at now: Timestamp) -> Answer {
+        if let answer = lack(of: 1, .requests, key, parts, now) ?? lack(of: tokens, .tokens, key, parts, now) {
+            return answer
+        }
+        take(1, .requests, key, parts, now)
+        return .admitted(tokens: take(tokens, .tokens, key, parts, now))
     }
 
     /// Gives back what was set aside beyond what the call needed, or takes what it needed beyond that.
-    package mutating func settle(_ key: KeyFacts, setAside: Int64, used: Int64, at now: Timestamp) {
-        guard key.tokensPerMinute > 0 else { return }
-        // Debts end at a minute's allowance: of a call that needed more, two are all that was set aside.
-        let taken = min(setAside, 2 * Int64(key.tokensPerMinute))
-        take(used - taken, key, .tokens, limit: key.tokensPerMinute, now)
+    /// - Parameter setAside: as `admit` has said.
+    package mutating func settle(_ key: KeyFacts, setAside: Int64, used: Int64, parts: Int = 1, at now: Timestamp) {
+        take(used - setAside, .tokens, key, parts, now)
     }
 
-    private func lack(
-        of count: Int64, _ key: KeyFacts, _ measure: Measure, limit: UInt32, _ now: Timestamp
-    ) -> Answer? {
-        guard limit > 0 else { return nil }
-        let full = Int64(limit) * Self.unit
-        // A call that needs more than a whole minute's allowance waits for the whole, not for ever.
-        let wanted = min(Self.millionths(count), full)
-        let missing = wanted - available(Place(key: key.id, measure: measure), full: full, now)
+    private func lack(of count: Int64, _ measure: Measure, _ key: KeyFacts, _ parts: Int, _ now: Timestamp) -> Answer? {
+        guard let share = Share(measure, of: key, parts: parts) else { return nil }
+        // A call that needs more than there ever is waits for all of it, not for ever.
+        let missing =
+            min(Self.millionths(count), share.most) - available(Place(key: key.id, measure: measure), share, now)
         guard missing > 0 else { return nil }
-        let seconds = (Int128(missing) * 60 + Int128(full) - 1) / Int128(full)
-        return .limited(measure, limit: limit, retryAfter: Int64(clamping: max(seconds, 1)))
+        let seconds = (Int128(missing) * 60 + Int128(share.flow) - 1) / Int128(share.flow)
+        return .limited(measure, limit: measure.limit(of: key), retryAfter: Int64(clamping: max(seconds, 1)))
     }
 
-    private mutating func take(_ count: Int64, _ key: KeyFacts, _ measure: Measure, limit: UInt32, _ now: Timestamp) {
-        guard limit > 0 else { return }
+    /// - Returns: what was taken: debts end at what there is at most.
+    @discardableResult
+    private mutating func take(
+        _ count: Int64, _ measure: Measure, _ key: KeyFacts, _ parts: Int, _ now: Timestamp
+    ) -> Int64 {
+        guard let share = Share(measure, of: key, parts: parts) else { return 0 }
         let place = Place(key: key.id, measure: measure)
-        let full = Int64(limit) * Self.unit
-        let rest = available(place, full: full, now).subtractingReportingOverflow(Self.millionths(count))
-        allowances[place] = Allowance(
-            millionths: min(full, max(-full, rest.overflow ? -full : rest.partialValue)), at: now)
-        if allowances.count > 2 * Self.kept { forgetRested(now) }
+        let before = available(place, share, now)
+        let rest = before.subtractingReportingOverflow(Self.millionths(count))
+        let after = min(share.most, max(-share.most, rest.overflow ? -share.most : rest.partialValue))
+        set(place, after, now)
+        return (before - after) / Self.unit
     }
 
-    private func available(_ place: Place, full: Int64, _ now: Timestamp) -> Int64 {
-        guard let known = allowances[place] else { return full }
-        let passed = max(0, min(2 * Self.minute, now.microseconds &- known.at.microseconds))
-        let back = Int128(full) * Int128(passed) / Int128(Self.minute)
-        return Int64(clamping: min(Int128(full), Int128(known.millionths) + back))
+    private mutating func set(_ place: Place, _ millionths: Int64, _ now: Timestamp) {
+        allowances[place] = Allowance(millionths: millionths, at: now)
+        guard allowances.count > 2 * Self.kept else { return }
+        allowances = allowances.filter { now.microseconds &- $0.value.at.microseconds < Self.rested }
+    }
+
+    private func available(_ place: Place, _ share: Share, _ now: Timestamp) -> Int64 {
+        guard let known = allowances[place] else { return share.most }
+        let passed = max(0, now.microseconds &- known.at.microseconds)
+        let back = Int128(share.flow) * Int128(passed) / Int128(Self.minute)
+        return Int64(clamping: min(Int128(share.most), Int128(known.millionths) + back))
     }
 
     private static func millionths(_ count: Int64) -> Int64 {
@@ -88,7 +117,44 @@ package struct KeyRates: Sendable {
         return overflow ? (count < 0 ? .min / 2 : .max / 2) : product
     }
 
-    private mutating func forgetRested(_ now: Timestamp) {
-        allowances = allowances.filter { now.microseconds &- $0.value.at.microseconds < 2 * Self.minute }
+    // MARK: Sharing
+
+    /// Whole units of a key's allowance.
+    package struct Gift: Hashable, Sendable {
+        var requests: Int64 = 0
+        var tokens: Int64 = 0
+
+        subscript(_ measure: Measure) -> Int64 {
+            get { measure == .requests ? requests : tokens }
+            set { if measure == .requests { requests = newValue } else { tokens = newValue } }
+        }
+    }
+
+    /// Begins with nothing: others have what there is.
+    mutating func empty(_ key: KeyFacts, at now: Timestamp) {
+        for measure in Measure.allCases where measure.limit(of: key) > 0 {
+            set(Place(key: key.id, measure: measure), 0, now)
+        }
+    }
+
+    /// Gives up what is there beyond the share.
+    /// - Parameters:
+    ///   - before: the parts until now.
+    ///   - after: from now on.
+    mutating func give(_ key: KeyFacts, before: Int, after: Int, at now: Timestamp) -> Gift {
+        var gift = Gift()
+        for measure in Measure.allCases {
+            guard let old = Share(measure, of: key, parts: before), let new = Share(measure, of: key, parts: after)
+            else { continue }
+            let place = Place(key: key.id, measure: measure)
+            let there = available(place, old, now)
+            gift[measure] = max(0, there - new.most) / Self.unit
+            set(place, there - gift[measure] * Self.unit, now)
+        }
+        return gift
+    }
+
+    mutating func take(_ gift: Gift, _ key: KeyFacts, parts: Int, at now: Timestamp) {
+        for measure in Measure.allCases { take(-gift[measure], measure, key, parts, now) }
     }
 }

@@ -82,6 +82,9 @@ package struct KeyTable: Sendable {
         return .accepted(facts)
     }
 
+    /// What is known of a key, whether or not it may be used.
+    func facts(of id: String) -> KeyFacts? { keys[id]?.facts }
+
     /// Notes that a request was let through: proof for a later disablement. Called under the lock that `answer` had.
     package mutating func accept(_ id: String, call: String, at now: Timestamp) {
         accepted[id] = Acceptance(at: now.microseconds, call: call)

@@ -628,6 +628,49 @@ package nonisolated struct WireBudgetLeased: Sendable {
   fileprivate var _amount: WireMoney? = nil
 }
 
+/// A gateway begins to let calls of a key through that has a pace, requests or tokens a minute: from now on the pace is
+/// divided by one more, until nothing was heard of it for a while. Stream `pace-<key>`.
+package nonisolated struct WireKeyPaceJoined: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var key: String = String()
+
+  package var gateway: String = String()
+
+  /// Unix microseconds, by the gateway's clock: tells its joinings apart
+  package var asked: Int64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// What a gateway had left of a key's minute beyond its part, when another one joined: it is the other's now. Same stream.
+package nonisolated struct WireKeyPaceGiven: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var key: String = String()
+
+  package var gateway: String = String()
+
+  package var to: String = String()
+
+  /// of the joining
+  package var asked: Int64 = 0
+
+  package var requests: UInt64 = 0
+
+  package var tokens: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "finops.v1"
@@ -1597,6 +1640,101 @@ nonisolated extension WireBudgetLeased: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.gateway != rhs.gateway {return false}
     if lhs._amount != rhs._amount {return false}
     if lhs.expires != rhs.expires {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireKeyPaceJoined: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".KeyPaceJoined"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}gateway\0\u{1}asked\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.key) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.gateway) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.asked) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.key.isEmpty {
+      try visitor.visitSingularStringField(value: self.key, fieldNumber: 1)
+    }
+    if !self.gateway.isEmpty {
+      try visitor.visitSingularStringField(value: self.gateway, fieldNumber: 2)
+    }
+    if self.asked != 0 {
+      try visitor.visitSingularInt64Field(value: self.asked, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireKeyPaceJoined, rhs: WireKeyPaceJoined) -> Bool {
+    if lhs.key != rhs.key {return false}
+    if lhs.gateway != rhs.gateway {return false}
+    if lhs.asked != rhs.asked {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireKeyPaceGiven: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".KeyPaceGiven"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}gateway\0\u{1}to\0\u{1}asked\0\u{1}requests\0\u{1}tokens\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.key) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.gateway) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.to) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.asked) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.requests) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.tokens) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.key.isEmpty {
+      try visitor.visitSingularStringField(value: self.key, fieldNumber: 1)
+    }
+    if !self.gateway.isEmpty {
+      try visitor.visitSingularStringField(value: self.gateway, fieldNumber: 2)
+    }
+    if !self.to.isEmpty {
+      try visitor.visitSingularStringField(value: self.to, fieldNumber: 3)
+    }
+    if self.asked != 0 {
+      try visitor.visitSingularInt64Field(value: self.asked, fieldNumber: 4)
+    }
+    if self.requests != 0 {
+      try visitor.visitSingularUInt64Field(value: self.requests, fieldNumber: 5)
+    }
+    if self.tokens != 0 {
+      try visitor.visitSingularUInt64Field(value: self.tokens, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireKeyPaceGiven, rhs: WireKeyPaceGiven) -> Bool {
+    if lhs.key != rhs.key {return false}
+    if lhs.gateway != rhs.gateway {return false}
+    if lhs.to != rhs.to {return false}
+    if lhs.asked != rhs.asked {return false}
+    if lhs.requests != rhs.requests {return false}
+    if lhs.tokens != rhs.tokens {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -30,6 +30,7 @@ extension ProjectionFold {
                 enforced.hasLastAccepted ? .integer(enforced.lastAccepted) : .null, .text(enforced.lastCall),
                 position(context))
         case .budgetLeased(let leased): hear(leased.gateway, at: context.recorded.microseconds)
+        case .keyPaceJoined(let joined): hear(joined.gateway, at: context.recorded.microseconds)
         default: break
         }
     }

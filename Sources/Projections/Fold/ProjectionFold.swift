@@ -175,7 +175,7 @@ final class ProjectionFold {
         case .provisionWithdrawn(let message): try apply(message, context)
         case .keyEmergencyStepStarted(let message): try apply(message, context)
         case .keyEmergencyStepEnded(let message): try apply(message, context)
-        case .budgetLeased: break
+        case .budgetLeased, .keyPaceJoined, .keyPaceGiven: break
         }
     }
 

@@ -146,6 +146,54 @@ import Testing
         }
     }
 
+    @Test func twoGatewaysShareAKeysPace() async throws {
+        let provider = Self.provider()
+        try await GatewayScene.with(upstreams: [Self.upstream(provider)]) { scene in
+            let open = try await scene.key().text
+            let gateways = [try await scene.gateway(), try await scene.gateway("gateway-2")]
+            for gateway in gateways { _ = try await gateway.firstAnswer(open) }
+            let slow = try await scene.key("chatbot", "--requests-per-minute", "40").text
+            let began = ContinuousClock.now
+            // The second gateway is given its part by the first, so nobody is refused while there is enough for all.
+            for gateway in gateways + gateways {
+                var status: Int?
+                try await eventually("the key is known") {
+                    status = await gateway.post(key: slow)?.status
+                    return status != 401
+                }
+                #expect(status == 200)
+            }
+            let calls = gateways.flatMap { gateway in
+                let call = ParallelCalls.Call(ports: [gateway.port], request: SceneCall.post(key: slow, SceneCall.chat))
+                return Array(repeating: call, count: 40)
+            }
+            let answers = await ParallelCalls.run(calls).compactMap { $0 }
+            let seconds = Int((ContinuousClock.now - began).components.seconds) + 1
+            let admitted = 4 + answers.count { $0.status == 200 }
+            #expect(admitted >= 38 && admitted <= 42 + seconds * 40 / 60, "\(admitted) in \(seconds) s")
+            let refusals = answers.filter { $0.status != 200 }
+            #expect(
+                refusals.allSatisfy {
+                    $0.status == 429 && $0.body.contains("40 requests per minute, an equal part at each of 2 gateways")
+                })
+            #expect(provider.requests.count == 2 + admitted)
+            // A new run of one does not begin with a whole minute.
+            gateways[0].program.send(SIGKILL)
+            _ = await gateways[0].program.wait()
+            let next = try await scene.gateway()
+            _ = try await next.firstAnswer(open)
+            let again = await ParallelCalls.run(
+                Array(
+                    repeating: .init(ports: [next.port], request: SceneCall.post(key: slow, SceneCall.chat)), count: 20)
+            ).compactMap { $0 }
+            let all = Int((ContinuousClock.now - began).components.seconds) + 1
+            let more = admitted + again.count { $0.status == 200 }
+            #expect(more <= 42 + all * 40 / 60, "\(more) in \(all) s")
+            await scene.end(next.program)
+            await scene.end(gateways[1].program)
+        }
+    }
+
     private func expectHeld(_ scene: GatewayScene) async throws {
         let sum = try await scene.installation.recordedCalls().reduce(Int64(0)) { $0 + $1.cost.nanos }
         #expect(sum <= 50_000_000 + 300 * 20_000 && sum > 20_000_000, "\(sum)")

@@ -1,0 +1,251 @@
+package import EventLog
+import SwiftProtobuf
+
+/// Keys that may do only so much a minute, whichever gateways they use: which gateways let a key's calls through, as the log
+/// tells all of them, and what this one has left of its equal part.
+///
+/// A gateway joins before it lets a first call through, and begins with nothing if others are there; each of them gives it
+/// what it has beyond the smaller part. So all that the gateways have together is never more than the key's limits, but for
+/// a call each, and for what the others let through until they hear of the joining.
+package struct KeyPaces: Sendable {
+    /// Whether a call may begin.
+    package enum Answer: Hashable, Sendable {
+        /// With so many tokens set aside.
+        case admitted(tokens: Int64)
+        /// - Parameter gateways: that share the limit, this one included.
+        case limited(KeyRates.Measure, limit: UInt32, retryAfter: Int64, gateways: Int)
+        /// The log has to be told first: append it, say `failed` if that fails, and ask again for the call.
+        case mustJoin(KeyPaceJoining)
+        /// The log has yet to tell of the joining, or the others to give: ask again when it has spoken.
+        case waiting
+    }
+
+    /// A joining of this run.
+    private struct Part: Sendable {
+        /// By the clock that nobody sets; nil when the log has told of it.
+        var askedAt: Timestamp?
+        /// What tells it from others, in Unix microseconds.
+        var asked: Int64
+        var isJoined = false
+        /// The others may still give.
+        var givenUntil: Timestamp?
+    }
+
+    /// What the log has told and was not acted on yet.
+    private enum News: Sendable {
+        case joined(isEmpty: Bool, others: Bool)
+        case another(name: String, asked: Int64, before: Int, after: Int)
+        case given(KeyRates.Gift, parts: Int)
+    }
+
+    package static let types: Set<EventType> = ["call.recorded", "key.pace-joined", "key.pace-given"]
+
+    /// A gateway of which nothing was heard for so long has no part any more.
+    static let partSeconds: Int64 = 300
+    /// It knows that before the others do: clocks differ.
+    private static let marginSeconds: Int64 = 30
+    /// An earlier run may have spent all of the last minute.
+    private static let minuteSeconds: Int64 = 60
+    /// Until then the others have given.
+    private static let giving = Int64(250_000)
+    /// An answer that never came is given up after that.
+    private static let patienceSeconds: Int64 = 10
+    /// Keys beyond that many are looked through for such as nobody uses.
+    private static let kept = 20_000
+
+    private let gateway: String
+    package internal(set) var position: Position = .start
+    /// When a gateway was last heard to use a key, by the log's clock, in Unix microseconds.
+    var heard: [String: [String: Int64]] = [:]
+    private var parts: [String: Part] = [:]
+    /// When the last call began that an earlier run let through and the log may not have, in Unix microseconds.
+    private var earlier: [String: Int64] = [:]
+    private var news: [(key: String, News)] = []
+    private var rates = KeyRates()
+
+    /// - Parameter gateway: this one's name.
+    package init(gateway: String) { self.gateway = gateway }
+
+    // MARK: Asking
+
+    /// - Parameters:
+    ///   - tokens: the most that the call may need; what it did not need comes back by `settle`.
+    ///   - running: by the clock that nobody sets.
+    ///   - logAwaySince: when the log was last there, if it is away: a gateway then takes the part that it would have had.
+    package mutating func admit(
+        _ key: KeyFacts, tokens: Int64, at now: Timestamp, running: Timestamp, logAwaySince: Timestamp?
+    ) -> Answer {
+        if logAwaySince == nil, !isIn(key.id, at: now) { return join(key.id, at: now, running) }
+        let gateways = parts(of: key.id, at: logAwaySince ?? now)
+        switch rates.admit(key, tokens: tokens, parts: gateways, at: running) {
+        case .admitted(let tokens): return .admitted(tokens: tokens)
+        case .limited(let measure, let limit, let seconds):
+            if let until = parts[key.id]?.givenUntil, running < until { return .waiting }
+            return .limited(measure, limit: limit, retryAfter: seconds, gateways: gateways)
+        }
+    }
+
+    /// Gives back what was set aside beyond what the call needed, or takes what it needed beyond that.
+    package mutating func settle(
+        _ key: KeyFacts, setAside: Int64, used: Int64, at now: Timestamp, running: Timestamp
+    ) {
+        guard key.tokensPerMinute > 0 else { return }
+        rates.settle(key, setAside: setAside, used: used, parts: parts(of: key.id, at: now), at: running)
+    }
+
+    private func isIn(_ key: String, at now: Timestamp) -> Bool {
+        guard parts[key]?.isJoined == true, let last = heard[key]?[gateway] else { return false }
+        return now.microseconds < last + (Self.partSeconds - Self.marginSeconds) * 1_000_000
+    }
+
+    /// This gateway and the others that are there.
+    private func parts(of key: String, at now: Timestamp) -> Int {
+        1 + (heard[key]?.count { $0.key != gateway && Self.isStanding($0.value, at: now) } ?? 0)
+    }
+
+    private static func isStanding(_ heard: Int64, at now: Timestamp) -> Bool {
+        now.microseconds < heard + partSeconds * 1_000_000
+    }
+
+    // MARK: Joining
+
+    private mutating func join(_ key: String, at now: Timestamp, _ running: Timestamp) -> Answer {
+        if let at = parts[key]?.askedAt, running < at.advanced(bySeconds: Self.patienceSeconds) { return .waiting }
+        // Later than any before it, whatever the clock does.
+        let asked = max(now.microseconds, (parts[key]?.asked ?? .min / 2) + 1)
+        let isJoined = parts[key]?.isJoined ?? false
+        parts[key] = Part(askedAt: running, asked: asked, isJoined: isJoined)
+        return .mustJoin(
+            KeyPaceJoining(
+                stream: .pace(key: key),
+                event: .with {
+                    $0.key = key
+                    $0.gateway = gateway
+                    $0.asked = asked
+                }))
+    }
+
+    /// The log did not take it.
+    package mutating func failed(_ joining: KeyPaceJoining) {
+        guard parts[joining.event.key]?.asked == joining.event.asked else { return }
+        parts[joining.event.key]?.askedAt = nil
+    }
+
+    /// Whether the joining is still wanted.
+    package func isCurrent(_ joining: KeyPaceJoining) -> Bool {
+        parts[joining.event.key].map { $0.asked == joining.event.asked && $0.askedAt != nil } ?? false
+    }
+
+    /// A call of an earlier run that the log may not have.
+    package mutating func noteEarlierRun(_ call: WireCallRecorded) {
+        earlier[call.key] = max(earlier[call.key] ?? .min, call.started)
+    }
+
+    // MARK: Folding
+
+    /// Takes an event in; one that is not among `types`, or that it knows already, changes nothing.
+    package mutating func take(_ event: FinOpsEvent, _ recorded: RecordedEvent) {
+        guard recorded.position > position else { return }
+        position = recorded.position
+        switch event {
+        case .callRecorded(let call):
+            // Whoever had no part any more has to join again, and gets one in order.
+            guard let last = heard[call.key]?[call.gateway], Self.isStanding(last, at: recorded.recorded) else {
+                return
+            }
+            heard[call.key]?[call.gateway] = recorded.recorded.microseconds
+        case .keyPaceJoined(let event): take(event, at: recorded.recorded)
+        case .keyPaceGiven(let event):
+            guard event.to == gateway, let part = parts[event.key], part.isJoined, part.asked == event.asked else {
+                return
+            }
+            let gift = KeyRates.Gift(requests: Int64(clamping: event.requests), tokens: Int64(clamping: event.tokens))
+            news.append((event.key, .given(gift, parts: parts(of: event.key, at: recorded.recorded))))
+        default: break
+        }
+    }
+
+    private mutating func take(_ event: WireKeyPaceJoined, at moment: Timestamp) {
+        let key = event.key
+        let last = heard[key]?[event.gateway]
+        let before = parts(of: key, at: moment)
+        heard[key, default: [:]][event.gateway] = moment.microseconds
+        if event.gateway == gateway {
+            guard let part = parts[key], part.askedAt != nil, part.asked == event.asked else { return }
+            let used = part.isJoined ? .min : max(last ?? .min, earlier[key] ?? .min)
+            let isUsed = used > moment.advanced(bySeconds: -Self.minuteSeconds).microseconds
+            parts[key]?.isJoined = true
+            parts[key]?.askedAt = nil
+            news.append((key, .joined(isEmpty: before > 1 || isUsed, others: before > 1)))
+        } else if parts[key]?.isJoined == true {
+            let after = parts(of: key, at: moment)
+            news.append((key, .another(name: event.gateway, asked: event.asked, before: before, after: after)))
+        }
+        if heard.count > Self.kept { forgetUnused(at: moment) }
+    }
+
+    private mutating func forgetUnused(at moment: Timestamp) {
+        heard = heard.filter { $0.value.values.contains { Self.isStanding($0, at: moment) } }
+        parts = parts.filter { heard[$0.key] != nil || $0.value.askedAt != nil }
+    }
+
+    // MARK: Acting
+
+    /// Whether the log has told something that calls may wait for.
+    package var hasNews: Bool { !news.isEmpty }
+
+    /// Does what the log's news ask for.
+    /// - Returns: what others are given.
+    package mutating func act(_ keys: KeyTable, running: Timestamp) -> [KeyPaceGift] {
+        defer { news = [] }
+        return news.compactMap { id, news in
+            guard let key = keys.facts(of: id) else { return nil }
+            switch news {
+            case .joined(let isEmpty, let others):
+                if isEmpty { rates.empty(key, at: running) }
+                parts[id]?.givenUntil =
+                    others ? Timestamp(microseconds: running.microseconds + Self.giving) : nil
+            case .given(let gift, let parts): rates.take(gift, key, parts: parts, at: running)
+            case .another(let name, let asked, let before, let after):
+                let gift = rates.give(key, before: before, after: after, at: running)
+                if gift != KeyRates.Gift() { return present(gift, of: id, to: name, asked, running) }
+            }
+            return nil
+        }
+    }
+
+    private func present(
+        _ gift: KeyRates.Gift, of key: String, to name: String, _ asked: Int64, _ running: Timestamp
+    ) -> KeyPaceGift {
+        KeyPaceGift(
+            stream: .pace(key: key),
+            event: .with {
+                $0.key = key
+                $0.gateway = gateway
+                $0.to = name
+                $0.asked = asked
+                $0.requests = UInt64(gift.requests)
+                $0.tokens = UInt64(gift.tokens)
+            }, given: running)
+    }
+}
+
+/// A gateway's word that it lets a key's calls through from now on.
+package struct KeyPaceJoining: Hashable, Sendable {
+    package let stream: StreamName
+    package let event: WireKeyPaceJoined
+}
+
+/// What a gateway gives to one that has joined. It is the other's only if the log takes it soon: later it would come on top of
+/// what has flown back.
+package struct KeyPaceGift: Hashable, Sendable {
+    package let stream: StreamName
+    package let event: WireKeyPaceGiven
+    /// By the clock that nobody sets.
+    let given: Timestamp
+
+    private static let patienceSeconds: Int64 = 2
+
+    /// - Parameter running: by the clock that nobody sets.
+    package func isCurrent(at running: Timestamp) -> Bool { running < given.advanced(bySeconds: Self.patienceSeconds) }
+}
