@@ -17,7 +17,8 @@ struct CallsCommand: AsyncParsableCommand {
             "cost" is null where there is no price ("unpriced_reason"). If other prices changed it, \
             "repriced_position" is the event and "corrected_from" what it was recorded with.
             "usage_estimated" says why tokens were counted by the gateway; null: the provider told them. "ended" is \
-            complete, client-gone, upstream-cut, timed-out, gateway-stopped, gateway-killed or unreachable. "team" is \
+            complete, client-gone, request-unfinished (an upload that came too slowly or broke its form), \
+            upstream-cut, timed-out, gateway-stopped, gateway-killed or unreachable. "team" is \
             the project's in that hour. JSON's "caller_supplied" names the fields that are the caller's word, which \
             nobody has checked.
             Example: reporter calls --last 1h --json

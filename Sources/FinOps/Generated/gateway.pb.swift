@@ -417,7 +417,7 @@ package nonisolated struct WireCallRecorded: @unchecked Sendable {
     set {_uniqueStorage()._status = newValue}
   }
 
-  /// complete, client-gone, upstream-cut, timed-out, gateway-stopped, gateway-killed, unreachable
+  /// complete, client-gone, request-unfinished, upstream-cut, timed-out, gateway-stopped, gateway-killed, unreachable
   package var ended: String {
     get {_storage._ended}
     set {_uniqueStorage()._ended = newValue}

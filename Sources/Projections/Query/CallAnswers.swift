@@ -63,7 +63,7 @@ package struct CallEntry: Hashable, Sendable {
     package var usageEstimated: String?
     /// HTTP; 0: no answer began.
     package var status: Int64
-    /// complete, client-gone, upstream-cut, timed-out, gateway-stopped, gateway-killed or unreachable.
+    /// complete, client-gone, request-unfinished, upstream-cut, timed-out, gateway-stopped, gateway-killed or unreachable.
     package var ended: String?
     package var started: Timestamp
     /// After the start; nil: none came.
