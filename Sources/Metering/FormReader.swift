@@ -51,7 +51,8 @@ package struct FormReader: Sendable {
         pending += piece
         var at = 0
         while let taken = try step(pending[at...]) { at += taken }
-        pending.removeFirst(at)
+        // A new one, since this one would keep the room of the largest piece.
+        pending = Array(pending[at...])
         if let textLimit, text > textLimit {
             throw malformed(
                 "a form has more than \(Self.lateText) bytes of other fields behind its file: put them before it")
@@ -106,6 +107,7 @@ package struct FormReader: Sendable {
         else { throw malformed("a part of the form has no head") }
         let lines = head.split(separator: "\r\n", omittingEmptySubsequences: false)
         guard lines.allSatisfy(Self.isWhole) else { throw malformed("a line in a part's head is not well-formed") }
+        guard lines.allSatisfy(Self.isPlain) else { throw malformed("a part of the form is encoded") }
         let dispositions = lines.filter { $0.prefix(20).lowercased() == "content-disposition:" }
         guard dispositions.count == 1, let disposition = dispositions.first,
             let name = parameter("name", of: disposition)
@@ -123,6 +125,14 @@ package struct FormReader: Sendable {
     private static func isWhole(_ line: Substring) -> Bool {
         guard let first = line.utf8.first, first != 0x20, first != 0x09 else { return false }
         return line.utf8.allSatisfy { $0 != 0x0D && $0 != 0x0A && $0 != 0 }
+    }
+
+    /// Says nothing of an encoding that some servers would undo.
+    private static func isPlain(_ line: Substring) -> Bool {
+        let name = "content-transfer-encoding:"
+        guard line.prefix(name.count).lowercased() == name else { return true }
+        return ["7bit", "8bit", "binary"].contains(
+            String(line.dropFirst(name.count).filter { $0 != " " && $0 != "\t" }).lowercased())
     }
 
     private static let fields: Set<String> = ["model", "stream", "n", "user"]
@@ -226,6 +236,8 @@ package struct FormReader: Sendable {
         var values: [String] = []
         for piece in Self.pieces(of: header).dropFirst() {
             let pair = piece.drop { $0 == " " || $0 == "\t" }
+            // Some servers would take this for the name.
+            if pair.lowercased().hasPrefix("name*") { return nil }
             guard pair.hasPrefix(name + "=") else { continue }
             let value = pair.dropFirst(name.count + 1)
             guard value.count >= 2, value.first == "\"", value.last == "\"", !value.contains("\\") else { return nil }

@@ -44,10 +44,13 @@ import Testing
         let model = #"Content-Disposition: form-data; name="model""#
         func form(_ head: String) -> String { "--XX\r\n\(head)\r\n\r\na\r\n--XX--\r\n" }
         #expect(throws: Never.self) { try read(form("Content-Type: text/plain\r\n" + model)) }
+        #expect(throws: Never.self) { try read(form("Content-Transfer-Encoding: 8bit\r\n" + model)) }
         for head in [
             "", "\r\n" + model, "X: 1\n" + model, "X: 1\r" + model, "X: 1\r\n folded\r\n" + model,
             "X: \u{0}\r\n" + model,
-            model + "\r\n--XX", model + "\r\n" + String(repeating: "X: 1\r\n", count: 400) + "Y: 2",
+            "Content-Transfer-Encoding: base64\r\n" + model, model + "; name*=utf-8''model",
+            model.replacing("name", with: "NAME"), model + "\r\n--XX",
+            model + "\r\n" + String(repeating: "X: 1\r\n", count: 400) + "Y: 2",
         ] { #expect(throws: MalformedRequest.self, "\(head)") { try read(form(head)) } }
         // To some a boundary ends the head, to others it is the body's first line.
         #expect(throws: MalformedRequest.self) {

@@ -47,7 +47,7 @@ package struct KeyPaces: Sendable {
     /// An earlier run may have spent all of the last minute.
     private static let minuteSeconds: Int64 = 60
     /// Until then the others have given.
-    private static let giving = Int64(250_000)
+    private static let givingSeconds: Int64 = 1
     /// An answer that never came is given up after that.
     private static let patienceSeconds: Int64 = 10
     /// Keys beyond that many are looked through for such as nobody uses.
@@ -203,8 +203,7 @@ package struct KeyPaces: Sendable {
             switch news {
             case .joined(let isEmpty, let others):
                 if isEmpty { rates.empty(key, at: running) }
-                parts[id]?.givenUntil =
-                    others ? Timestamp(microseconds: running.microseconds + Self.giving) : nil
+                parts[id]?.givenUntil = others ? running.advanced(bySeconds: Self.givingSeconds) : nil
             case .given(let gift, let parts): rates.take(gift, key, parts: parts, at: running)
             case .another(let name, let asked, let before, let after):
                 let gift = rates.give(key, before: before, after: after, at: running)

@@ -171,11 +171,14 @@ final class ServerConnection: ChannelDuplexHandler {
         switch progress {
         case .unclear: break
         case .clear:
+            let rest = (passed.contentLength ?? 0) - body.readableBytes
+            // All of it is here: whether it is right its end says in a moment.
+            guard rest > 0 else { return }
             guard shared.budget.take(Self.passingBytes) else { return refuse(.overloaded) }
             held += Self.passingBytes
             isUploading = true
             blockedSince = .now()
-            decide(rest: (passed.contentLength ?? 0) - body.readableBytes)
+            decide(rest: rest)
         case .refused(let answer): refuse(with: answer)
         }
     }
