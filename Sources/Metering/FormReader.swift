@@ -24,8 +24,8 @@ package struct FormReader: Sendable {
     private var parts = 0
     private var met: Set<String> = []
     private var facts = RequestFacts()
-    /// Bytes of files, and of all else.
-    private var (filed, text): (Int64, Int64) = (0, -2)
+    /// Bytes of all but files.
+    private var text: Int64 = -2
     /// How much text there may be, once the beginning of the form has gone on.
     private var textLimit: Int64?
 
@@ -101,38 +101,20 @@ package struct FormReader: Sendable {
         let behind = rest.dropFirst(end + blank.count)
         guard behind.count >= line.count else { return nil }
         // A boundary that ends a head would be one to some servers, and the part's body to others.
-        let bytes = rest.prefix(end)
-        guard !behind.starts(with: line), !bytes.starts(with: line), Self.find(delimiter, in: bytes) == nil,
-            let head = String(validating: bytes, as: UTF8.self)
-        else { throw malformed("a part of the form has no head") }
-        let lines = head.split(separator: "\r\n", omittingEmptySubsequences: false)
-        guard lines.allSatisfy(Self.isWhole) else { throw malformed("a line in a part's head is not well-formed") }
-        guard lines.allSatisfy(Self.isPlain) else { throw malformed("a part of the form is encoded") }
-        let dispositions = lines.filter { $0.prefix(20).lowercased() == "content-disposition:" }
-        guard dispositions.count == 1, let disposition = dispositions.first,
-            let name = parameter("name", of: disposition)
-        else { throw malformed("a part of the form has no name, or more than one") }
-        let isFile = parameter("filename", of: disposition) != nil || disposition.contains("filename*=")
-        if !isFile, Self.fields.contains(name), !met.insert(name).inserted {
-            throw malformed("the field \(name) is repeated", name)
+        guard !behind.starts(with: line) else { throw malformed("a part of the form has no head") }
+        guard let part = FormPart(head: rest.prefix(end)) else {
+            throw malformed(
+                "the head of a part is not that of a form: a Content-Disposition with its name, and no encodings")
+        }
+        let (name, isFile) = (part.name, part.isFile)
+        if Self.fields.contains(name) {
+            guard !isFile, met.insert(name).inserted else {
+                throw malformed(isFile ? "the field \(name) is a file" : "the field \(name) is repeated", name)
+            }
         }
         value = []
         place = .body(name: name, isFile: isFile)
         return text(end + blank.count)
-    }
-
-    /// Neither empty nor folded, and without line ends that not everybody takes for one.
-    private static func isWhole(_ line: Substring) -> Bool {
-        guard let first = line.utf8.first, first != 0x20, first != 0x09 else { return false }
-        return line.utf8.allSatisfy { $0 != 0x0D && $0 != 0x0A && $0 != 0 }
-    }
-
-    /// Says nothing of an encoding that some servers would undo.
-    private static func isPlain(_ line: Substring) -> Bool {
-        let name = "content-transfer-encoding:"
-        guard line.prefix(name.count).lowercased() == name else { return true }
-        return ["7bit", "8bit", "binary"].contains(
-            String(line.dropFirst(name.count).filter { $0 != " " && $0 != "\t" }).lowercased())
     }
 
     private static let fields: Set<String> = ["model", "stream", "n", "user"]
@@ -140,11 +122,10 @@ package struct FormReader: Sendable {
     private mutating func body(
         _ rest: ArraySlice<UInt8>, _ name: String, _ isFile: Bool
     ) throws(MalformedRequest) -> Int? {
-        let end = Self.find(delimiter, in: rest)
+        let end = try boundary(in: rest)
         // The last bytes may be the beginning of a boundary.
         let count = end ?? max(0, rest.count - delimiter.count + 1)
         if isFile {
-            filed += Int64(count)
             if route.reading != .images { facts.input.audioBytes += Int64(count) }
         } else {
             if Self.fields.contains(name) {
@@ -213,46 +194,47 @@ package struct FormReader: Sendable {
         malformed("the field \(name) is not text of a bounded length", name)
     }
 
-    /// RFC 2046: 1 to 70 characters, quoted or not.
+    /// RFC 2046: 1 to 70 characters, quoted or not. Beside it only the encoding may be named that all expect.
     private static func boundary(_ contentType: String) throws(MalformedRequest) -> [UInt8] {
-        let values = contentType.split(separator: ";").dropFirst().compactMap { parameter -> Substring? in
-            let pair = parameter.drop { $0 == " " || $0 == "\t" }
-            guard pair.prefix(9).lowercased() == "boundary=" else { return nil }
-            return pair.dropFirst(9)
+        var boundary: Substring?
+        for parameter in contentType.split(separator: ";", omittingEmptySubsequences: false).dropFirst() {
+            let pair = parameter.split(separator: "=", maxSplits: 1).map { $0.drop { $0 == " " || $0 == "\t" } }
+            var value = pair.count == 2 ? pair[1] : ""
+            if value.count >= 2, value.first == "\"", value.last == "\"" { value = value.dropFirst().dropLast() }
+            switch pair.first?.lowercased() {
+            case "boundary" where boundary == nil: boundary = value
+            case "charset" where value.lowercased() == "utf-8": break
+            default:
+                throw MalformedRequest(
+                    reason: "the Content-Type of a form must name one boundary, and no charset but utf-8", member: nil)
+            }
         }
-        guard values.count == 1, var value = values.first else {
-            throw MalformedRequest(reason: "the Content-Type of a form must name one boundary", member: nil)
-        }
-        if value.count >= 2, value.first == "\"", value.last == "\"" { value = value.dropFirst().dropLast() }
-        guard (1...70).contains(value.utf8.count), value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x22 })
+        let others = Set("'()+_,-./:=?".utf8)
+        guard let bytes = boundary.map({ Array($0.utf8) }), (1...70).contains(bytes.count),
+            bytes.allSatisfy({ others.contains($0) || (0x30...0x39).contains($0) || (0x61...0x7A).contains($0 | 0x20) })
         else {
-            throw MalformedRequest(reason: "the boundary of a form must be 1 to 70 visible characters", member: nil)
+            throw MalformedRequest(
+                reason: "the boundary of a form must be 1 to 70 letters, digits and some marks (RFC 2046)", member: nil)
         }
-        return Array(value.utf8)
+        return bytes
     }
 
-    /// A quoted parameter without escapes; nil also for one that is there twice.
-    private func parameter(_ name: String, of header: Substring) -> String? {
-        var values: [String] = []
-        for piece in Self.pieces(of: header).dropFirst() {
-            let pair = piece.drop { $0 == " " || $0 == "\t" }
-            // Some servers would take this for the name.
-            if pair.lowercased().hasPrefix("name*") { return nil }
-            guard pair.hasPrefix(name + "=") else { continue }
-            let value = pair.dropFirst(name.count + 1)
-            guard value.count >= 2, value.first == "\"", value.last == "\"", !value.contains("\\") else { return nil }
-            values.append(String(value.dropFirst().dropLast()))
+    /// - Returns: how many bytes stand before the next boundary.
+    private func boundary(in rest: ArraySlice<UInt8>) throws(MalformedRequest) -> Int? {
+        let line = Array(delimiter.dropFirst(2))
+        var from = rest.startIndex
+        while let distance = Self.find(line, in: rest[from...]) {
+            let at = from + distance
+            // Two bytes before it are here, unless it was looked at before.
+            let before = rest[max(rest.startIndex, at - 2)..<at]
+            if before.elementsEqual([0x0D, 0x0A]) { return at - 2 - rest.startIndex }
+            // Some servers end a line there.
+            guard before.last != 0x0D, before.last != 0x0A else {
+                throw malformed("a boundary of the form stands behind half a line end")
+            }
+            from = at + 1
         }
-        return values.count == 1 ? values[0] : nil
-    }
-
-    /// What stands between semicolons, but for those inside quotes: file names have them too.
-    private static func pieces(of header: Substring) -> [Substring] {
-        var isQuoted = false
-        return header.split(omittingEmptySubsequences: false) { character in
-            if character == "\"" { isQuoted.toggle() }
-            return character == ";" && !isQuoted
-        }
+        return nil
     }
 
     /// - Returns: how many bytes stand before it.

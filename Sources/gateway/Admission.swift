@@ -127,7 +127,7 @@ final class Admission: GatewaySink {
             news.needsSecrets = true
         }
         if state.known.paces.hasNews {
-            news.gifts += state.known.paces.act(state.known.keys, running: running)
+            news.gifts += state.known.paces.act(state.known.keys, at: now(), running: running)
             news.isAwaited = true
         }
     }

@@ -34,7 +34,7 @@ final class CallDesk: CallHandling {
     private let keeper: UsageKeeper
     private let ended: EndedCalls
     let underWay: CallsUnderWay
-    private let leases: LeaseDesk
+    private let logDesk: LogDesk
     private let contact: LogContact
     private let now: @Sendable () -> Timestamp
     private let keyHash = Mutex<Secret?>(nil)
@@ -44,14 +44,14 @@ final class CallDesk: CallHandling {
 
     init(
         _ settings: Settings, admission: Admission, keeper: UsageKeeper, ended: EndedCalls, underWay: CallsUnderWay,
-        leases: LeaseDesk, contact: LogContact, now: @escaping @Sendable () -> Timestamp
+        logDesk: LogDesk, contact: LogContact, now: @escaping @Sendable () -> Timestamp
     ) {
         self.settings = settings
         self.admission = admission
         self.keeper = keeper
         self.ended = ended
         self.underWay = underWay
-        self.leases = leases
+        self.logDesk = logDesk
         self.contact = contact
         self.now = now
     }
@@ -158,7 +158,8 @@ final class CallDesk: CallHandling {
     }
 
     private func admit(
-        _ call: IncomingCall, _ request: ProxyRequest, _ then: @escaping @Sendable (ProxyDecision) -> Void
+        _ call: IncomingCall, _ request: ProxyRequest, waitsSince: NIODeadline? = nil,
+        _ then: @escaping @Sendable (ProxyDecision) -> Void
     ) {
         if let refusal = unready { return refuse(call, admission.refusal(call.hash) ?? refusal, then) }
         switch admission.admit(call, context(call, request.head.headers), logAwaySince: { logAwaySince }) {
@@ -172,11 +173,12 @@ final class CallDesk: CallHandling {
         case .refused(let refusal): refuse(call, refusal, then)
         case .wait(let requests):
             // What was to be asked for is asked for all the same: the next call needs it, too.
-            guard NIODeadline.now() < call.begun + Self.leasePatience else {
-                leases.wait(for: requests) {}
+            let (now, since) = (NIODeadline.now(), waitsSince ?? .now())
+            guard now < since + Self.leasePatience else {
+                logDesk.wait(for: requests) {}
                 return refuse(call, isLogAway ? .limitUnknown(retryAfter: 5) : .busy(retryAfter: 1), then)
             }
-            leases.wait(for: requests) { self.admit(call, request, then) }
+            logDesk.wait(for: requests) { self.admit(call, request, waitsSince: since, then) }
         }
     }
 

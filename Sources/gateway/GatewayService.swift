@@ -89,7 +89,7 @@ struct GatewayService: Service {
             gateway: name, terms: terms, contact: configuration.gatewayContact, zone: configuration.zone,
             authorities: configuration.gatewayAuthorities, requests: requests, now: now,
             secretsChanged: { vault.change.yield() })
-        let leases = LeaseDesk(admission, requests, logger: logger, now: now)
+        let logDesk = LogDesk(admission, requests, logger: logger, now: now)
         let conditions = ConditionDesk(gateway: name, recovery: spool.recovery, logger: logger, now: now)
 
         let file = SQLiteEventReader(files: LogFiles(database: context.directory.logDatabase))
@@ -104,10 +104,10 @@ struct GatewayService: Service {
             .init(
                 gateway: name, bodyLimit: configuration.gatewayMaxBody, grace: configuration.gatewayLogGrace,
                 closesWithoutLog: configuration.gatewayClosesWithoutLog),
-            admission: admission, keeper: keeper, ended: ended, underWay: underWay, leases: leases,
+            admission: admission, keeper: keeper, ended: ended, underWay: underWay, logDesk: logDesk,
             contact: subscription.contact, now: now)
         let work = Work(
-            admission: admission, keeper: keeper, ended: ended, underWay: underWay, vault: vault, leases: leases,
+            admission: admission, keeper: keeper, ended: ended, underWay: underWay, vault: vault, logDesk: logDesk,
             conditions: conditions, desk: desk, readiness: readiness, spool: spool)
 
         let subscriptions = LiveSubscription(context.link.options, reader: reader)
@@ -115,7 +115,7 @@ struct GatewayService: Service {
             group.addTask { try await subscription.run(subscriptions) }
             // Not before: what has been delivered goes from the spool, and may not have come back from the log yet.
             group.addTask { if await readiness.untilSettled() { try await drainer.run() } }
-            group.addTask { await leases.run(store) }
+            group.addTask { await logDesk.run(store) }
             group.addTask { await conditions.run(store) }
             group.addTask { for await _ in vault.changes { await vault.fetch(admission, desk) } }
             group.addTask { try await tick(work) }
@@ -168,7 +168,7 @@ struct GatewayService: Service {
         let ended: EndedCalls
         let underWay: CallsUnderWay
         let vault: VaultDoor
-        let leases: LeaseDesk
+        let logDesk: LogDesk
         let conditions: ConditionDesk
         let desk: CallDesk
         let readiness: Readiness
@@ -180,7 +180,7 @@ struct GatewayService: Service {
         while true {
             try await Task.sleep(for: .seconds(1))
             if work.desk.isLogAway { work.admission.logIsAway() }
-            work.leases.tick()
+            work.logDesk.tick()
             await work.keeper.tryAgain()
             if !work.admission.lackingCredentials.isEmpty, await work.vault.isDue { work.vault.change.yield() }
             work.conditions.look(work.keeper.failure, policy: work.keeper.policy, lost: work.keeper.lost)

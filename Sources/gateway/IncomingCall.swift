@@ -37,7 +37,7 @@ final class IncomingCall: Sendable {
 
     /// As all that has come by now says.
     var factsNow: RequestFacts { form?.facts ?? facts }
-    /// Whether it went on before all of it was known.
+    /// Whether it was read while it came, and may have gone on before all of it was known.
     var isUpload: Bool { form != nil }
 
     var microsecondsSoFar: Int64 { (NIODeadline.now() - begun).nanoseconds / 1_000 }

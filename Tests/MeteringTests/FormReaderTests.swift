@@ -22,7 +22,7 @@ import Testing
         #expect(
             try read(
                 form([(#"name="model""#, "m")], boundary: "a b").replacing("a b", with: "ab"),
-                type: #"multipart/form-data; charset=x; boundary="ab""#
+                type: #"multipart/form-data; charset=UTF-8; boundary="ab""#
             ).model == "m")
     }
 
@@ -30,31 +30,75 @@ import Testing
         let model = #"name="model""#
         let bad = [
             form([(model, "a"), (model, "b")]), form([]), form([(model, "a")]).replacing("--XX--", with: "--XX"),
-            "preamble" + form([(model, "a")]), form([("name=model", "a")]), form([(model, "a\u{0}")]),
+            "preamble" + form([(model, "a")]), form([(model, "a\u{0}")]),
             form([(model + "; name=\"model\"", "a")]), form([(model, String(repeating: "a", count: 5_000))]),
             form([("name=\"n\"", "-1"), (model, "a")]), "",
         ]
         for body in bad { #expect(throws: MalformedRequest.self, "\(body)") { try read(body) } }
         for type in [
             "multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=XX; boundary=YY",
+            "multipart/form-data; boundary=XX; charset=utf-7", "multipart/form-data; boundary*=utf-8''YY; boundary=XX",
+            "multipart/form-data; boundary=\"X X\"", "multipart/form-data; boundary=XX;",
         ] { #expect(throws: MalformedRequest.self) { try read(form([(model, "a")]), type: type) } }
     }
 
-    @Test func headsThatServersReadDifferentlyAreRefused() {
+    @Test func headsThatServersReadDifferentlyAreRefused() throws {
         let model = #"Content-Disposition: form-data; name="model""#
         func form(_ head: String) -> String { "--XX\r\n\(head)\r\n\r\na\r\n--XX--\r\n" }
         #expect(throws: Never.self) { try read(form("Content-Type: text/plain\r\n" + model)) }
-        #expect(throws: Never.self) { try read(form("Content-Transfer-Encoding: 8bit\r\n" + model)) }
         for head in [
             "", "\r\n" + model, "X: 1\n" + model, "X: 1\r" + model, "X: 1\r\n folded\r\n" + model,
-            "X: \u{0}\r\n" + model,
-            "Content-Transfer-Encoding: base64\r\n" + model, model + "; name*=utf-8''model",
-            model.replacing("name", with: "NAME"), model + "\r\n--XX",
+            "X: \u{0}\r\n" + model, "Content-Transfer-Encoding: base64\r\n" + model,
+            "Content-Type: text/plain; charset=utf-7\r\n" + model, "no header\r\n" + model, ": 1\r\n" + model,
+            "Content-Disposition : form-data; name=\"n\"\r\n" + model, model + "\r\n" + model, model + "\r\n--XX",
             model + "\r\n" + String(repeating: "X: 1\r\n", count: 400) + "Y: 2",
         ] { #expect(throws: MalformedRequest.self, "\(head)") { try read(form(head)) } }
+        for rest in [
+            "", "; NAME=\"model\"", "; name =\"model\"", "; name=\"prompt\"; Name=\"model\"",
+            "; name=\"prompt\"; name=\"model\"",
+            "; name*=utf-8''model", "; name=\"mod\\el\"", "; name=\"model\"; filename=\"\"", "; name=\"model",
+            "; name=",
+            "; name=\"model\" x", "; name=\"model\";", "; name=\"f\"; FileName=\"a\"", "; name=\"f\"; filename*0=a",
+            "; name=\"f\"; filename=\"a\\\"; x=\"b\"", "; x=1; name=\"model\"",
+        ] {
+            let head = "Content-Disposition: form-data\(rest)\r\n\r\na\r\n--XX\r\n" + model
+            #expect(throws: MalformedRequest.self, "\(rest)") { try read(form(head)) }
+        }
+        #expect(throws: MalformedRequest.self) { try read(form(model.replacing("form-data", with: "attachment"))) }
+        for line in [
+            "Content-Type: text/plain; charset=\"utf-8\"", "Content-Length: 1", "Content-Transfer-Encoding: 8bit",
+        ] {
+            #expect(throws: Never.self) { try read(form(line + "\r\n" + model)) }
+        }
+        // As .NET writes it.
+        let bare = model.replacing("\"", with: "")
+        let file = "name=file; filename=a.wav; filename*=utf-8''a.wav"
+        #expect(try read("--XX\r\n\(bare)\r\n\r\nm\r\n" + self.form([(file, "four")])).input.audioBytes == 4)
+        #expect(
+            try read(self.form([(#"name="file"; filename="a\b é.wav""#, "four"), (#"name="model""#, "m")])).input
+                .audioBytes == 4)
         // To some a boundary ends the head, to others it is the body's first line.
         #expect(throws: MalformedRequest.self) {
             try read("--XX\r\n\(model)\r\n\r\n--XX\r\n\(model)\r\n\r\na\r\n--XX--\r\n")
+        }
+    }
+
+    /// Some servers end a line at half a line end.
+    @Test func aBoundaryBehindHalfALineEndIsRefused() throws {
+        for (half, fits) in [("\n", false), ("\r", false), ("x\r\r\n", true), ("", true), ("\n-", true)] {
+            let whole = form([(Self.recording, "sound" + half + "--XX and on"), (#"name="model""#, "m")])
+            for size in [1, 2, 5, 1_000] {
+                var reader = try reader()
+                var failed = false
+                do {
+                    for start in stride(from: 0, to: whole.utf8.count, by: size) {
+                        try read(Array(Array(whole.utf8)[start..<min(start + size, whole.utf8.count)]), &reader)
+                    }
+                    _ = try reader.finish()
+                } catch { failed = true }
+                // Behind a whole line end it is one, and what follows is no boundary's.
+                #expect(failed == (!fits || half.hasSuffix("\r\n")), "\(half.debugDescription) by \(size)")
+            }
         }
     }
 
@@ -71,8 +115,9 @@ import Testing
             try Metered.match(route).route, contentType: "multipart/form-data; boundary=XX", length: length)
     }
 
-    private func read(_ text: String, _ reader: inout FormReader) throws {
-        try Array(text.utf8).withUnsafeBytes { try reader.read($0) }
+    private func read(_ text: String, _ reader: inout FormReader) throws { try read(Array(text.utf8), &reader) }
+    private func read(_ bytes: [UInt8], _ reader: inout FormReader) throws {
+        try bytes.withUnsafeBytes { try reader.read($0) }
     }
 
     @Test func howItIsCutChangesNothing() throws {

@@ -33,7 +33,7 @@ package struct KeyPaces: Sendable {
 
     /// What the log has told and was not acted on yet.
     private enum News: Sendable {
-        case joined(isEmpty: Bool, others: Bool)
+        case joined(isEmpty: Bool, parts: Int, told: Timestamp)
         case another(name: String, asked: Int64, before: Int, after: Int)
         case given(KeyRates.Gift, parts: Int)
     }
@@ -42,16 +42,20 @@ package struct KeyPaces: Sendable {
 
     /// A gateway of which nothing was heard for so long has no part any more.
     static let partSeconds: Int64 = 300
-    /// It knows that before the others do: clocks differ.
-    private static let marginSeconds: Int64 = 30
+    /// It knows that before the others do: what it spends last, on calls of which nothing is recorded by then, is to flow back
+    /// by the time they have all.
+    private static let marginSeconds: Int64 = 90
     /// An earlier run may have spent all of the last minute.
     private static let minuteSeconds: Int64 = 60
     /// Until then the others have given.
     private static let givingSeconds: Int64 = 1
     /// An answer that never came is given up after that.
     private static let patienceSeconds: Int64 = 10
-    /// Keys beyond that many are looked through for such as nobody uses.
+    /// Beyond that many keys those that nobody uses are forgotten.
     private static let kept = 20_000
+    private var nextForgetting = kept
+    /// How far this clock is ahead of the log's, in microseconds, as of the last joining.
+    private var ahead: Int64 = 0
 
     private let gateway: String
     package internal(set) var position: Position = .start
@@ -75,8 +79,8 @@ package struct KeyPaces: Sendable {
     package mutating func admit(
         _ key: KeyFacts, tokens: Int64, at now: Timestamp, running: Timestamp, logAwaySince: Timestamp?
     ) -> Answer {
-        if logAwaySince == nil, !isIn(key.id, at: now) { return join(key.id, at: now, running) }
-        let gateways = parts(of: key.id, at: logAwaySince ?? now)
+        if logAwaySince == nil, !isIn(key.id, at: logTime(now)) { return join(key.id, at: now, running) }
+        let gateways = parts(of: key.id, at: logTime(logAwaySince ?? now))
         switch rates.admit(key, tokens: tokens, parts: gateways, at: running) {
         case .admitted(let tokens): return .admitted(tokens: tokens)
         case .limited(let measure, let limit, let seconds):
@@ -90,8 +94,10 @@ package struct KeyPaces: Sendable {
         _ key: KeyFacts, setAside: Int64, used: Int64, at now: Timestamp, running: Timestamp
     ) {
         guard key.tokensPerMinute > 0 else { return }
-        rates.settle(key, setAside: setAside, used: used, parts: parts(of: key.id, at: now), at: running)
+        rates.settle(key, setAside: setAside, used: used, parts: parts(of: key.id, at: logTime(now)), at: running)
     }
+
+    private func logTime(_ now: Timestamp) -> Timestamp { Timestamp(microseconds: now.microseconds &- ahead) }
 
     private func isIn(_ key: String, at now: Timestamp) -> Bool {
         guard parts[key]?.isJoined == true, let last = heard[key]?[gateway] else { return false }
@@ -169,24 +175,32 @@ package struct KeyPaces: Sendable {
         let key = event.key
         let last = heard[key]?[event.gateway]
         let before = parts(of: key, at: moment)
-        heard[key, default: [:]][event.gateway] = moment.microseconds
+        let wasIn = parts[key]?.isJoined == true && isStanding(gateway, key, at: moment)
+        var standing = heard[key]?.filter { Self.isStanding($0.value, at: moment) } ?? [:]
+        standing[event.gateway] = moment.microseconds
+        heard[key] = standing
         if event.gateway == gateway {
             guard let part = parts[key], part.askedAt != nil, part.asked == event.asked else { return }
             let used = part.isJoined ? .min : max(last ?? .min, earlier[key] ?? .min)
             let isUsed = used > moment.advanced(bySeconds: -Self.minuteSeconds).microseconds
             parts[key]?.isJoined = true
             parts[key]?.askedAt = nil
-            news.append((key, .joined(isEmpty: before > 1 || isUsed, others: before > 1)))
-        } else if parts[key]?.isJoined == true {
+            news.append((key, .joined(isEmpty: !wasIn && (before > 1 || isUsed), parts: before, told: moment)))
+        } else if wasIn {
             let after = parts(of: key, at: moment)
             news.append((key, .another(name: event.gateway, asked: event.asked, before: before, after: after)))
         }
-        if heard.count > Self.kept { forgetUnused(at: moment) }
+        if heard.count > nextForgetting { forgetUnused(at: moment) }
+    }
+
+    private func isStanding(_ gateway: String, _ key: String, at moment: Timestamp) -> Bool {
+        heard[key]?[gateway].map { Self.isStanding($0, at: moment) } ?? false
     }
 
     private mutating func forgetUnused(at moment: Timestamp) {
         heard = heard.filter { $0.value.values.contains { Self.isStanding($0, at: moment) } }
         parts = parts.filter { heard[$0.key] != nil || $0.value.askedAt != nil }
+        nextForgetting = max(Self.kept, 2 * heard.count)
     }
 
     // MARK: Acting
@@ -196,14 +210,15 @@ package struct KeyPaces: Sendable {
 
     /// Does what the log's news ask for.
     /// - Returns: what others are given.
-    package mutating func act(_ keys: KeyTable, running: Timestamp) -> [KeyPaceGift] {
+    package mutating func act(_ keys: KeyTable, at now: Timestamp, running: Timestamp) -> [KeyPaceGift] {
         defer { news = [] }
         return news.compactMap { id, news in
             guard let key = keys.facts(of: id) else { return nil }
             switch news {
-            case .joined(let isEmpty, let others):
-                if isEmpty { rates.empty(key, at: running) }
-                parts[id]?.givenUntil = others ? running.advanced(bySeconds: Self.givingSeconds) : nil
+            case .joined(let isEmpty, let parts, let told):
+                ahead = now.microseconds &- told.microseconds
+                if isEmpty { rates.empty(key, parts: parts, at: running) }
+                self.parts[id]?.givenUntil = parts > 1 ? running.advanced(bySeconds: Self.givingSeconds) : nil
             case .given(let gift, let parts): rates.take(gift, key, parts: parts, at: running)
             case .another(let name, let asked, let before, let after):
                 let gift = rates.give(key, before: before, after: after, at: running)

@@ -51,9 +51,10 @@ package struct KeyRates: Sendable {
     private var allowances: [Place: Allowance] = [:]
     private static let minute: Int64 = 60_000_000
     private static let unit: Int64 = 1_000_000
-    /// Keys that rested longest are forgotten beyond that many: they have their whole allowance again.
-    private static let kept = 20_000
+    /// Beyond that many those that rested for ten minutes are forgotten: they have their whole allowance again.
+    private static let kept = 40_000
     private static let rested: Int64 = 10 * minute
+    private var nextForgetting = kept
 
     package init() {}
 
@@ -101,8 +102,9 @@ package struct KeyRates: Sendable {
 
     private mutating func set(_ place: Place, _ millionths: Int64, _ now: Timestamp) {
         allowances[place] = Allowance(millionths: millionths, at: now)
-        guard allowances.count > 2 * Self.kept else { return }
+        guard allowances.count > nextForgetting else { return }
         allowances = allowances.filter { now.microseconds &- $0.value.at.microseconds < Self.rested }
+        nextForgetting = max(Self.kept, 2 * allowances.count)
     }
 
     private func available(_ place: Place, _ share: Share, _ now: Timestamp) -> Int64 {
@@ -130,10 +132,12 @@ package struct KeyRates: Sendable {
         }
     }
 
-    /// Begins with nothing: others have what there is.
-    mutating func empty(_ key: KeyFacts, at now: Timestamp) {
-        for measure in Measure.allCases where measure.limit(of: key) > 0 {
-            set(Place(key: key.id, measure: measure), 0, now)
+    /// Begins with nothing, or with what it owes: others have what there is.
+    mutating func empty(_ key: KeyFacts, parts: Int, at now: Timestamp) {
+        for measure in Measure.allCases {
+            guard let share = Share(measure, of: key, parts: parts) else { continue }
+            let place = Place(key: key.id, measure: measure)
+            set(place, min(0, available(place, share, now)), now)
         }
     }
 

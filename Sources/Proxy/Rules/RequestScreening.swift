@@ -19,7 +19,7 @@ enum RequestScreening {
             return .failure(.init(.malformed))  // absolute-form and asterisk-form ask for something we are not
         }
         var passed = Passed()
-        var hosts = 0
+        var (hosts, types) = (0, 0)
         for (name, value) in head.headers {
             guard HopByHop.isSafe(value) else { return .failure(.init(.malformed)) }
             switch name.utf8.count {
@@ -33,6 +33,7 @@ enum RequestScreening {
                     return .failure(.init(.upgradeRefused))
                 }
                 passed.isLast = true
+            case 12 where FieldName.isSame(name, "content-type"): types += 1
             case 14 where FieldName.isSame(name, "content-length"):
                 guard passed.contentLength == nil, let length = decimal(value) else {
                     return .failure(.init(.malformed))
@@ -44,6 +45,7 @@ enum RequestScreening {
             default: break
             }
         }
+        guard types <= 1 else { return .failure(.init(.malformed)) }
         guard hosts == 1 || hosts == 0 && head.version == .http1_0 else { return .failure(.init(.malformed)) }
         if passed.isChunked, passed.contentLength != nil || head.version != .http1_1 {
             return .failure(.init(.malformed))

@@ -16,6 +16,8 @@ final class UpstreamCall {
     private var isRetried = false
     /// The request's end has not come yet.
     private(set) var isUploading: Bool
+    /// More than its beginning has gone on.
+    private var hasPassed = false
     /// What one read has brought of the answer's body and was not passed on yet: a stream's pieces are metered, framed and
     /// sent together.
     private var gathered = ByteBuffer()
@@ -43,13 +45,13 @@ final class UpstreamCall {
     /// The request is on its way.
     func sent(over link: UpstreamLink) {
         self.link = link
+        given = .now()
         if isUploading {
             stage = .uploading
-            deadline = .distantFuture
+            deadline = given + times.idle
             return
         }
         stage = .waiting
-        given = .now()
         deadline = given + times.firstByte
         observer.sent()
     }
@@ -96,7 +98,8 @@ final class UpstreamCall {
     /// - Returns: whether another connection may carry it: this one had been kept, was found closed at once, all of the
     ///   request is still there, and nothing of an answer arrived.
     func mayBeRetried(after link: UpstreamLink) -> Bool {
-        guard stage == .waiting, request.rest == 0, !isRetried, link.wasReused, NIODeadline.now() < given + times.stale
+        guard request.rest == 0 ? stage == .waiting : stage == .uploading && !hasPassed, !isRetried, link.wasReused,
+            NIODeadline.now() < given + times.stale
         else {
             return false
         }
@@ -116,8 +119,13 @@ final class UpstreamCall {
     var takesMore: Bool { link?.takesMore == true }
 
     func pass(_ piece: ByteBuffer) {
+        hasPassed = true
         link?.pass(piece)
-        // It may have an answer already, whose time it is then.
+        noteTaking()
+    }
+
+    /// The upstream's time runs while it takes nothing; if it has begun to answer, the answer's does.
+    private func noteTaking() {
         if stage == .uploading { deadline = takesMore ? .distantFuture : .now() + times.idle }
     }
 
@@ -132,7 +140,7 @@ final class UpstreamCall {
 
     func mayGoOn() {
         guard isWanted, isUploading else { return }
-        if stage == .uploading { deadline = .distantFuture }
+        noteTaking()
         client?.upload()
     }
 

@@ -163,7 +163,7 @@ import Testing
             let answers = await ParallelCalls.run(calls).compactMap { $0 }
             let seconds = Int((ContinuousClock.now - began).components.seconds) + 1
             let admitted = 4 + answers.count { $0.status == 200 }
-            #expect(admitted >= 38 && admitted <= 42 + seconds * 40 / 60, "\(admitted) in \(seconds) s")
+            #expect(admitted >= 20 && admitted <= 42 + seconds * 40 / 60, "\(admitted) in \(seconds) s")
             let refusals = answers.filter { $0.status != 200 }
             #expect(
                 refusals.allSatisfy {

@@ -94,6 +94,26 @@ import Testing
         }
     }
 
+    /// What it costs is bounded by its end alone, and all of it is read, however late it turns out to be large.
+    @Test func aRecordingWithoutALengthIsHeld() async throws {
+        try await with { scene, provider, gateway, key in
+            func chunked(_ form: String) -> String {
+                let call = Self.call(key, form)
+                let request = (call.beginning + call.rest).split(separator: "\r\n\r\n", maxSplits: 1)
+                let (head, body) = (request[0] + "\r\n\r\n", request[1])
+                let chunks = [body.prefix(30_000), body.dropFirst(30_000).prefix(50_000), body.dropFirst(80_000)]
+                return String(head).replacing(/Content-Length: \d+/, with: "Transfer-Encoding: chunked")
+                    + chunks.map { "\(String($0.utf8.count, radix: 16))\r\n\($0)\r\n" }.joined() + "0\r\n\r\n"
+            }
+            let answer = await gateway.send(chunked(Self.model + Self.recording))
+            #expect(answer?.status == 200 && provider.requests.last?.bodyBytes ?? 0 > Self.bytes)
+            let twice = await gateway.send(chunked(Self.model + Self.recording + Self.field("model", "whisper-1")))
+            #expect(twice?.status == 400 && provider.requests.count == 2)
+            let calls = try await scene.installation.recordedCalls(atLeast: 2)
+            #expect(calls.count == 2 && calls[1].modelAsked == "gpt-4o-mini-transcribe")
+        }
+    }
+
     @Test func whatDoesNotComeToItsEndCostsNothing() async throws {
         try await with { scene, provider, gateway, key in
             let call = Self.call(key, Self.model + Self.recording)
@@ -113,7 +133,6 @@ import Testing
             #expect(calls.map(\.ended) == ["client-gone", "request-unfinished", "gateway-killed"])
             #expect(calls.allSatisfy { $0.cost.nanos == 0 && $0.quantities == WireQuantities() && $0.status == 0 })
             #expect(provider.requests.count == 1)
-            // Neither holds anything of a limit or of the memory for bodies.
             #expect(try await next.firstAnswer(key).status == 200)
             await scene.end(next.program)
         }

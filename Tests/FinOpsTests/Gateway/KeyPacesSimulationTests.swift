@@ -132,7 +132,7 @@ import Testing
         case .admitted(let tokens):
             taken.append(Taken(at: world.now, requests: 1, tokens: tokens))
             gateway.calls.append(
-                (world.now.advanced(bySeconds: .random(in: 0...20, using: &random)), world.now, tokens))
+                (world.now.advanced(bySeconds: .random(in: 0...60, using: &random)), world.now, tokens))
             return true
         case .mustJoin(let joining):
             if Int.random(in: 0..<10, using: &random) == 0 {

@@ -15,6 +15,8 @@ struct PaceWorld {
     private var gateways: [String: (paces: KeyPaces, keys: KeyTable, taken: Int)] = [:]
     let key: KeyFacts
     var now = start
+    /// Of all gateways' clocks before the log's, in seconds.
+    var clockAhead = 0.0
 
     init(requests: UInt32 = 0, tokens: UInt32 = 0) throws {
         log.append(
@@ -52,7 +54,8 @@ struct PaceWorld {
     /// What the gateway gives others now.
     mutating func act(_ name: String) -> [KeyPaceGift] {
         guard let keys = gateways[name]?.keys else { return [] }
-        return gateways[name]!.paces.act(keys, running: now)
+        let clock = clock
+        return gateways[name]!.paces.act(keys, at: clock, running: now)
     }
 
     mutating func append(_ event: FinOpsEvent) { log.append(event, to: "pace-key-1", at: now) }
@@ -74,12 +77,16 @@ struct PaceWorld {
 
     mutating func ask(_ name: String, tokens: Int64 = 0, logAwaySince: Timestamp? = nil) -> KeyPaces.Answer {
         if gateways[name] == nil { restart(name) }
+        let clock = clock
         return gateways[name]!.paces.admit(
-            key, tokens: tokens, at: now, running: now, logAwaySince: logAwaySince)
+            key, tokens: tokens, at: clock, running: now, logAwaySince: logAwaySince)
     }
 
+    private var clock: Timestamp { Timestamp(microseconds: now.microseconds + Int64(clockAhead * 1_000_000)) }
+
     mutating func settle(_ name: String, setAside: Int64, used: Int64) {
-        gateways[name]?.paces.settle(key, setAside: setAside, used: used, at: now, running: now)
+        let clock = clock
+        gateways[name]?.paces.settle(key, setAside: setAside, used: used, at: clock, running: now)
     }
 
     mutating func failed(_ name: String, _ joining: KeyPaceJoining) { gateways[name]?.paces.failed(joining) }
@@ -186,8 +193,44 @@ struct PaceWorld {
         world.advance(30)
         // The one that was heard has all of it, and the other has to join again.
         #expect(world.calls("a") == 60)
-        world.advance(10)
         guard case .mustJoin = world.ask("b") else { throw Unexpected() }
+    }
+
+    /// Else each would give, after a quiet while, what is the other's already.
+    @Test func whoHasNoPartAnyMoreGivesNothing() throws {
+        var world = try PaceWorld(requests: 60)
+        for (name, other) in [("a", "b"), ("b", "a"), ("c", "b")] { _ = world.calls(name, beside: other, atMost: 1) }
+        world.advance(400)
+        #expect(world.calls("b", beside: "a", "c") == 60)
+        #expect(world.calls("a", beside: "b", "c") == 0)
+    }
+
+    /// It joins again early, while the others still count it.
+    @Test func whoJoinsAgainInTimeKeepsItsPart() throws {
+        var world = try PaceWorld(requests: 60)
+        _ = world.calls("a", atMost: 1)
+        #expect(world.calls("b", beside: "a", atMost: 1) == 1)
+        for _ in 0..<3 {
+            world.advance(250)
+            world.append(.callRecorded(PaceWorld.call(by: "a", at: world.now)))
+            world.spread("a", "b")
+            #expect(world.calls("b", beside: "a") == 30)
+        }
+    }
+
+    /// By the clock that nobody sets and the log's: how far its own is from that does not matter.
+    @Test func aClockThatIsWrongChangesNothing() throws {
+        for hours in [-48, 48] {
+            var world = try PaceWorld(requests: 60)
+            world.clockAhead = Double(hours) * 3_600
+            #expect(world.calls("a", atMost: 1) == 1)
+            #expect(world.calls("b", beside: "a") == 29)
+            #expect(world.calls("a") == 30)
+            world.advance(100)
+            #expect(world.calls("a") == 30 && world.calls("b") == 30)
+            world.advance(150)
+            guard case .mustJoin = world.ask("b") else { throw Unexpected() }
+        }
     }
 
     @Test func aNewRunDoesNotSpendTheMinuteAgain() throws {

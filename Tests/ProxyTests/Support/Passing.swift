@@ -81,7 +81,7 @@ final class Passing: CallHandling {
         return calls.compactMap(\.end)
     }
 
-    /// Knows enough after so many bytes, and lets no body pass with an exclamation mark at a piece's end.
+    /// Knows enough after so many bytes, and lets no body pass that has an exclamation mark.
     private final class Reader: BodyReading {
         private let clearAfter: Int
         private let count = Mutex(0)
@@ -89,7 +89,7 @@ final class Passing: CallHandling {
         init(clearAfter: Int) { self.clearAfter = clearAfter }
 
         func read(_ piece: ByteBuffer) -> BodyProgress {
-            if piece.readableBytesView.last == UInt8(ascii: "!") { return .refused(Self.refusal) }
+            if piece.readableBytesView.contains(UInt8(ascii: "!")) { return .refused(Self.refusal) }
             return count.withLock { count in
                 count += piece.readableBytes
                 return count >= clearAfter ? .clear : .unclear

@@ -3,8 +3,9 @@ import FinOps
 import Logging
 import Stages
 
-/// Asks the log for parts of limits, one request after the other, and lets the calls that wait for them try again.
-final class LeaseDesk: Sendable {
+/// Asks the log for what calls wait for, parts of limits and of keys' paces, one request after the other, and lets them try
+/// again.
+final class LogDesk: Sendable {
     private static let pause = Duration.milliseconds(10)
 
     private let admission: Admission
@@ -67,9 +68,9 @@ final class LeaseDesk: Sendable {
             } catch {
                 // Another gateway was faster, or the log is away: the subscription tells what became of it.
                 if !error.isPassing, !isRefusalTold {
-                    logger.warning("the log gives no part of a limit", metadata: ["error": "\(error)"])
+                    logger.warning("the log refuses what calls wait for", metadata: ["error": "\(error)"])
                 } else {
-                    logger.debug("no part of a limit", metadata: ["error": "\(error)"])
+                    logger.debug("the log has not taken what calls wait for", metadata: ["error": "\(error)"])
                 }
                 isRefusalTold = !error.isPassing
                 session = nil
