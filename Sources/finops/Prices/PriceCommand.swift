@@ -74,7 +74,10 @@ struct PriceCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Lists prices in USD per 1,000,000 tokens as they are today (UTC).",
-            discussion: "Example: finops price list --provider openai --model gpt-4o-mini")
+            discussion: """
+                "until" is the day on which other prices begin that are listed already.
+                Example: finops price list --provider openai --model gpt-4o-mini
+                """)
 
         @Option(help: "Only this provider.") var provider: String?
         @Option(help: "Only models whose name begins so.") var model: String?
@@ -87,16 +90,18 @@ struct PriceCommand: AsyncParsableCommand {
             var table = Table([
                 .init("provider"), .init("model"), .init("input", .right),
                 .init("cached_input", title: "cached", .right), .init("output", .right), .init("from"),
-                .init("version"), .init("source"),
+                .init("until"), .init("version"), .init("source"),
             ])
             for entry in catalogue.entries {
                 if let provider, entry.provider != provider { continue }
                 if let model, !entry.model.hasPrefix(model) { continue }
                 let period = entry.periods.last { $0.from.map { $0 <= today } ?? true }
+                let next = entry.periods.compactMap(\.from).first { $0 > today }
                 func price(_ name: String) -> JSONValue { JSONValue(period?.prices[name]?.plainText) }
                 table.rows.append([
                     .string(entry.provider), .string(entry.model), price("input"), price("cached_input"),
-                    price("output"), JSONValue(period?.from?.description), .string(entry.version),
+                    price("output"), JSONValue(period?.from?.description), JSONValue(next?.description),
+                    .string(entry.version),
                     .string(entry.source),
                 ])
             }
