@@ -107,8 +107,10 @@ import Testing
             #expect(priced["repriced_calls"] == 1 && priced["models"] == [])
             #expect(try await finops(log, same)["changed"] == false)
             #expect(try await costs(log) == 2_000_000)
-            _ = try await finops(log, "price set --provider openai --model later --input 1 --from 2026-11-01 --reason a")
-            _ = try await finops(log, "price set --provider openai --model later --input 2 --from 2999-01-01 --reason b")
+            for (price, day) in [(1, "2026-11-01"), (2, "2999-01-01")] {
+                let words = "price set --provider openai --model later --input \(price) --from \(day) --reason contract"
+                _ = try await finops(log, words)
+            }
             let later = try await finops(log, "price list --provider openai --model later").array?.first
             #expect(later?["input"] == "1" && later?["until"] == "2999-01-01", "\(later?.text ?? "")")
             #expect(try await finops(log, "price list \(Self.house)").array?.first?["until"] == .null)
