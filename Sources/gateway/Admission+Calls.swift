@@ -65,43 +65,47 @@ extension Admission {
         let bound = state.pricing.upperBound(
             call.facts, route, provider: door.facts.provider.rawValue, day: Day(utc: call.started))
         let running = running
+        // First, so that what is refused here has taken nothing of a limit that other gateways might need.
+        var tokens: Int64 = 0
+        if key.isPaced {
+            switch pace(call, key, &state, at: now, running, logAwaySince()) {
+            case .admitted(let setAside): tokens = setAside
+            case .limited(let measure, let limit, let seconds, let gateways):
+                return .refused(
+                    .rateLimited(
+                        measure == .requests ? .requests : .tokens, limit: Int64(limit), gateways: gateways,
+                        project: key.project, retryAfter: seconds, contact: contact))
+            case .mustJoin(let joining): return .wait([.join(joining)])
+            case .waiting: return .wait([])
+            }
+        }
         // What an answer in the background may use is held back until it is fetched, which a limit must not stop.
         let answer =
             route.fetchesAnswer
             ? .admitted
             : state.known.budget.reserve(
                 call.attempt, project: key.project, bound: bound.nanos, at: now, running: running)
+        if answer != .admitted, key.isPaced {
+            state.known.paces.release(key, tokens: tokens, at: now, running: running)
+        }
         switch answer {
         case .admitted: break
         case .refused(let reached): return .refused(refusal(reached, key, running: running))
         case .needsLease(let requests): return .wait(requests.map { .lease($0) })
         case .waiting: return .wait([])
         }
-        var tokens: Int64 = 0
-        if key.isPaced {
-            let bound = state.pricing.tokenBound(call.facts, route)
-            switch state.known.paces.admit(
-                key, tokens: bound, at: now, running: running, logAwaySince: logAwaySince())
-            {
-            case .admitted(let setAside): tokens = setAside
-            case .limited(let measure, let limit, let seconds, let gateways):
-                state.known.budget.release(call.attempt)
-                let rate: Refusal.Rate = measure == .requests ? .requests : .tokens
-                return .refused(
-                    .rateLimited(
-                        rate, limit: Int64(limit), gateways: gateways, project: key.project, retryAfter: seconds,
-                        contact: contact))
-            case .mustJoin(let joining):
-                state.known.budget.release(call.attempt)
-                return .wait([.join(joining)])
-            case .waiting:
-                state.known.budget.release(call.attempt)
-                return .wait([])
-            }
-        }
         state.known.keys.accept(key.id, call: call.attempt.call, at: now)
         let context = state.contexts.admit(context, project: key.project, at: now)
         return .admitted(Ticket(key: key, door: door, context: context, tokens: tokens, bound: bound.nanos))
+    }
+
+    private func pace(
+        _ call: IncomingCall, _ key: KeyFacts, _ state: inout State, at now: Timestamp, _ running: Timestamp,
+        _ logAwaySince: Timestamp?
+    ) -> KeyPaces.Answer {
+        state.known.paces.admit(
+            key, tokens: state.pricing.tokenBound(call.facts, call.match.route), at: now, running: running,
+            logAwaySince: logAwaySince)
     }
 
     /// Whether an earlier run's record of an attempt is known, from the log or the spool.

@@ -37,49 +37,65 @@ final class LogDesk: Sendable {
         for request in requests { admission.failed(request) }
     }
 
-    /// Until its task is cancelled.
-    func run(_ store: any EventStore) async {
+    /// As one producer.
+    private struct Speaking {
         var session: ProducerSession?
         var sequence: UInt64 = 0
         var isRefusalTold = false
-        for await requests in self.requests.asked {
-            // While the log was away many may have gathered.
-            guard requests.allSatisfy(admission.isCurrent) else {
-                for request in requests { admission.failed(request) }
-                self.requests.wake()
-                continue
-            }
-            do {
-                let current: ProducerSession
-                if let session {
-                    current = session
-                } else {
-                    current = try await store.openSession(ProducerName("gateway-\(admission.gateway)-leases"))
-                    (session, sequence) = (current, current.lastSequence)
-                }
-                sequence += 1
-                let receipt = try await store.append(
-                    AppendRequest(
-                        session: current, sequence: sequence, requests.map { $0.append(occurred: now()) }))
-                isRefusalTold = false
-                for (index, request) in requests.enumerated() {
-                    admission.granted(request, at: Position(receipt.first.value + UInt64(index)))
-                }
-            } catch {
-                // Another gateway was faster, or the log is away: the subscription tells what became of it.
-                if !error.isPassing, !isRefusalTold {
-                    logger.warning("the log refuses what calls wait for", metadata: ["error": "\(error)"])
-                } else {
-                    logger.debug("the log has not taken what calls wait for", metadata: ["error": "\(error)"])
-                }
-                isRefusalTold = !error.isPassing
-                session = nil
-                for request in requests { admission.failed(request) }
-                // Asked again at once, the same would be refused: what the other has leased is on its way here.
-                do { try await Task.sleep(for: Self.pause) } catch { return }
-            }
-            self.requests.wake()
+    }
+
+    /// Until its task is cancelled.
+    func run(_ store: any EventStore) async {
+        var speaking = Speaking()
+        for await _ in requests.asked {
+            while !Task.isCancelled, let next = requests.next() { await ask(next, store, &speaking) }
         }
+    }
+
+    private func ask(_ requests: [LogRequest], _ store: any EventStore, _ speaking: inout Speaking) async {
+        // While the log was away many may have gathered. Parts of limits are asked for together or not at all.
+        let current = requests.filter(admission.isCurrent)
+        let wanted = requests.allSatisfy(\.isAboutPace) || current.count == requests.count ? current : []
+        guard !wanted.isEmpty else {
+            for request in requests { admission.failed(request) }
+            return self.requests.wake()
+        }
+        do {
+            let receipt = try await append(wanted, store, &speaking)
+            speaking.isRefusalTold = false
+            for (index, request) in wanted.enumerated() {
+                admission.granted(request, at: Position(receipt.first.value + UInt64(index)))
+            }
+        } catch {
+            // Another gateway was faster, or the log is away: the subscription tells what became of it.
+            if !error.isPassing, !speaking.isRefusalTold {
+                logger.warning("the log refuses what calls wait for", metadata: ["error": "\(error)"])
+            } else {
+                logger.debug("the log has not taken what calls wait for", metadata: ["error": "\(error)"])
+            }
+            speaking.isRefusalTold = !error.isPassing
+            speaking.session = nil
+            for request in wanted { admission.failed(request) }
+            // Asked again at once, the same would be refused: what the other has leased is on its way here.
+            do { try await Task.sleep(for: Self.pause) } catch { return }
+        }
+        self.requests.wake()
+    }
+
+    private func append(
+        _ requests: [LogRequest], _ store: any EventStore, _ speaking: inout Speaking
+    ) async throws(StoreError) -> AppendReceipt {
+        let session: ProducerSession
+        if let open = speaking.session {
+            session = open
+        } else {
+            session = try await store.openSession(ProducerName("gateway-\(admission.gateway)-leases"))
+            (speaking.session, speaking.sequence) = (session, session.lastSequence)
+        }
+        speaking.sequence += 1
+        return try await store.append(
+            AppendRequest(
+                session: session, sequence: speaking.sequence, requests.map { $0.append(occurred: now()) }))
     }
 }
 

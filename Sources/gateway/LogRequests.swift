@@ -5,12 +5,37 @@ import Synchronization
 /// What the log is asked to take so that calls may begin, and the calls that wait for its answer.
 final class LogRequests: Sendable {
     private let waiting = Mutex<[@Sendable () -> Void]>([])
-    let (asked, ask) = AsyncStream.makeStream(of: [LogRequest].self, bufferingPolicy: .bufferingOldest(4_096))
+    private let queue = Mutex<[[LogRequest]]>([])
+    /// Something was asked for.
+    let (asked, ask) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    private static let most = 4_096
+    private static let together = 256
 
     /// - Returns: whether there was room; if not, nothing is asked.
     func submit(_ requests: [LogRequest]) -> Bool {
-        if case .enqueued = ask.yield(requests) { return true }
-        return false
+        let hasRoom = queue.withLock { queue in
+            guard queue.count < Self.most else { return false }
+            queue.append(requests)
+            return true
+        }
+        if hasRoom { ask.yield() }
+        return hasRoom
+    }
+
+    /// What is to be appended next, all in one request: parts of limits as they were asked for, of which the log may refuse
+    /// one, or the words about paces that have gathered, of which it refuses none.
+    func next() -> [LogRequest]? {
+        queue.withLock { queue in
+            guard let first = queue.first else { return nil }
+            guard first.allSatisfy(\.isAboutPace) else { return queue.removeFirst() }
+            var all: [LogRequest] = []
+            queue.removeAll { requests in
+                guard all.count < Self.together, requests.allSatisfy(\.isAboutPace) else { return false }
+                all += requests
+                return true
+            }
+            return all
+        }
     }
 
     /// - Parameter again: called once, when the log has said something.
@@ -31,6 +56,10 @@ enum LogRequest: Sendable {
     case lease(LeaseRequest)
     case join(KeyPaceJoining)
     case give(KeyPaceGift)
+
+    var isAboutPace: Bool {
+        if case .lease = self { false } else { true }
+    }
 
     func append(occurred: Timestamp) -> StreamAppend {
         switch self {

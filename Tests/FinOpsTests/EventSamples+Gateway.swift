@@ -102,6 +102,7 @@ extension EventSamples {
                 $0.key = "key-0192f3a4"
                 $0.gateway = "gateway-2"
                 $0.asked = 1_794_366_000_000_100
+                $0.stands = 300
             }),
         .keyPaceGiven(
             .with {

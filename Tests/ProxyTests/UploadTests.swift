@@ -40,12 +40,13 @@ import Testing
                 #expect(request.lowercased().contains("\r\ncontent-length: 200000\r\n"))
                 #expect(request.hasSuffix("\r\n\r\n" + Self.beginning + rest))
                 #expect(await proxy.handler.ends(number + 1).allSatisfy { $0 == .complete })
-                #expect(proxy.handler.calls[number].isSent && !wire.isClosed)
+                #expect(proxy.handler.calls[number].isSent)
+                // Kept, they would grow in number.
+                _ = await wire.whole()
             }
-            // Afterwards both sides' connections carry any other call.
             client.send(TestProxy.post("{}") + TestProxy.get())
             #expect(await upstream.requests(4).count == 4)
-            #expect(upstream.wires.count == 2)
+            #expect(upstream.wires.count == 3)
         }
         try await upstream.stop()
     }

@@ -98,7 +98,7 @@ private struct StateDocument: Codable {
 
 private struct PacesDocument: Codable {
     let position: UInt64
-    let heard: [String: [String: Int64]]
+    let heard: [String: KeyPaces.Hearing]
 }
 
 /// A timeline as pairs.

@@ -27,8 +27,29 @@ package struct KeyPaces: Sendable {
         /// What tells it from others, in Unix microseconds.
         var asked: Int64
         var isJoined = false
+        /// It has let calls through, or may have: with the log's word, or without the log.
+        var hasBegun = false
         /// The others may still give.
         var givenUntil: Timestamp?
+    }
+
+    /// What was heard of a key's use.
+    struct Hearing: Hashable, Codable, Sendable {
+        /// How long a gateway's part stands, in seconds.
+        var stands: Int64
+        /// When each was last heard, by the log's clock, in Unix microseconds.
+        var gateways: [String: Int64] = [:]
+
+        func isStanding(_ gateway: String, at moment: Timestamp) -> Bool {
+            gateways[gateway].map { isStanding($0, at: moment) } ?? false
+        }
+
+        private func isStanding(_ last: Int64, at moment: Timestamp) -> Bool {
+            (moment.microseconds &- last) / 1_000_000 < stands
+        }
+
+        /// Those that are there.
+        func standing(at moment: Timestamp) -> [String: Int64] { gateways.filter { isStanding($0.value, at: moment) } }
     }
 
     /// What the log has told and was not acted on yet.
@@ -40,8 +61,10 @@ package struct KeyPaces: Sendable {
 
     package static let types: Set<EventType> = ["call.recorded", "key.pace-joined", "key.pace-given"]
 
-    /// A gateway of which nothing was heard for so long has no part any more.
-    static let partSeconds: Int64 = 300
+    /// A gateway of which nothing was heard for so long has no part any more; longer where thirty of them would need longer for
+    /// a request each.
+    private static let partSeconds: Int64 = 300
+    private static let requestsOfThirty: Int64 = 1_800
     /// It knows that before the others do: what it spends last, on calls of which nothing is recorded by then, is to flow back
     /// by the time they have all.
     private static let marginSeconds: Int64 = 90
@@ -59,8 +82,8 @@ package struct KeyPaces: Sendable {
 
     private let gateway: String
     package internal(set) var position: Position = .start
-    /// When a gateway was last heard to use a key, by the log's clock, in Unix microseconds.
-    var heard: [String: [String: Int64]] = [:]
+    /// By key.
+    var heard: [String: Hearing] = [:]
     private var parts: [String: Part] = [:]
     /// When the last call began that an earlier run let through and the log may not have, in Unix microseconds.
     private var earlier: [String: Int64] = [:]
@@ -79,7 +102,11 @@ package struct KeyPaces: Sendable {
     package mutating func admit(
         _ key: KeyFacts, tokens: Int64, at now: Timestamp, running: Timestamp, logAwaySince: Timestamp?
     ) -> Answer {
-        if logAwaySince == nil, !isIn(key.id, at: logTime(now)) { return join(key.id, at: now, running) }
+        if logAwaySince == nil {
+            if !isIn(key.id, at: logTime(now)) { return join(key, at: now, running) }
+        } else if parts[key.id]?.hasBegun != true {
+            beginAlone(key, at: now, running)
+        }
         let gateways = parts(of: key.id, at: logTime(logAwaySince ?? now))
         switch rates.admit(key, tokens: tokens, parts: gateways, at: running) {
         case .admitted(let tokens): return .admitted(tokens: tokens)
@@ -99,28 +126,43 @@ package struct KeyPaces: Sendable {
 
     private func logTime(_ now: Timestamp) -> Timestamp { Timestamp(microseconds: now.microseconds &- ahead) }
 
+    /// A call that was admitted does not begin after all.
+    package mutating func release(_ key: KeyFacts, tokens: Int64, at now: Timestamp, running: Timestamp) {
+        rates.release(key, tokens: tokens, parts: parts(of: key.id, at: logTime(now)), at: running)
+    }
+
     private func isIn(_ key: String, at now: Timestamp) -> Bool {
-        guard parts[key]?.isJoined == true, let last = heard[key]?[gateway] else { return false }
-        return now.microseconds < last + (Self.partSeconds - Self.marginSeconds) * 1_000_000
+        guard parts[key]?.isJoined == true else { return false }
+        return heard[key]?.isStanding(gateway, at: now.advanced(bySeconds: Self.marginSeconds)) ?? false
     }
 
     /// This gateway and the others that are there.
     private func parts(of key: String, at now: Timestamp) -> Int {
-        1 + (heard[key]?.count { $0.key != gateway && Self.isStanding($0.value, at: now) } ?? 0)
+        guard let heard = heard[key] else { return 1 }
+        return 1 + heard.gateways.keys.count { $0 != gateway && heard.isStanding($0, at: now) }
     }
 
-    private static func isStanding(_ heard: Int64, at now: Timestamp) -> Bool {
-        now.microseconds < heard + partSeconds * 1_000_000
+    /// Without the log, in a run that has let none of its calls through.
+    private mutating func beginAlone(_ key: KeyFacts, at now: Timestamp, _ running: Timestamp) {
+        parts[key.id, default: Part(asked: .min / 2)].hasBegun = true
+        if wasUsedByAnEarlierRun(key.id, at: logTime(now)) { rates.empty(key, parts: 1, at: running) }
+    }
+
+    private func wasUsedByAnEarlierRun(_ key: String, at moment: Timestamp) -> Bool {
+        let last = max(heard[key]?.gateways[gateway] ?? .min, earlier[key] ?? .min)
+        return last > moment.advanced(bySeconds: -Self.minuteSeconds).microseconds
     }
 
     // MARK: Joining
 
-    private mutating func join(_ key: String, at now: Timestamp, _ running: Timestamp) -> Answer {
+    private mutating func join(_ facts: KeyFacts, at now: Timestamp, _ running: Timestamp) -> Answer {
+        let key = facts.id
         if let at = parts[key]?.askedAt, running < at.advanced(bySeconds: Self.patienceSeconds) { return .waiting }
         // Later than any before it, whatever the clock does.
         let asked = max(now.microseconds, (parts[key]?.asked ?? .min / 2) + 1)
-        let isJoined = parts[key]?.isJoined ?? false
-        parts[key] = Part(askedAt: running, asked: asked, isJoined: isJoined)
+        var part = parts[key] ?? Part(asked: asked)
+        (part.askedAt, part.asked, part.givenUntil) = (running, asked, nil)
+        parts[key] = part
         return .mustJoin(
             KeyPaceJoining(
                 stream: .pace(key: key),
@@ -128,6 +170,8 @@ package struct KeyPaces: Sendable {
                     $0.key = key
                     $0.gateway = gateway
                     $0.asked = asked
+                    $0.stands = max(
+                        Self.partSeconds, Self.requestsOfThirty / Int64(max(1, facts.requestsPerMinute)))
                 }))
     }
 
@@ -156,10 +200,8 @@ package struct KeyPaces: Sendable {
         switch event {
         case .callRecorded(let call):
             // Whoever had no part any more has to join again, and gets one in order.
-            guard let last = heard[call.key]?[call.gateway], Self.isStanding(last, at: recorded.recorded) else {
-                return
-            }
-            heard[call.key]?[call.gateway] = recorded.recorded.microseconds
+            guard heard[call.key]?.isStanding(call.gateway, at: recorded.recorded) == true else { return }
+            heard[call.key]?.gateways[call.gateway] = recorded.recorded.microseconds
         case .keyPaceJoined(let event): take(event, at: recorded.recorded)
         case .keyPaceGiven(let event):
             guard event.to == gateway, let part = parts[event.key], part.isJoined, part.asked == event.asked else {
@@ -173,17 +215,16 @@ package struct KeyPaces: Sendable {
 
     private mutating func take(_ event: WireKeyPaceJoined, at moment: Timestamp) {
         let key = event.key
-        let last = heard[key]?[event.gateway]
         let before = parts(of: key, at: moment)
-        let wasIn = parts[key]?.isJoined == true && isStanding(gateway, key, at: moment)
-        var standing = heard[key]?.filter { Self.isStanding($0.value, at: moment) } ?? [:]
-        standing[event.gateway] = moment.microseconds
-        heard[key] = standing
+        let wasIn = parts[key]?.isJoined == true && heard[key]?.isStanding(gateway, at: moment) == true
+        let isUsed = parts[key]?.hasBegun != true && wasUsedByAnEarlierRun(key, at: moment)
+        var hearing = Hearing(stands: event.stands, gateways: heard[key]?.standing(at: moment) ?? [:])
+        hearing.gateways[event.gateway] = moment.microseconds
+        heard[key] = hearing
         if event.gateway == gateway {
             guard let part = parts[key], part.askedAt != nil, part.asked == event.asked else { return }
-            let used = part.isJoined ? .min : max(last ?? .min, earlier[key] ?? .min)
-            let isUsed = used > moment.advanced(bySeconds: -Self.minuteSeconds).microseconds
             parts[key]?.isJoined = true
+            parts[key]?.hasBegun = true
             parts[key]?.askedAt = nil
             news.append((key, .joined(isEmpty: !wasIn && (before > 1 || isUsed), parts: before, told: moment)))
         } else if wasIn {
@@ -193,12 +234,8 @@ package struct KeyPaces: Sendable {
         if heard.count > nextForgetting { forgetUnused(at: moment) }
     }
 
-    private func isStanding(_ gateway: String, _ key: String, at moment: Timestamp) -> Bool {
-        heard[key]?[gateway].map { Self.isStanding($0, at: moment) } ?? false
-    }
-
     private mutating func forgetUnused(at moment: Timestamp) {
-        heard = heard.filter { $0.value.values.contains { Self.isStanding($0, at: moment) } }
+        heard = heard.filter { !$0.value.standing(at: moment).isEmpty }
         parts = parts.filter { heard[$0.key] != nil || $0.value.askedAt != nil }
         nextForgetting = max(Self.kept, 2 * heard.count)
     }

@@ -6,7 +6,7 @@ package import EventLog
 package struct KeyRates: Sendable {
     /// Whether a call may begin.
     package enum Answer: Hashable, Sendable {
-        /// With so many tokens set aside: less than was asked for where there are no more.
+        /// With so many tokens set aside: none where there is no limit.
         case admitted(tokens: Int64)
         /// - Parameter retryAfter: whole seconds, at least 1.
         case limited(Measure, limit: UInt32, retryAfter: Int64)
@@ -70,6 +70,12 @@ package struct KeyRates: Sendable {
         return .admitted(tokens: take(tokens, .tokens, key, parts, now))
     }
 
+    /// A call that was admitted does not begin after all.
+    mutating func release(_ key: KeyFacts, tokens: Int64, parts: Int, at now: Timestamp) {
+        take(-1, .requests, key, parts, now)
+        take(-tokens, .tokens, key, parts, now)
+    }
+
     /// Gives back what was set aside beyond what the call needed, or takes what it needed beyond that.
     /// - Parameter setAside: as `admit` has said.
     package mutating func settle(_ key: KeyFacts, setAside: Int64, used: Int64, parts: Int = 1, at now: Timestamp) {
@@ -86,7 +92,8 @@ package struct KeyRates: Sendable {
         return .limited(measure, limit: measure.limit(of: key), retryAfter: Int64(clamping: max(seconds, 1)))
     }
 
-    /// - Returns: what was taken: debts end at what there is at most.
+    /// - Returns: what was taken, where there is a limit: a call that needed more than there was leaves a debt, which flows back
+    ///   first.
     @discardableResult
     private mutating func take(
         _ count: Int64, _ measure: Measure, _ key: KeyFacts, _ parts: Int, _ now: Timestamp
@@ -95,7 +102,7 @@ package struct KeyRates: Sendable {
         let place = Place(key: key.id, measure: measure)
         let before = available(place, share, now)
         let rest = before.subtractingReportingOverflow(Self.millionths(count))
-        let after = min(share.most, max(-share.most, rest.overflow ? -share.most : rest.partialValue))
+        let after = min(share.most, rest.overflow ? .min / 2 : max(.min / 2, rest.partialValue))
         set(place, after, now)
         return (before - after) / Self.unit
     }

@@ -642,6 +642,9 @@ package nonisolated struct WireKeyPaceJoined: Sendable {
   /// Unix microseconds, by the gateway's clock: tells its joinings apart
   package var asked: Int64 = 0
 
+  /// seconds: its part ends when nothing was heard of it for so long
+  package var stands: Int64 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1647,7 +1650,7 @@ nonisolated extension WireBudgetLeased: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension WireKeyPaceJoined: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".KeyPaceJoined"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}gateway\0\u{1}asked\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}gateway\0\u{1}asked\0\u{1}stands\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1658,6 +1661,7 @@ nonisolated extension WireKeyPaceJoined: SwiftProtobuf.Message, SwiftProtobuf._M
       case 1: try { try decoder.decodeSingularStringField(value: &self.key) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.gateway) }()
       case 3: try { try decoder.decodeSingularInt64Field(value: &self.asked) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.stands) }()
       default: break
       }
     }
@@ -1673,6 +1677,9 @@ nonisolated extension WireKeyPaceJoined: SwiftProtobuf.Message, SwiftProtobuf._M
     if self.asked != 0 {
       try visitor.visitSingularInt64Field(value: self.asked, fieldNumber: 3)
     }
+    if self.stands != 0 {
+      try visitor.visitSingularInt64Field(value: self.stands, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1680,6 +1687,7 @@ nonisolated extension WireKeyPaceJoined: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.key != rhs.key {return false}
     if lhs.gateway != rhs.gateway {return false}
     if lhs.asked != rhs.asked {return false}
+    if lhs.stands != rhs.stands {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -46,8 +46,8 @@ final class ServerConnection: ChannelDuplexHandler {
     var bodyEnd = NIODeadline.distantFuture
     /// Since when its rest waits for the upstream.
     var blockedSince: NIODeadline?
-    /// What of a body may be here while it passes: what one read brings (four times 64 KiB), and half as much on its way.
-    private static let passingBytes = 384 << 10
+    /// What of a body may be here while it passes: what one read brings, and twice as much on its way.
+    private static let passingBytes = 192 << 10
     private var number: UInt64 = 0
 
     var answer: AnswerWriter?
@@ -177,6 +177,7 @@ final class ServerConnection: ChannelDuplexHandler {
             guard shared.budget.take(Self.passingBytes) else { return refuse(.overloaded) }
             held += Self.passingBytes
             isUploading = true
+            context?.channel.setOption(.maxMessagesPerRead, value: 1).whenComplete { _ in }
             blockedSince = .now()
             decide(rest: rest)
         case .refused(let answer): refuse(with: answer)

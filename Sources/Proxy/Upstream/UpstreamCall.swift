@@ -124,9 +124,9 @@ final class UpstreamCall {
         noteTaking()
     }
 
-    /// The upstream's time runs while it takes nothing; if it has begun to answer, the answer's does.
+    /// The upstream's time runs while it takes nothing, or leaves an answer that it has begun where it is and takes nothing.
     private func noteTaking() {
-        if stage == .uploading { deadline = takesMore ? .distantFuture : .now() + times.idle }
+        deadline = stage == .uploading && takesMore ? .distantFuture : .now() + times.idle
     }
 
     func passEnd() {

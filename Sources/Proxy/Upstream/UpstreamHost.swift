@@ -50,7 +50,10 @@ final class UpstreamHost {
     private func connect(for call: UpstreamCall) {
         connecting += 1
         let connected: EventLoopFuture<UpstreamSocket>
-        do { connected = try UpstreamSocket.open(address, on: loop, within: times.connect, trust: trust) } catch {
+        do {
+            connected = try UpstreamSocket.open(
+                address, on: loop, within: times.connect, idle: times.idle, trust: trust)
+        } catch {
             return settle(call, .failure(error))
         }
         connected.assumeIsolated().whenComplete { self.settle(call, $0) }

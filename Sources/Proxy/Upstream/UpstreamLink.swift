@@ -20,6 +20,9 @@ final class UpstreamLink: ChannelDuplexHandler {
     /// Whether all of the request is with the system; an answer may come before.
     private var isSent = true
     private var isReadHeld = false
+    /// Of a body that goes on while it arrives. However small, each has a buffer of its own.
+    private var unsentPieces = 0
+    private static let mostUnsentPieces = 64
     /// Since when it has had nothing to do.
     private(set) var idleSince = NIODeadline.now()
     /// Bodies up to this size are on their way when an answer to them comes.
@@ -67,11 +70,20 @@ final class UpstreamLink: ChannelDuplexHandler {
 
     // MARK: A request that goes on before it is whole
 
-    var takesMore: Bool { context?.channel.isWritable == true }
+    var takesMore: Bool { unsentPieces < Self.mostUnsentPieces && context?.channel.isWritable == true }
 
     func pass(_ piece: ByteBuffer) {
-        context?.write(wrapOutboundOut(.body(.byteBuffer(piece))), promise: nil)
+        guard let context else { return }
+        unsentPieces += 1
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.pieceSent() }
+        context.write(wrapOutboundOut(.body(.byteBuffer(piece))), promise: sent)
         turnEnd.send(self)
+    }
+
+    private func pieceSent() {
+        unsentPieces -= 1
+        if unsentPieces == Self.mostUnsentPieces - 1, takesMore { call?.mayGoOn() }
     }
 
     func passEnd() {
@@ -116,7 +128,8 @@ final class UpstreamLink: ChannelDuplexHandler {
         self.call = nil
         idleSince = .now()
         // Before the client gets its end: its next request may follow at once and is to find this connection.
-        if isKept, isSent { owner.isFree(self) } else { close() }
+        // Requests that pass in pieces take none that was kept: kept, their connections would only grow in number.
+        if isKept, isSent, call.request.rest == 0 { owner.isFree(self) } else { close() }
         call.completed()
     }
 

@@ -11,14 +11,17 @@ struct UpstreamSocket: Sendable {
 
     /// - Throws: `ProxyFailure` if the upstream's authorities cannot be read.
     static func open(
-        _ address: UpstreamAddress, on loop: any EventLoop, within time: TimeAmount, trust: UpstreamTrust
+        _ address: UpstreamAddress, on loop: any EventLoop, within time: TimeAmount, idle: TimeAmount,
+        trust: UpstreamTrust
     ) throws -> EventLoopFuture<UpstreamSocket> {
         var bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(time)
             .channelOption(.socketOption(.so_keepalive), value: 1)
-            // What the other side does not confirm for so long is lost: a machine that vanished sends no reset.
+            // What the other side does not confirm for so long is lost: a machine that vanished sends no reset. One that
+            // takes nothing for a while may be busy, and has the time that an answer has.
             .channelOption(
-                ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: TCP_USER_TIMEOUT)), value: 30_000)
+                ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: TCP_USER_TIMEOUT)),
+                value: Int(idle.nanoseconds / 1_000_000))
         guard address.isTLS else {
             return connect(bootstrap, address).map { UpstreamSocket(channel: $0, isHTTP2: false) }
         }

@@ -89,6 +89,11 @@ struct PaceWorld {
         gateways[name]?.paces.settle(key, setAside: setAside, used: used, at: clock, running: now)
     }
 
+    mutating func release(_ name: String, tokens: Int64) {
+        let clock = clock
+        gateways[name]?.paces.release(key, tokens: tokens, at: clock, running: now)
+    }
+
     mutating func failed(_ name: String, _ joining: KeyPaceJoining) { gateways[name]?.paces.failed(joining) }
     mutating func noteEarlierRun(_ name: String, _ call: WireCallRecorded) {
         gateways[name]?.paces.noteEarlierRun(call)
@@ -218,6 +223,49 @@ struct PaceWorld {
         }
     }
 
+    /// Who is refused for long does not lose what has flown back meanwhile.
+    @Test func aTinyPaceReachesEveryGatewayThatAsks() throws {
+        for (requests, pause) in [(UInt32(1), 7.0), (1, 301), (2, 151)] {
+            var world = try PaceWorld(requests: requests)
+            let names = ["a", "b", "c", "d", "e"]
+            var counts: [String: Int] = [:]
+            var seconds = 0.0
+            while seconds < 3_000 {
+                for name in names {
+                    counts[name, default: 0] += world.calls(name, atMost: 1)
+                    world.spread("a", "b", "c", "d", "e")
+                }
+                world.advance(pause)
+                seconds += pause
+            }
+            let all = counts.values.reduce(0, +)
+            #expect(counts.values.allSatisfy { $0 >= 7 * Int(requests) }, "\(counts)")
+            #expect(Double(all) <= Double(requests) * (1 + seconds / 60) + 4)
+        }
+    }
+
+    @Test func aCallThatDoesNotBeginTakesNothing() throws {
+        var world = try PaceWorld(requests: 2, tokens: 100)
+        #expect(world.calls("a", atMost: 1) == 1)
+        for _ in 0..<10 {
+            #expect(world.ask("a", tokens: 90) == .admitted(tokens: 90))
+            world.release("a", tokens: 90)
+        }
+    }
+
+    @Test func aRunThatBeginsWithoutTheLogDoesNotSpendTheMinuteAgain() throws {
+        var world = try PaceWorld(requests: 60)
+        #expect(world.calls("a", atMost: 1) == 1)
+        let last = world.now
+        world.advance(100)
+        world.restart("a")
+        world.noteEarlierRun("a", PaceWorld.call(by: "a", at: world.now.advanced(bySeconds: -1)))
+        #expect(
+            world.ask("a", logAwaySince: last) == .limited(.requests, limit: 60, retryAfter: 1, gateways: 1))
+        world.restart("b")
+        #expect(world.ask("b", logAwaySince: last) == .admitted(tokens: 0))
+    }
+
     /// By the clock that nobody sets and the log's: how far its own is from that does not matter.
     @Test func aClockThatIsWrongChangesNothing() throws {
         for hours in [-48, 48] {
@@ -310,7 +358,7 @@ struct PaceWorld {
         var state = GatewayState(gateway: "c", terms: terms)
         for (event, recorded) in world.log.events { state.take(event, recorded) }
         let back = try #require(GatewayState(snapshot: try state.snapshot(), gateway: "c", terms: terms))
-        #expect(back.paces.heard == state.paces.heard && back.paces.heard["key-1"]?.count == 2)
+        #expect(back.paces.heard == state.paces.heard && back.paces.heard["key-1"]?.gateways.count == 2)
         #expect(back.position == state.position)
     }
 
