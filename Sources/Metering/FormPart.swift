@@ -5,7 +5,7 @@ struct FormPart {
 
     /// - Parameter head: lines with CRLF between them.
     /// - Returns: nil for anything else than headers whose names are tokens, of them one `Content-Disposition`, that names the
-    ///   field and perhaps a file, and no encoding.
+    ///   field and perhaps a file, and no encoding that changes bytes.
     init?(head: ArraySlice<UInt8>) {
         var disposition: ArraySlice<UInt8>?
         for line in Self.lines(head) {

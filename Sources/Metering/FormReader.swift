@@ -95,13 +95,17 @@ package struct FormReader: Sendable {
         let blank: [UInt8] = [0x0D, 0x0A, 0x0D, 0x0A]
         let line = delimiter.dropFirst(2)
         guard let end = Self.find(blank, in: rest.prefix(Self.headerLimit + blank.count)) else {
-            if rest.count > Self.headerLimit { throw malformed("a part of the form has no head") }
+            if rest.count > Self.headerLimit {
+                throw malformed("a part of the form has no head, or one of more than \(Self.headerLimit) bytes")
+            }
             return nil
         }
         let behind = rest.dropFirst(end + blank.count)
         guard behind.count >= line.count else { return nil }
         // A boundary that ends a head would be one to some servers, and the part's body to others.
-        guard !behind.starts(with: line) else { throw malformed("a part of the form has no head") }
+        guard !behind.starts(with: line) else {
+            throw malformed("a part of the form has no head, or one of more than \(Self.headerLimit) bytes")
+        }
         guard let part = FormPart(head: rest.prefix(end)) else {
             throw malformed(
                 "the head of a part is not that of a form: a Content-Disposition with its name, and no encodings")
@@ -191,7 +195,7 @@ package struct FormReader: Sendable {
     }
 
     private func tooLong(_ name: String) -> MalformedRequest {
-        malformed("the field \(name) is not text of a bounded length", name)
+        malformed("the field \(name) must be UTF-8 of at most \(Self.valueLimit) bytes", name)
     }
 
     /// RFC 2046: 1 to 70 characters, quoted or not. Beside it only the encoding may be named that all expect.

@@ -26,7 +26,8 @@ package enum BodyCourse: Sendable {
     case refused(ProxyAnswer)
     /// It is held until it is whole.
     case held
-    /// It is held until its reader knows enough; the rest passes piece by piece. For bodies of an announced length.
+    /// It is held until its reader knows enough; the rest passes piece by piece. Without an announced length it is read, and
+    /// held to its end.
     case read(any BodyReading)
 }
 

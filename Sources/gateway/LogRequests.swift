@@ -7,8 +7,9 @@ final class LogRequests: Sendable {
     private let waiting = Mutex<[@Sendable () -> Void]>([])
     private let queue = Mutex<[[LogRequest]]>([])
     /// Something was asked for.
-    let (asked, ask) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    let (asked, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     private static let most = 4_096
+    /// Words about paces in one request.
     private static let together = 256
 
     /// - Returns: whether there was room; if not, nothing is asked.
@@ -18,7 +19,7 @@ final class LogRequests: Sendable {
             queue.append(requests)
             return true
         }
-        if hasRoom { ask.yield() }
+        if hasRoom { signal.yield() }
         return hasRoom
     }
 

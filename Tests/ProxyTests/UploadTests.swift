@@ -92,6 +92,24 @@ import Testing
         try await upstream.stop()
     }
 
+    /// However early it leaves, no connection is kept for it.
+    @Test func clientsThatGoAtOnceLeaveNothingBehind() async throws {
+        let upstream = try await StandIn.answering(StandIn.hello)
+        var times = ProxyTimes()
+        times.pool = .seconds(600)
+        try await TestProxy.with(Passing(to: upstream.address), times: times) { proxy in
+            for number in 1...30 {
+                let client = try await proxy.connect()
+                try await client.sent(Self.head(200_000) + Self.beginning)
+                client.close()
+                while proxy.handler.calls.count < number { try await Task.sleep(for: .milliseconds(1)) }
+            }
+            #expect(await proxy.handler.ends(30).allSatisfy { $0 == .clientGone })
+            for wire in upstream.wires { _ = await wire.whole() }
+        }
+        try await upstream.stop()
+    }
+
     @Test func aClientThatDawdlesIsTold() async throws {
         let upstream = try await StandIn.answering(StandIn.hello)
         var times = ProxyTimes()

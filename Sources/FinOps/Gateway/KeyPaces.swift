@@ -6,7 +6,8 @@ import SwiftProtobuf
 ///
 /// A gateway joins before it lets a first call through, and begins with nothing if others are there; each of them gives it
 /// what it has beyond the smaller part. So all that the gateways have together is never more than the key's limits, but for
-/// a call each, and for what the others let through until they hear of the joining.
+/// a request for each beyond the first, for what flows until the others hear of the joining, and for debts: a call that needs
+/// more tokens than a part ever has begins once, and what it took beyond that has to flow back first.
 package struct KeyPaces: Sendable {
     /// Whether a call may begin.
     package enum Answer: Hashable, Sendable {
@@ -21,8 +22,8 @@ package struct KeyPaces: Sendable {
     }
 
     /// A joining of this run.
-    private struct Part: Sendable {
-        /// By the clock that nobody sets; nil when the log has told of it.
+    private struct Joining: Sendable {
+        /// By the clock that nobody sets; nil when the log has told of it, or did not take it.
         var askedAt: Timestamp?
         /// What tells it from others, in Unix microseconds.
         var asked: Int64
@@ -65,10 +66,10 @@ package struct KeyPaces: Sendable {
     /// a request each.
     private static let partSeconds: Int64 = 300
     private static let requestsOfThirty: Int64 = 1_800
-    /// It knows that before the others do: what it spends last, on calls of which nothing is recorded by then, is to flow back
-    /// by the time they have all.
+    /// It joins again so long before the others forget it: what it spends last, on calls of which nothing is recorded by then,
+    /// is to have flown back by the time they have all.
     private static let marginSeconds: Int64 = 90
-    /// An earlier run may have spent all of the last minute.
+    /// A new run begins with nothing if an earlier one used the key so recently.
     private static let minuteSeconds: Int64 = 60
     /// Until then the others have given.
     private static let givingSeconds: Int64 = 1
@@ -84,7 +85,7 @@ package struct KeyPaces: Sendable {
     package internal(set) var position: Position = .start
     /// By key.
     var heard: [String: Hearing] = [:]
-    private var parts: [String: Part] = [:]
+    private var joinings: [String: Joining] = [:]
     /// When the last call began that an earlier run let through and the log may not have, in Unix microseconds.
     private var earlier: [String: Int64] = [:]
     private var news: [(key: String, News)] = []
@@ -104,14 +105,14 @@ package struct KeyPaces: Sendable {
     ) -> Answer {
         if logAwaySince == nil {
             if !isIn(key.id, at: logTime(now)) { return join(key, at: now, running) }
-        } else if parts[key.id]?.hasBegun != true {
+        } else if joinings[key.id]?.hasBegun != true {
             beginAlone(key, at: now, running)
         }
-        let gateways = parts(of: key.id, at: logTime(logAwaySince ?? now))
+        let gateways = sharers(of: key.id, at: logTime(logAwaySince ?? now))
         switch rates.admit(key, tokens: tokens, parts: gateways, at: running) {
         case .admitted(let tokens): return .admitted(tokens: tokens)
         case .limited(let measure, let limit, let seconds):
-            if let until = parts[key.id]?.givenUntil, running < until { return .waiting }
+            if let until = joinings[key.id]?.givenUntil, running < until { return .waiting }
             return .limited(measure, limit: limit, retryAfter: seconds, gateways: gateways)
         }
     }
@@ -121,30 +122,30 @@ package struct KeyPaces: Sendable {
         _ key: KeyFacts, setAside: Int64, used: Int64, at now: Timestamp, running: Timestamp
     ) {
         guard key.tokensPerMinute > 0 else { return }
-        rates.settle(key, setAside: setAside, used: used, parts: parts(of: key.id, at: logTime(now)), at: running)
+        rates.settle(key, setAside: setAside, used: used, parts: sharers(of: key.id, at: logTime(now)), at: running)
     }
 
     private func logTime(_ now: Timestamp) -> Timestamp { Timestamp(microseconds: now.microseconds &- ahead) }
 
     /// A call that was admitted does not begin after all.
     package mutating func release(_ key: KeyFacts, tokens: Int64, at now: Timestamp, running: Timestamp) {
-        rates.release(key, tokens: tokens, parts: parts(of: key.id, at: logTime(now)), at: running)
+        rates.release(key, tokens: tokens, parts: sharers(of: key.id, at: logTime(now)), at: running)
     }
 
     private func isIn(_ key: String, at now: Timestamp) -> Bool {
-        guard parts[key]?.isJoined == true else { return false }
+        guard joinings[key]?.isJoined == true else { return false }
         return heard[key]?.isStanding(gateway, at: now.advanced(bySeconds: Self.marginSeconds)) ?? false
     }
 
     /// This gateway and the others that are there.
-    private func parts(of key: String, at now: Timestamp) -> Int {
+    private func sharers(of key: String, at now: Timestamp) -> Int {
         guard let heard = heard[key] else { return 1 }
         return 1 + heard.gateways.keys.count { $0 != gateway && heard.isStanding($0, at: now) }
     }
 
     /// Without the log, in a run that has let none of its calls through.
     private mutating func beginAlone(_ key: KeyFacts, at now: Timestamp, _ running: Timestamp) {
-        parts[key.id, default: Part(asked: .min / 2)].hasBegun = true
+        joinings[key.id, default: Joining(asked: .min / 2)].hasBegun = true
         if wasUsedByAnEarlierRun(key.id, at: logTime(now)) { rates.empty(key, parts: 1, at: running) }
     }
 
@@ -157,12 +158,12 @@ package struct KeyPaces: Sendable {
 
     private mutating func join(_ facts: KeyFacts, at now: Timestamp, _ running: Timestamp) -> Answer {
         let key = facts.id
-        if let at = parts[key]?.askedAt, running < at.advanced(bySeconds: Self.patienceSeconds) { return .waiting }
+        if let at = joinings[key]?.askedAt, running < at.advanced(bySeconds: Self.patienceSeconds) { return .waiting }
         // Later than any before it, whatever the clock does.
-        let asked = max(now.microseconds, (parts[key]?.asked ?? .min / 2) + 1)
-        var part = parts[key] ?? Part(asked: asked)
-        (part.askedAt, part.asked, part.givenUntil) = (running, asked, nil)
-        parts[key] = part
+        let asked = max(now.microseconds, (joinings[key]?.asked ?? .min / 2) + 1)
+        var joining = joinings[key] ?? Joining(asked: asked)
+        (joining.askedAt, joining.asked, joining.givenUntil) = (running, asked, nil)
+        joinings[key] = joining
         return .mustJoin(
             KeyPaceJoining(
                 stream: .pace(key: key),
@@ -170,20 +171,24 @@ package struct KeyPaces: Sendable {
                     $0.key = key
                     $0.gateway = gateway
                     $0.asked = asked
-                    $0.stands = max(
-                        Self.partSeconds, Self.requestsOfThirty / Int64(max(1, facts.requestsPerMinute)))
+                    $0.stands = Self.stands(facts)
                 }))
+    }
+
+    private static func stands(_ key: KeyFacts) -> Int64 {
+        key.requestsPerMinute == 0
+            ? partSeconds : max(partSeconds, requestsOfThirty / Int64(key.requestsPerMinute))
     }
 
     /// The log did not take it.
     package mutating func failed(_ joining: KeyPaceJoining) {
-        guard parts[joining.event.key]?.asked == joining.event.asked else { return }
-        parts[joining.event.key]?.askedAt = nil
+        guard joinings[joining.event.key]?.asked == joining.event.asked else { return }
+        joinings[joining.event.key]?.askedAt = nil
     }
 
     /// Whether the joining is still wanted.
     package func isCurrent(_ joining: KeyPaceJoining) -> Bool {
-        parts[joining.event.key].map { $0.asked == joining.event.asked && $0.askedAt != nil } ?? false
+        joinings[joining.event.key].map { $0.asked == joining.event.asked && $0.askedAt != nil } ?? false
     }
 
     /// A call of an earlier run that the log may not have.
@@ -204,31 +209,31 @@ package struct KeyPaces: Sendable {
             heard[call.key]?.gateways[call.gateway] = recorded.recorded.microseconds
         case .keyPaceJoined(let event): take(event, at: recorded.recorded)
         case .keyPaceGiven(let event):
-            guard event.to == gateway, let part = parts[event.key], part.isJoined, part.asked == event.asked else {
+            guard event.to == gateway, let own = joinings[event.key], own.isJoined, own.asked == event.asked else {
                 return
             }
             let gift = KeyRates.Gift(requests: Int64(clamping: event.requests), tokens: Int64(clamping: event.tokens))
-            news.append((event.key, .given(gift, parts: parts(of: event.key, at: recorded.recorded))))
+            news.append((event.key, .given(gift, parts: sharers(of: event.key, at: recorded.recorded))))
         default: break
         }
     }
 
     private mutating func take(_ event: WireKeyPaceJoined, at moment: Timestamp) {
         let key = event.key
-        let before = parts(of: key, at: moment)
-        let wasIn = parts[key]?.isJoined == true && heard[key]?.isStanding(gateway, at: moment) == true
-        let isUsed = parts[key]?.hasBegun != true && wasUsedByAnEarlierRun(key, at: moment)
+        let before = sharers(of: key, at: moment)
+        let wasIn = joinings[key]?.isJoined == true && heard[key]?.isStanding(gateway, at: moment) == true
+        let isUsed = joinings[key]?.hasBegun != true && wasUsedByAnEarlierRun(key, at: moment)
         var hearing = Hearing(stands: event.stands, gateways: heard[key]?.standing(at: moment) ?? [:])
         hearing.gateways[event.gateway] = moment.microseconds
         heard[key] = hearing
         if event.gateway == gateway {
-            guard let part = parts[key], part.askedAt != nil, part.asked == event.asked else { return }
-            parts[key]?.isJoined = true
-            parts[key]?.hasBegun = true
-            parts[key]?.askedAt = nil
+            guard let own = joinings[key], own.askedAt != nil, own.asked == event.asked else { return }
+            joinings[key]?.isJoined = true
+            joinings[key]?.hasBegun = true
+            joinings[key]?.askedAt = nil
             news.append((key, .joined(isEmpty: !wasIn && (before > 1 || isUsed), parts: before, told: moment)))
         } else if wasIn {
-            let after = parts(of: key, at: moment)
+            let after = sharers(of: key, at: moment)
             news.append((key, .another(name: event.gateway, asked: event.asked, before: before, after: after)))
         }
         if heard.count > nextForgetting { forgetUnused(at: moment) }
@@ -236,7 +241,7 @@ package struct KeyPaces: Sendable {
 
     private mutating func forgetUnused(at moment: Timestamp) {
         heard = heard.filter { !$0.value.standing(at: moment).isEmpty }
-        parts = parts.filter { heard[$0.key] != nil || $0.value.askedAt != nil }
+        joinings = joinings.filter { heard[$0.key] != nil || $0.value.askedAt != nil }
         nextForgetting = max(Self.kept, 2 * heard.count)
     }
 
@@ -255,7 +260,7 @@ package struct KeyPaces: Sendable {
             case .joined(let isEmpty, let parts, let told):
                 ahead = now.microseconds &- told.microseconds
                 if isEmpty { rates.empty(key, parts: parts, at: running) }
-                self.parts[id]?.givenUntil = parts > 1 ? running.advanced(bySeconds: Self.givingSeconds) : nil
+                joinings[id]?.givenUntil = parts > 1 ? running.advanced(bySeconds: Self.givingSeconds) : nil
             case .given(let gift, let parts): rates.take(gift, key, parts: parts, at: running)
             case .another(let name, let asked, let before, let after):
                 let gift = rates.give(key, before: before, after: after, at: running)

@@ -38,7 +38,7 @@ final class ServerConnection: ChannelDuplexHandler {
     /// More of a body than this is held only for those who may call.
     private static let largeBody = 65_536
     private var isLargeAllowed = false
-    /// Of a body that need not be held to its end.
+    /// Of a body that is read while it comes.
     var reader: (any BodyReading)?
     /// Whether the request was decided about before its end came.
     var isUploading = false

@@ -86,7 +86,14 @@ final class UpstreamHost {
         try pipeline.addHandler(writer)
         try pipeline.addHandler(ByteToMessageHandler(HTTPResponseDecoder()))
         try pipeline.addHandler(link)
-        if call.isWanted { link.send(call, isReuse: false) } else { idle.append(link) }
+        if call.isWanted {
+            link.send(call, isReuse: false)
+        } else if call.request.rest == 0 {
+            idle.append(link)
+        } else {
+            // Its like take none that was kept.
+            link.close()
+        }
         releaseWaiting()
     }
 

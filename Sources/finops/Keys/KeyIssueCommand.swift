@@ -25,9 +25,10 @@ extension KeyCommand {
         @Option(help: "The only routes it may call, such as /v1/chat/completions, with commas between them.")
         var routes: String?
         @Option(help: "The last day on which it is accepted, YYYY-MM-DD in the business zone.") var expires: GivenDay?
-        @Option(name: .customLong("requests-per-minute"), help: "At all gateways together.") var requestsPerMinute:
+        @Option(name: .customLong("requests-per-minute"), help: "At all gateways together, in equal parts.")
+        var requestsPerMinute: UInt32?
+        @Option(name: .customLong("tokens-per-minute"), help: "Input and output, likewise.") var tokensPerMinute:
             UInt32?
-        @Option(name: .customLong("tokens-per-minute"), help: "At all gateways together.") var tokensPerMinute: UInt32?
         @OptionGroup var acting: ActingOptions
         @OptionGroup var options: AdministrationOptions
 

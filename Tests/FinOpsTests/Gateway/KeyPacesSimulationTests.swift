@@ -27,7 +27,7 @@ import Testing
     private static let limit = 60.0
     private static let tokenLimit = 6_000.0
 
-    @Test(arguments: 0..<24) func noMinuteHasMoreThanItsLimit(seed: Int) throws {
+    @Test(arguments: 0..<24) func togetherTheyTakeNoMoreThanIsThereAndFlowsBack(seed: Int) throws {
         var random = SeededGenerator(seed: UInt64(20_261_123 + seed))
         let hasTokens = seed % 2 == 1
         var world = try PaceWorld(requests: UInt32(Self.limit), tokens: hasTokens ? UInt32(Self.tokenLimit) : 0)

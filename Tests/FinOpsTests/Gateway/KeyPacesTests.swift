@@ -141,6 +141,7 @@ struct PaceWorld {
         var world = try PaceWorld(requests: 60)
         guard case .mustJoin(let joining) = world.ask("a") else { throw Unexpected() }
         #expect(world.ask("a") == .waiting && world.isCurrent("a", joining))
+        #expect(joining.event.stands == 300)
         world.append(.keyPaceJoined(joining.event))
         world.spread("a")
         #expect(!world.isCurrent("a", joining))
@@ -165,7 +166,10 @@ struct PaceWorld {
 
     @Test func ofTokensTheSame() throws {
         var world = try PaceWorld(tokens: 1_000)
-        _ = world.calls("a", atMost: 1)
+        guard case .mustJoin(let joining) = world.ask("a") else { throw Unexpected() }
+        #expect(joining.event.stands == 300)
+        world.append(.keyPaceJoined(joining.event))
+        world.spread("a")
         #expect(world.ask("a", tokens: 300) == .admitted(tokens: 300))
         #expect(world.calls("b", beside: "a", atMost: 1) == 1)
         #expect(world.ask("b", tokens: 200) == .admitted(tokens: 200))
@@ -345,8 +349,7 @@ struct PaceWorld {
         world.advance(2)
         #expect(!gift.isCurrent(at: world.now))
         world.append(.keyPaceGiven(gift.event))
-        // Another's, and one that is said again.
-        for _ in 0..<2 { world.spread("b", "c") }
+        world.spread("b")
         #expect(world.calls("b") == 30)
     }
 
