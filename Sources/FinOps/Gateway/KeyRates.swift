@@ -51,7 +51,7 @@ package struct KeyRates: Sendable {
     private var allowances: [Place: Allowance] = [:]
     private static let minute: Int64 = 60_000_000
     private static let unit: Int64 = 1_000_000
-    /// Beyond that many those that rested for ten minutes are forgotten: they have their whole allowance again.
+    /// Beyond that many those that owed nothing and rested for ten minutes are forgotten: they have their whole allowance again.
     private static let kept = 40_000
     private static let rested: Int64 = 10 * minute
     private var nextForgetting = kept
@@ -110,7 +110,9 @@ package struct KeyRates: Sendable {
     private mutating func set(_ place: Place, _ millionths: Int64, _ now: Timestamp) {
         allowances[place] = Allowance(millionths: millionths, at: now)
         guard allowances.count > nextForgetting else { return }
-        allowances = allowances.filter { now.microseconds &- $0.value.at.microseconds < Self.rested }
+        allowances = allowances.filter {
+            $0.value.millionths < 0 || now.microseconds &- $0.value.at.microseconds < Self.rested
+        }
         nextForgetting = max(Self.kept, 2 * allowances.count)
     }
 

@@ -124,7 +124,7 @@ final class UpstreamCall {
         noteTaking()
     }
 
-    /// The upstream's time runs while it takes nothing, or leaves an answer that it has begun where it is and takes nothing.
+    /// While it takes what comes and has not begun to answer, only the client's time runs; else its own begins anew.
     private func noteTaking() {
         deadline = stage == .uploading && takesMore ? .distantFuture : .now() + times.idle
     }
